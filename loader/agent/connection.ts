@@ -1,0 +1,72 @@
+/**
+ * The bytes that a system call's argument points to, as they are to be laid out in the agent's memory.
+ * Buffers may point to other buffers: `union bpf_attr` points to instructions, licence, log …
+ */
+export interface SyscallBuffer {
+  /** Sent if `direction` is `in` or `inout`; overwritten in place with what came back if `out` or `inout`. */
+  readonly bytes: Uint8Array;
+  readonly direction: 'in' | 'out' | 'inout';
+  /** 64-bit pointers inside `bytes`, filled in by the agent with where `to` lies in its memory. */
+  readonly pointers?: readonly { readonly offset: number; readonly to: SyscallBuffer }[];
+}
+
+/** A system call: its number on the agent's architecture and up to six arguments. */
+export interface SyscallRequest {
+  readonly number: number;
+  readonly args: readonly (number | bigint | SyscallBuffer)[];
+}
+
+/** `value` is the result of a call that succeeded; `errno` a positive error number of one that did not, else 0. */
+export interface SyscallResult {
+  readonly value: number;
+  readonly errno: number;
+}
+
+/** A program for the agent to run and wait for. */
+export interface ExecuteRequest {
+  /** Path on the agent's side, then the arguments. */
+  readonly argv: readonly [string, ...string[]];
+  readonly environment?: Readonly<Record<string, string>>;
+  readonly workingDirectory?: string;
+  readonly input?: Uint8Array;
+  readonly onOutput?: (stream: 'stdout' | 'stderr', chunk: Uint8Array) => void;
+  readonly timeoutMs?: number;
+}
+
+export interface ExecuteResult {
+  /** Exit code, or null if a signal ended it. */
+  readonly exitCode: number | null;
+  readonly signal: number | null;
+  readonly stdout: Uint8Array;
+  readonly stderr: Uint8Array;
+}
+
+/** What the agent says of itself in its hello. */
+export interface AgentHello {
+  readonly protocolVersion: number;
+  /** As in `uname -m`. */
+  readonly machine: string;
+  /** Kernel release, as in `uname -r`. */
+  readonly release: string;
+  readonly pageSize: number;
+  readonly cpus: number;
+  /** Longest frame the agent takes, in bytes. */
+  readonly maxFrame: number;
+}
+
+/**
+ * A connection to an agent, whatever carries it (a child process's pipes, a VM's virtio-serial port).
+ * One request is under way at a time; further ones wait for their turn.
+ * Every method rejects with an `AgentError` when the connection is lost, times out or speaks nonsense.
+ */
+export interface AgentConnection {
+  readonly hello: AgentHello;
+  syscall(request: SyscallRequest, options?: { readonly timeoutMs?: number }): Promise<SyscallResult>;
+  /** Reads a whole file, also from /proc and /sys, in one trip. Rejects with the errno's name if it cannot be opened. */
+  readFile(path: string, options?: { readonly timeoutMs?: number; readonly maxBytes?: number }): Promise<Uint8Array>;
+  execute(request: ExecuteRequest): Promise<ExecuteResult>;
+  /** Powers the machine off (in a VM); a child agent refuses. */
+  powerOff(): Promise<void>;
+  /** Ends the connection; the agent's file descriptors go with it. */
+  close(): Promise<void>;
+}

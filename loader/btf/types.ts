@@ -1,0 +1,139 @@
+/** Index of a type in a BTF blob; 0 is `void`. In split BTF, ids go on where the base ends. */
+export type TypeId = number;
+
+interface Named {
+  readonly id: TypeId;
+  /** Empty if anonymous. */
+  readonly name: string;
+}
+
+/** A BTF type. Field names follow `include/uapi/linux/btf.h`. */
+export type BtfType =
+  | { readonly kind: 'void'; readonly id: 0; readonly name: '' }
+  | IntType
+  | PtrType
+  | ArrayType
+  | CompositeType
+  | EnumType
+  | Enum64Type
+  | FwdType
+  | ModifierType
+  | FuncType
+  | FuncProtoType
+  | VarType
+  | DatasecType
+  | FloatType
+  | DeclTagType;
+
+export type BtfKind = BtfType['kind'];
+
+export interface IntType extends Named {
+  readonly kind: 'int';
+  /** Bytes. */
+  readonly size: number;
+  /** Bits that hold the value. */
+  readonly bits: number;
+  /** Offset of the value in bits. */
+  readonly bitOffset: number;
+  readonly signed: boolean;
+  readonly char: boolean;
+  readonly bool: boolean;
+}
+
+export interface PtrType extends Named {
+  readonly kind: 'ptr';
+  readonly type: TypeId;
+}
+
+export interface ArrayType extends Named {
+  readonly kind: 'array';
+  readonly type: TypeId;
+  readonly indexType: TypeId;
+  readonly length: number;
+}
+
+export interface CompositeType extends Named {
+  readonly kind: 'struct' | 'union';
+  /** Bytes. */
+  readonly size: number;
+  readonly members: readonly Member[];
+}
+
+export interface Member {
+  readonly name: string;
+  readonly type: TypeId;
+  /** Offset in bits from the start of the struct. */
+  readonly bitOffset: number;
+  /** Width in bits of a bit field, else 0. */
+  readonly bitSize: number;
+}
+
+export interface EnumType extends Named {
+  readonly kind: 'enum';
+  readonly size: number;
+  readonly signed: boolean;
+  readonly values: readonly { readonly name: string; readonly value: number }[];
+}
+
+export interface Enum64Type extends Named {
+  readonly kind: 'enum64';
+  readonly size: number;
+  readonly signed: boolean;
+  readonly values: readonly { readonly name: string; readonly value: bigint }[];
+}
+
+export interface FwdType extends Named {
+  readonly kind: 'fwd';
+  readonly union: boolean;
+}
+
+export interface ModifierType extends Named {
+  readonly kind: 'typedef' | 'volatile' | 'const' | 'restrict' | 'type_tag';
+  readonly type: TypeId;
+}
+
+export interface FuncType extends Named {
+  readonly kind: 'func';
+  /** The FUNC_PROTO. */
+  readonly type: TypeId;
+  readonly linkage: 'static' | 'global' | 'extern';
+}
+
+export interface FuncProtoType extends Named {
+  readonly kind: 'func_proto';
+  readonly returnType: TypeId;
+  /** A last parameter without name and type stands for `...`. */
+  readonly params: readonly { readonly name: string; readonly type: TypeId }[];
+}
+
+export interface VarType extends Named {
+  readonly kind: 'var';
+  readonly type: TypeId;
+  readonly linkage: 'static' | 'global' | 'extern';
+}
+
+export interface DatasecType extends Named {
+  readonly kind: 'datasec';
+  /** Bytes. */
+  readonly size: number;
+  readonly entries: readonly DatasecEntry[];
+}
+
+export interface DatasecEntry {
+  /** The VAR, or the FUNC in `.ksyms`. */
+  readonly type: TypeId;
+  readonly offset: number;
+  readonly size: number;
+}
+
+export interface FloatType extends Named {
+  readonly kind: 'float';
+  readonly size: number;
+}
+
+export interface DeclTagType extends Named {
+  readonly kind: 'decl_tag';
+  readonly type: TypeId;
+  /** Member or parameter the tag is on; -1 for the type itself. */
+  readonly componentIndex: number;
+}

@@ -1,0 +1,128 @@
+import type { Btf, TypeId } from '../btf/btf.ts';
+import type { LineInfo } from '../btf/ext.ts';
+
+/**
+ * What an ELF object says, and nothing about any kernel: the same bytes give the same specification on every machine.
+ * Made by `parseObject`, read by the resolve and load steps.
+ */
+export interface ObjectSpec {
+  /** Name for messages, usually the file's path. */
+  readonly name: string;
+  readonly byteOrder: 'little' | 'big';
+  /** The `license` section's string; empty if the object has none. */
+  readonly license: string;
+  /** The object's own BTF; null if it was compiled without. */
+  readonly btf: Btf | null;
+  readonly programs: readonly ProgramSpec[];
+  /** Maps from `.maps`, then one array map for each global data section. */
+  readonly maps: readonly MapSpec[];
+  /** Global variables in data sections. */
+  readonly variables: readonly VariableSpec[];
+  /** Undefined symbols of `.ksyms`. */
+  readonly externs: readonly ExternSpec[];
+}
+
+/** A BPF program with its subprograms already appended, so that the code is one run of instructions. */
+export interface ProgramSpec {
+  /** The function's name. */
+  readonly name: string;
+  /** The ELF section, for example `tp_btf/sched_switch`. */
+  readonly section: string;
+  readonly type: ProgramType;
+  /** Expected attach type (`enum bpf_attach_type`), where the program type wants one. */
+  readonly attachType: number | null;
+  /** What follows the slash in the section's name: a kernel function, tracepoint … */
+  readonly attachTarget: string | null;
+  /** `fentry.s/…` and friends: BPF_F_SLEEPABLE. */
+  readonly sleepable: boolean;
+  /** Instructions as the kernel takes them (`struct bpf_insn`, 8 bytes a slot), before relocation against maps and the kernel. */
+  readonly code: Uint8Array;
+  /** Places in {@link ProgramSpec.code} that wait for a map, a variable, an extern or a subprogram's address. */
+  readonly references: readonly Reference[];
+  /** The program itself first, then every subprogram appended to it, in order of `slot`. */
+  readonly functions: readonly FunctionSpec[];
+  /** Line information, `slot` relative to {@link ProgramSpec.code}, ascending. */
+  readonly lines: readonly LineInfo[];
+}
+
+/** A function within a program's code. */
+export interface FunctionSpec {
+  readonly name: string;
+  /** First instruction slot in the program's code. */
+  readonly slot: number;
+  /** The BTF FUNC, null without BTF. */
+  readonly typeId: TypeId | null;
+  readonly linkage: 'static' | 'global' | 'weak';
+  /** Where it came from, for messages: ELF section and slot in that section. */
+  readonly origin: { readonly section: string; readonly slot: number };
+}
+
+/** One relocation, in terms of what it refers to. `slot` is the instruction's slot in the program's code. */
+export type Reference =
+  /** `ld_imm64` of a map: becomes BPF_PSEUDO_MAP_FD. */
+  | { readonly kind: 'map'; readonly slot: number; readonly map: string }
+  /** `ld_imm64` of a place in a data section: becomes BPF_PSEUDO_MAP_VALUE of the section's map plus `offset` bytes. */
+  | { readonly kind: 'data'; readonly slot: number; readonly map: string; readonly offset: number }
+  /** `ld_imm64` of an extern variable or of a kfunc's address. */
+  | { readonly kind: 'extern'; readonly slot: number; readonly extern: string }
+  /** `call` of a kfunc. */
+  | { readonly kind: 'extern-call'; readonly slot: number; readonly extern: string }
+  /** `ld_imm64` of a static subprogram (a callback): BPF_PSEUDO_FUNC, already pointing at `function`'s slot. */
+  | { readonly kind: 'function'; readonly slot: number; readonly function: string };
+
+/** A map as the object declares it. */
+export interface MapSpec {
+  readonly name: string;
+  /** `enum bpf_map_type`. */
+  readonly type: number;
+  /** Bytes. */
+  readonly keySize: number;
+  /** Bytes. */
+  readonly valueSize: number;
+  readonly maxEntries: number;
+  /** BPF_F_… of map creation. */
+  readonly flags: number;
+  /** BTF type of key and value in the object's BTF; null where not known. */
+  readonly keyTypeId: TypeId | null;
+  readonly valueTypeId: TypeId | null;
+  /** A global data section's content (zeroes for .bss); null for maps from `.maps`. */
+  readonly data: Uint8Array | null;
+  /** True for .rodata: frozen after it was filled, so that the verifier sees constants. */
+  readonly frozen: boolean;
+}
+
+/** A global variable in a data section. */
+export interface VariableSpec {
+  readonly name: string;
+  /** The data section's map, by its name in {@link ObjectSpec.maps}. */
+  readonly map: string;
+  /** Bytes from the start of the section. */
+  readonly offset: number;
+  readonly size: number;
+  readonly typeId: TypeId | null;
+}
+
+/** An extern of `.ksyms`. */
+export interface ExternSpec {
+  readonly name: string;
+  /** typeless: declared `void`; typed: a variable with a type; kfunc: a function. */
+  readonly kind: 'typeless' | 'typed' | 'kfunc';
+  /** STB_WEAK: may be missing, and is then NULL. */
+  readonly weak: boolean;
+  /** The type in the object's BTF: of the variable (for typed), the FUNC_PROTO (for kfunc), void's 0 for typeless. */
+  readonly typeId: TypeId;
+}
+
+/** The program types that SEC names select in this version. */
+export type ProgramType =
+  | 'socket_filter'
+  | 'kprobe'
+  | 'sched_cls'
+  | 'sched_act'
+  | 'tracepoint'
+  | 'xdp'
+  | 'perf_event'
+  | 'raw_tracepoint'
+  | 'tracing'
+  | 'lsm'
+  | 'syscall';

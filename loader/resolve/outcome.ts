@@ -1,0 +1,62 @@
+import type { Btf } from '../btf/btf.ts';
+import type { Kallsyms } from './kallsyms.ts';
+
+/** What the resolve step needs to know about a kernel. Plain data: tests make one by hand, the load step reads one through an agent. */
+export interface KernelFacts {
+  /** `/proc/kallsyms`, or null if it could not be read. */
+  readonly kallsyms: Kallsyms | null;
+  /** BTF of vmlinux, or null if the kernel has none. */
+  readonly vmlinuxBtf: Btf | null;
+  /** Split BTF of each loaded module, in order of BTF object id; empty if none, or if not readable. */
+  readonly moduleBtfs: readonly ModuleBtf[];
+  /** Why {@link KernelFacts.moduleBtfs} may be incomplete; null if it is complete. */
+  readonly moduleBtfsUnavailable: 'permission' | 'not-supported' | null;
+  /** Whether BPF_PSEUDO_BTF_ID loads are accepted (5.10 and later), from one probe; null if it was not probed. */
+  readonly btfIdLoads: boolean | null;
+}
+
+/** A module's split BTF. */
+export interface ModuleBtf {
+  readonly name: string;
+  readonly btf: Btf;
+}
+
+/** Why an extern has no address or BTF id. Stable: programs and reports may branch on these. */
+export type ReasonCode =
+  | 'NOT_IN_KALLSYMS'
+  | 'KALLSYMS_UNREADABLE'
+  | 'KALLSYMS_RESTRICTED'
+  | 'AMBIGUOUS'
+  | 'NO_KERNEL_BTF'
+  | 'NO_VARS_IN_KERNEL_BTF'
+  | 'VAR_NOT_IN_BTF'
+  | 'INCOMPATIBLE_TYPE'
+  | 'KERNEL_TOO_OLD_FOR_BTF_ID'
+  | 'MODULE_BTF_EPERM'
+  | 'MODULE_BTF_UNSUPPORTED'
+  | 'KFUNC_NOT_FOUND'
+  | 'KFUNC_PROTO_MISMATCH';
+
+/** What became of one extern. */
+export interface ExternResolution {
+  readonly name: string;
+  readonly kind: 'typeless' | 'typed' | 'kfunc';
+  readonly weak: boolean;
+  readonly outcome: ExternOutcome;
+}
+
+export type ExternOutcome =
+  /** A typeless ksym: the address is written into the instruction. */
+  | { readonly result: 'address'; readonly address: bigint }
+  /** A typed ksym or kfunc: the id in the BTF of vmlinux (`module` null) or of a module. */
+  | { readonly result: 'btf-id'; readonly id: number; readonly module: string | null; readonly type: string }
+  /** A weak extern that is missing: the program sees NULL. */
+  | { readonly result: 'null'; readonly reason: ReasonCode; readonly explanation: string }
+  /** The object cannot be loaded on this kernel. */
+  | {
+      readonly result: 'error';
+      readonly reason: ReasonCode;
+      readonly explanation: string;
+      /** All addresses of an ambiguous symbol; otherwise absent. */
+      readonly addresses?: readonly bigint[];
+    };
