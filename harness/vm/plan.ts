@@ -1,0 +1,112 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { basename, join } from 'node:path';
+import { execa } from 'execa';
+import { MachineError } from './errors.ts';
+import { splitShellWords } from './shell-words.ts';
+
+/** How to call virtme-run. */
+export interface VirtmeRun {
+  /** Program and leading arguments. */
+  readonly command: readonly string[];
+  readonly environment: Readonly<Record<string, string>>;
+  readonly version: string;
+}
+
+/** What virtme-ng knows about a kernel and the machine it wants. */
+export interface MachinePlan {
+  readonly qemu: string;
+  /** QEMU's arguments, without kernel, initrd, accelerator, CPU model, consoles and shared folders. */
+  readonly arguments: readonly string[];
+  /** Kernel parameters that virtme-ng wants, without those for its own init. */
+  readonly kernelParameters: readonly string[];
+}
+
+export interface PlanRequest {
+  /** The kernel's image; its modules are found beside it. */
+  readonly image: string;
+  readonly memoryMiB: number;
+  readonly cpus: number;
+  /** Where virtme-ng's initramfs is to be written. */
+  readonly initramfs: string;
+}
+
+const PLAN_TIMEOUT_MS = 60_000;
+
+/**
+ * Lets virtme-ng plan a machine for a kernel (`virtme-run --dry-run`): its QEMU command line, and an initramfs with the
+ * modules the kernel needs for virtio, in load order. What it would print, share or wait for is ours (see architecture.md).
+ * @throws MachineError `plan-failed` with virtme-run's own message.
+ */
+export async function planMachine(virtme: VirtmeRun, request: PlanRequest): Promise<MachinePlan> {
+  const where = `virtme-run --kimg ${request.image}`;
+  // virtme-run exports its root folder to the guest: an empty one keeps the host's files out of it.
+  const emptyRoot = await mkdtemp(join(tmpdir(), 'ksym-matrix-root-'));
+  try {
+    const [command = 'virtme-run', ...leading] = virtme.command;
+    const args = [
+      ...['--kimg', request.image, '--mods', 'auto', '--root', emptyRoot],
+      ...['--memory', `${request.memoryMiB}M`, '--cpus', String(request.cpus)],
+      ...['--disable-kvm', '--disable-microvm', '--disable-monitor', '--no-virtme-ng-init', '--force-9p'],
+      ...['--force-initramfs', '--save-initramfs', request.initramfs, '--dry-run', '--show-command'],
+    ];
+    const result = await execa(command, [...leading, ...args], {
+      env: { ...virtme.environment, PATH: `${process.env.PATH ?? ''}:/usr/sbin:/sbin` },
+      stdin: 'ignore',
+      reject: false,
+      timeout: PLAN_TIMEOUT_MS,
+    });
+    const line = result.stdout?.split('\n').find((text) => text.includes(' -kernel '));
+    if (result.failed || line === undefined) {
+      throw new MachineError('plan-failed', 'virtme-ng could not plan a machine for this kernel', 'boot', {
+        where,
+        why: result.stderr?.trim() || result.originalMessage || 'it printed no QEMU command',
+        fix: 'run `ksym-matrix doctor` to see what is missing',
+      });
+    }
+    return readPlan(line);
+  } finally {
+    await rm(emptyRoot, { recursive: true, force: true });
+  }
+}
+
+/** Arguments with a value that belong to virtme-ng's way of running: consoles, shared folders, accelerator, its kernel and initrd. */
+const DROPPED_WITH_VALUE = new Set([
+  ...[
+    '-kernel',
+    '-initrd',
+    '-append',
+    '-fsdev',
+    '-chardev',
+    '-serial',
+    '-echr',
+    '-mon',
+    '-monitor',
+    '-accel',
+    '-cpu',
+    '-name',
+  ],
+]);
+const DROPPED_ALONE = new Set(['-enable-kvm', '-no-reboot', '-nographic']);
+const DROPPED_DEVICES = /^(virtio-9p|vhost-user-fs|virtio-serial|virtserialport|virtconsole|i6300esb|pvpanic)/;
+
+/** Kernel parameters for virtme-ng's init and consoles; ours has neither. */
+const DROPPED_PARAMETERS = /^(virtme|nr_open=|console=|earlyprintk=|quiet$|loglevel=|TERM=|init=|panic=|root|psmouse)/;
+
+/** Turns the command line that virtme-run prints into a plan. */
+export function readPlan(commandLine: string): MachinePlan {
+  const [qemu = '', ...words] = splitShellWords(commandLine);
+  const kept: string[] = [];
+  let append = '';
+  for (let index = 0; index < words.length; index++) {
+    const word = words[index] ?? '';
+    const value = words[index + 1] ?? '';
+    if (word === '-append') append = value;
+    if (DROPPED_WITH_VALUE.has(word) || (word === '-device' && DROPPED_DEVICES.test(value))) index++;
+    else if (!DROPPED_ALONE.has(word)) kept.push(word);
+  }
+  // What follows " -- " are arguments of virtme-ng's init.
+  const [parameters = ''] = append.split(/\s--(?:\s|$)/);
+  const kernelParameters = parameters.split(/\s+/).filter((text) => text !== '' && !DROPPED_PARAMETERS.test(text));
+  return { qemu: qemu.includes('/') ? qemu : basename(qemu), arguments: kept, kernelParameters };
+}

@@ -1,0 +1,82 @@
+import { execa, type ResultPromise } from 'execa';
+
+/** Process groups of QEMU that are alive, for the last sweep when this process exits. */
+const liveGroups = new Set<number>();
+let sweepInstalled = false;
+
+/** A child in a process group of its own. */
+export interface GroupProcess {
+  readonly pid: number;
+  readonly child: ResultPromise<typeof EXECA_OPTIONS>;
+  /** Settles when the child has ended, whatever the reason; never rejects. */
+  readonly exited: Promise<ProcessExit>;
+  /** Sends a signal to the whole group; does nothing if it is gone. */
+  signal(signal: NodeJS.Signals): void;
+}
+
+export interface ProcessExit {
+  readonly exitCode: number | undefined;
+  readonly signal: string | undefined;
+  /** Why the process could not be started; undefined if it was. */
+  readonly startError: string | undefined;
+  readonly stderr: string;
+}
+
+const EXECA_OPTIONS = {
+  detached: true,
+  cleanup: false,
+  reject: false,
+  stdin: 'ignore',
+  stdout: 'pipe',
+  stderr: 'pipe',
+  buffer: { stdout: false, stderr: true },
+  encoding: 'utf8',
+  maxBuffer: 1_000_000,
+  stripFinalNewline: true,
+} as const;
+
+/**
+ * Starts a program that must not outlive this process. It gets a process group of its own, so that a terminal's Ctrl-C
+ * reaches it only through us and everything that it starts can be killed at once; `setpriv` (util-linux) asks the kernel
+ * to kill it when this process dies, which covers even SIGKILL, where no handler of ours runs.
+ */
+export function startGroupProcess(command: string, args: readonly string[]): GroupProcess {
+  const child = execa('setpriv', ['--pdeathsig', 'KILL', '--', command, ...args], EXECA_OPTIONS);
+  const pid = child.pid ?? -1;
+  installSweep();
+  if (pid > 0) liveGroups.add(pid);
+  const exited = (async (): Promise<ProcessExit> => {
+    const result = await child;
+    liveGroups.delete(pid);
+    const failedToStart = pid === -1 || (result.exitCode === undefined && result.signal === undefined);
+    return {
+      exitCode: result.exitCode,
+      signal: result.signal,
+      startError: failedToStart ? (result.originalMessage ?? result.shortMessage ?? 'unknown reason') : undefined,
+      stderr: result.stderr,
+    };
+  })();
+  return {
+    pid,
+    child,
+    exited,
+    signal: (signal) => killGroup(pid, signal),
+  };
+}
+
+function killGroup(pid: number, signal: NodeJS.Signals): void {
+  if (!liveGroups.has(pid)) return;
+  try {
+    process.kill(-pid, signal);
+  } catch {
+    // ESRCH: the group ended between the check and the signal.
+  }
+}
+
+function installSweep(): void {
+  if (sweepInstalled) return;
+  sweepInstalled = true;
+  process.on('exit', () => {
+    for (const pid of liveGroups) killGroup(pid, 'SIGKILL');
+  });
+}
