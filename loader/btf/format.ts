@@ -1,0 +1,75 @@
+import type { Btf, TypeId } from './btf.ts';
+
+/**
+ * A type's name on one line, as C would declare it without a variable: `struct rq *[4]`, `int (*)(int, void *)`. For
+ * messages, so it never throws for types that nest or refer to each other without end: it writes `…` instead.
+ * Anonymous structs, unions and enums are `struct {…}`; a VAR is its type, a FUNC its prototype with its name.
+ */
+export function formatType(btf: Btf, id: TypeId): string {
+  return declare(btf, id, '', 0);
+}
+
+/** Deeper than any type a person could read. */
+const MAX_DEPTH = 16;
+
+/** C writes a type around the thing declared: `inner` is what has been built so far, from the inside out. */
+function declare(btf: Btf, id: TypeId, inner: string, depth: number): string {
+  if (depth > MAX_DEPTH) {
+    return join('…', inner);
+  }
+  const type = btf.type(id);
+  const go = (next: TypeId, wrapped: string): string => declare(btf, next, wrapped, depth + 1);
+  switch (type.kind) {
+    case 'void':
+      return join('void', inner);
+    case 'int':
+    case 'float':
+    case 'typedef':
+      return join(type.name, inner);
+    case 'struct':
+    case 'union':
+    case 'enum':
+    case 'enum64':
+      return join(tagged(type.kind === 'enum64' ? 'enum' : type.kind, type.name), inner);
+    case 'fwd':
+      return join(tagged(type.union ? 'union' : 'struct', type.name), inner);
+    case 'ptr':
+      return go(type.type, `*${inner}`);
+    case 'const':
+    case 'volatile':
+    case 'restrict':
+      // A qualified pointer carries the word behind its star, everything else in front.
+      return btf.type(type.type).kind === 'ptr'
+        ? go(type.type, join(type.kind, inner))
+        : `${type.kind} ${go(type.type, inner)}`;
+    case 'array':
+      return go(type.type, `${grouped(inner)}[${type.length}]`);
+    case 'func_proto': {
+      const params = type.params.map((param, index) =>
+        param.type === 0 && param.name === '' && index === type.params.length - 1 ? '...' : go(param.type, ''),
+      );
+      return go(type.returnType, `${grouped(inner)}(${params.length === 0 ? 'void' : params.join(', ')})`);
+    }
+    case 'func':
+      return go(type.type, type.name);
+    case 'type_tag':
+    case 'var':
+    case 'decl_tag':
+      return go(type.type, inner);
+    case 'datasec':
+      return join(`section ${type.name}`, inner);
+  }
+}
+
+function tagged(tag: string, name: string): string {
+  return name === '' ? `${tag} {…}` : `${tag} ${name}`;
+}
+
+/** Arrays and functions bind more tightly than a pointer's star. */
+function grouped(inner: string): string {
+  return inner.startsWith('*') ? `(${inner})` : inner;
+}
+
+function join(left: string, right: string): string {
+  return right === '' || right.startsWith('[') ? `${left}${right}` : `${left} ${right}`;
+}

@@ -1,0 +1,66 @@
+import { ByteReader } from '../bytes.ts';
+import { FormatError } from '../errors.ts';
+import { SHT_REL, SHT_RELA, SHT_SYMTAB } from './constants.ts';
+import type { ElfFile, ElfSection, ElfSymbol } from './elf.ts';
+
+/** One entry of a REL or RELA section. */
+export interface ElfRelocation {
+  /** Bytes from the start of the section that is relocated. */
+  readonly offset: number;
+  /** `R_BPF_…`. */
+  readonly type: number;
+  readonly symbol: ElfSymbol;
+  /** Null in REL sections: the addend is what stands at `offset`. */
+  readonly addend: bigint | null;
+}
+
+/**
+ * The relocations in a REL or RELA section (`section.info` is the index of the section they apply to), in file order.
+ * Throws {@link FormatError} if the section is of another type or damaged, names no symbol, or points outside of its target.
+ */
+export function relocations(elf: ElfFile, section: ElfSection): ElfRelocation[] {
+  const reader = new ByteReader(section.data, elf.byteOrder, section.name);
+  const entrySize = section.type === SHT_REL ? REL_SIZE : section.type === SHT_RELA ? RELA_SIZE : undefined;
+  const refuse = (offset: number, what: string, why: string): never => {
+    throw new FormatError('elf-relocation', what, reader.at(offset), { where: elf.name, why });
+  };
+  if (entrySize === undefined) {
+    return refuse(0, 'not a relocation section', `its type is ${section.type}`);
+  }
+  if (section.entrySize !== entrySize || section.size % entrySize !== 0) {
+    return refuse(
+      0,
+      'a relocation section of odd size',
+      `${section.size} bytes, entries of ${section.entrySize}, not ${entrySize}`,
+    );
+  }
+  if (elf.sections[section.link]?.type !== SHT_SYMTAB) {
+    return refuse(0, 'the relocations name no symbol table', `section ${section.link} is none`);
+  }
+  const target = elf.sections[section.info];
+  if (target === undefined) {
+    return refuse(0, 'the relocations apply to no section', `there is no section ${section.info}`);
+  }
+  return Array.from({ length: section.size / entrySize }, (_, index) => {
+    const start = index * entrySize;
+    const offset = reader.seek(start).u64();
+    const info = reader.u64();
+    const addend = section.type === SHT_RELA ? reader.i64() : null;
+    if (offset >= BigInt(target.size)) {
+      return refuse(
+        start,
+        'a relocation outside of its section',
+        `offset ${offset}, "${target.name}" has ${target.size} bytes`,
+      );
+    }
+    const symbolIndex = Number(info >> 32n);
+    const symbol = elf.symbols[symbolIndex];
+    if (symbol === undefined) {
+      return refuse(start, 'a relocation against no symbol', `symbol ${symbolIndex} of ${elf.symbols.length}`);
+    }
+    return { offset: Number(offset), type: Number(info & 0xffff_ffffn), symbol, addend };
+  });
+}
+
+const REL_SIZE = 16;
+const RELA_SIZE = 24;
