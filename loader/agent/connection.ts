@@ -37,6 +37,8 @@ export interface ExecuteResult {
   /** Exit code, or null if a signal ended it. */
   readonly exitCode: number | null;
   readonly signal: number | null;
+  /** True if it was killed because its time was over. */
+  readonly timedOut: boolean;
   readonly stdout: Uint8Array;
   readonly stderr: Uint8Array;
 }

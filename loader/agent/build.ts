@@ -1,0 +1,106 @@
+import { execFile } from 'node:child_process';
+import { createHash, randomUUID } from 'node:crypto';
+import { existsSync } from 'node:fs';
+import { mkdir, readdir, readFile, rename, rm } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+import { ExplainedError } from '../errors.ts';
+
+const run = promisify(execFile);
+
+const FLAGS = [
+  '-std=gnu11',
+  '-O2',
+  '-Wall',
+  '-Wextra',
+  '-Werror',
+  '-ffreestanding',
+  '-nostdlib',
+  '-static',
+  '-fno-pic',
+  '-fno-stack-protector',
+  '-fno-asynchronous-unwind-tables',
+  '-fuse-ld=lld',
+  '-Wl,--build-id=none',
+];
+const TARGETS = { x86_64: 'x86_64-linux-gnu' } as const;
+
+/** How to build the agent. */
+export interface BuildAgentOptions {
+  /** Where the binary goes; made if missing. */
+  readonly outputDirectory: string;
+  /** The compiler; `clang` from PATH if absent. */
+  readonly clang?: string;
+  readonly architecture?: keyof typeof TARGETS;
+}
+
+/**
+ * Compiles the agent with clang and lld, without a libc or sysroot, and returns the binary's path. Its name holds a digest of sources,
+ * flags and compiler version, so an unchanged agent is not built again, and builds at the same time do not disturb each other.
+ * Throws ExplainedError `agent-compiler-missing` or `agent-build-failed`.
+ */
+export async function buildAgent(options: BuildAgentOptions): Promise<string> {
+  const { outputDirectory, clang = 'clang', architecture = 'x86_64' } = options;
+  const sources = agentSourceDirectory();
+  const names = (await readdir(sources)).filter((name) => /\.[ch]$/.test(name)).sort();
+  const flags = ['-target', TARGETS[architecture], ...FLAGS];
+  const digest = createHash('sha256');
+  digest.update(`${await compilerVersion(clang)}\0${flags.join(' ')}\0`);
+  for (const name of names) digest.update(`${name}\0`).update(await readFile(join(sources, name)));
+
+  const binary = join(outputDirectory, `ksym-agent-${architecture}-${digest.digest('hex').slice(0, 16)}`);
+  if (existsSync(binary)) return binary;
+  await mkdir(outputDirectory, { recursive: true });
+  const unfinished = `${binary}.${randomUUID()}.tmp`;
+  try {
+    const files = names.filter((name) => name.endsWith('.c')).map((name) => join(sources, name));
+    await run(clang, [...flags, ...files, '-o', unfinished]);
+    await rename(unfinished, binary);
+  } catch (error) {
+    await rm(unfinished, { force: true });
+    throw buildFailed(clang, error);
+  }
+  return binary;
+}
+
+/**
+ * The folder that holds the agent's C sources. Compiled JavaScript lies in a build folder and the C files do not, so it is looked for
+ * from the package's root. Throws ExplainedError `agent-sources-missing`.
+ */
+export function agentSourceDirectory(): string {
+  for (let folder = dirname(fileURLToPath(import.meta.url)); folder !== dirname(folder); folder = dirname(folder)) {
+    const sources = join(folder, 'loader', 'agent');
+    if (existsSync(join(folder, 'package.json')) && existsSync(join(sources, 'agent.c'))) return sources;
+  }
+  throw new ExplainedError('agent-sources-missing', "the agent's C sources are not in this package", {
+    fix: 'install the package again: loader/agent/*.c belongs to it',
+  });
+}
+
+async function compilerVersion(clang: string): Promise<string> {
+  try {
+    return (await run(clang, ['--version'])).stdout;
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') {
+      throw new ExplainedError('agent-compiler-missing', 'the agent cannot be built', {
+        where: clang,
+        why: 'there is no such compiler',
+        fix: 'install clang and lld (Debian, Ubuntu: apt install clang lld)',
+        cause: error,
+      });
+    }
+    throw buildFailed(clang, error);
+  }
+}
+
+function buildFailed(clang: string, error: unknown): ExplainedError {
+  const messages = error instanceof Error && 'stderr' in error ? String(error.stderr).trim() : String(error);
+  const noLinker = /invalid linker name|unable to execute command.*ld/.test(messages);
+  return new ExplainedError('agent-build-failed', 'the agent does not compile', {
+    where: clang,
+    why: messages,
+    ...(noLinker ? { fix: 'install lld (Debian, Ubuntu: apt install lld)' } : {}),
+    cause: error,
+  });
+}

@@ -1,0 +1,13 @@
+/* One function per kind of request. Each answers on the stream; false: the other side is gone. */
+#pragma once
+#include "stream.h"
+
+struct request {
+  uint32_t id;
+  uint32_t length;
+  const unsigned char *payload; /* page-aligned */
+};
+
+bool answer_syscall(const struct stream *stream, const struct request *request);
+bool answer_read_file(const struct stream *stream, const struct request *request);
+bool answer_execute(const struct stream *stream, const struct request *request, char **environment);
