@@ -184,18 +184,28 @@ export class ByteWriter {
     return this.bytes(new Uint8Array((alignment - (this.#length % alignment)) % alignment));
   }
 
+  /** Reads four bytes that were written before. */
+  getU32(offset: number): number {
+    return this.#view.getUint32(this.#written(offset), this.#little);
+  }
+
   /** Overwrites four bytes that were written before. */
   setU32(offset: number, value: number): this {
-    if (offset < 0 || offset + 4 > this.#length) {
-      throw new FormatError('out-of-range', 'a write outside of what was written', { section: 'writer', offset });
-    }
-    this.#view.setUint32(offset, value, this.#little);
+    this.#view.setUint32(this.#written(offset), value, this.#little);
     return this;
   }
 
   /** A copy of what was written. */
   finish(): Uint8Array {
     return this.#bytes.slice(0, this.#length);
+  }
+
+  /** Refuses four bytes that were not written yet. */
+  #written(offset: number): number {
+    if (offset < 0 || offset + 4 > this.#length) {
+      throw new FormatError('out-of-range', 'an offset outside of what was written', { section: 'writer', offset });
+    }
+    return offset;
   }
 
   #grow(count: number): number {
