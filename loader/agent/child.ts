@@ -7,8 +7,10 @@ const STDERR_KEPT = 4096;
 
 /** How to start an agent on this machine. */
 export interface LocalAgentOptions {
-  /** Milliseconds for the hello and the default for requests. */
+  /** Milliseconds for the hello. */
   readonly timeoutMs?: number;
+  /** Milliseconds for each request that sets no deadline of its own. */
+  readonly requestTimeoutMs?: number;
   /** Called with the child's process id once it runs. */
   readonly onStart?: (pid: number) => void;
 }
@@ -44,8 +46,8 @@ export async function startLocalAgent(path: string, options: LocalAgentOptions =
     return await connectAgent(
       { readable: child.stdout, writable: child.stdin },
       {
+        ...options,
         name: path,
-        ...(options.timeoutMs === undefined ? {} : { timeoutMs: options.timeoutMs }),
         diagnose: () => [problem, stderr.trim()].filter((part) => part !== undefined && part !== '').join(': '),
         onClose: end,
       },

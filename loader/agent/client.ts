@@ -24,8 +24,10 @@ export type AgentStream = Duplex | { readonly readable: Readable; readonly writa
 
 /** How to speak to an agent. */
 export interface ConnectOptions {
-  /** Milliseconds for the hello and for each request that sets no deadline of its own; 30 seconds if absent. */
+  /** Milliseconds for the hello; 30 seconds if absent. */
   readonly timeoutMs?: number;
+  /** Milliseconds for each request that sets no deadline of its own; 30 seconds if absent. */
+  readonly requestTimeoutMs?: number;
   /** Who is at the other end, for messages. */
   readonly name?: string;
   /** More to say when the connection is lost, such as what the agent wrote to its standard error. */
@@ -39,14 +41,15 @@ export interface ConnectOptions {
  * Throws AgentError (`agent-timeout`, `agent-lost`, `agent-protocol`, `agent-version`); the stream is then destroyed.
  */
 export async function connectAgent(stream: AgentStream, options: ConnectOptions = {}): Promise<AgentConnection> {
-  const { timeoutMs = DEFAULT_TIMEOUT_MS, name = 'agent', diagnose = () => undefined } = options;
+  const { timeoutMs = DEFAULT_TIMEOUT_MS, requestTimeoutMs = DEFAULT_TIMEOUT_MS, name = 'agent' } = options;
+  const { diagnose = () => undefined } = options;
   const [readable, writable] =
     'readable' in stream && typeof stream.readable === 'object'
       ? [stream.readable, stream.writable as Writable]
       : [stream as Duplex, stream as Duplex];
   const channel = new FrameChannel(readable, writable, name, diagnose);
   const hello = await greet(channel, timeoutMs, name);
-  return new Connection(channel, hello, timeoutMs, options.onClose);
+  return new Connection(channel, hello, requestTimeoutMs, options.onClose);
 }
 
 async function greet(channel: FrameChannel, timeoutMs: number, name: string): Promise<AgentHello> {

@@ -26,7 +26,8 @@ export function encodeSyscall(request: SyscallRequest): EncodedSyscall {
   const view = new DataView(payload.buffer);
   const indexOf = (buffer: SyscallBuffer): number => indexes.get(buffer) ?? 0;
 
-  if (request.args.length > MAX_ARGUMENTS) throw new AgentError('agent-refused', 'a system call has at most six arguments');
+  if (request.args.length > MAX_ARGUMENTS)
+    throw new AgentError('agent-refused', 'a system call has at most six arguments');
   view.setUint32(0, request.number, true);
   view.setUint32(4, buffers.length, true);
   view.setUint32(8, pointers.length, true);
