@@ -1,5 +1,6 @@
-import type { Btf, TypeId } from '../btf/btf.ts';
-import type { LineInfo } from '../btf/ext.ts';
+import type { Btf } from '../btf/btf.ts';
+import type { CoreRelocation, LineInfo } from '../btf/ext.ts';
+import type { TypeId } from '../btf/types.ts';
 
 /**
  * What an ELF object says, and nothing about any kernel: the same bytes give the same specification on every machine.
@@ -35,6 +36,8 @@ export interface ProgramSpec {
   readonly attachTarget: string | null;
   /** `fentry.s/…` and friends: BPF_F_SLEEPABLE. */
   readonly sleepable: boolean;
+  /** False for `SEC("?…")`: to be loaded only when asked for by name. */
+  readonly autoload: boolean;
   /** Instructions as the kernel takes them (`struct bpf_insn`, 8 bytes a slot), before relocation against maps and the kernel. */
   readonly code: Uint8Array;
   /** Places in {@link ProgramSpec.code} that wait for a map, a variable, an extern or a subprogram's address. */
@@ -43,6 +46,8 @@ export interface ProgramSpec {
   readonly functions: readonly FunctionSpec[];
   /** Line information, `slot` relative to {@link ProgramSpec.code}, ascending. */
   readonly lines: readonly LineInfo[];
+  /** CO-RE relocations, which wait for the kernel's types; `slot` relative to {@link ProgramSpec.code}, ascending. */
+  readonly coreRelocations: readonly CoreRelocation[];
 }
 
 /** A function within a program's code. */

@@ -1,0 +1,126 @@
+import type { Btf } from '../btf/btf.ts';
+import type { BtfType } from '../btf/types.ts';
+import { SHN_UNDEF } from '../elf/constants.ts';
+import type { ElfSymbol } from '../elf/elf.ts';
+import { ObjectError } from '../errors.ts';
+import { formatInstruction } from '../insn/format.ts';
+import { SLOT_SIZE } from '../insn/opcodes.ts';
+import { isCode, type ObjectFile } from './object-file.ts';
+import type { ExternSpec } from './spec.ts';
+
+/**
+ * The externs of the object: undefined symbols, global or weak, without an ELF type, that the BTF lists in DATASEC `.ksyms`
+ * (bpf_object__collect_externs in libbpf's `src/libbpf.c`). A variable whose type is `void`, below modifiers and typedefs, is typeless.
+ * @throws ObjectError `extern-without-btf`, `extern-not-in-btf`, `extern-not-ksym`, `kconfig-extern` or `undefined-symbol`,
+ *   naming the extern and the first instruction that uses it.
+ */
+export function readExterns(file: ObjectFile): ExternSpec[] {
+  const undefinedSymbols = file.elf.symbols.filter(
+    (symbol) => symbol.index !== 0 && symbol.sectionIndex === SHN_UNDEF && symbol.name !== '',
+  );
+  return undefinedSymbols.map((symbol) => readExtern(file, symbol));
+}
+
+function readExtern(file: ObjectFile, symbol: ElfSymbol): ExternSpec {
+  const { name } = symbol;
+  if (symbol.type !== 'notype' || (symbol.binding !== 'global' && symbol.binding !== 'weak')) {
+    throw refuse(file, symbol, 'undefined-symbol', `${name} is not defined`, {
+      why: `an extern is global or weak and without ELF type, this symbol is ${symbol.binding} ${symbol.type}`,
+    });
+  }
+  if (file.btf === null) {
+    throw refuse(file, symbol, 'extern-without-btf', `extern ${name} has no description`, {
+      why: 'the object has no BTF, which says whether it is typed, typeless or a function',
+      fix: 'Compile with -g.',
+    });
+  }
+  const declared = findDeclaration(file.btf, name);
+  if (declared === undefined) throw refuseUndeclared(file, file.btf, symbol);
+  if (declared.section === '.kconfig') {
+    throw refuse(file, symbol, 'kconfig-extern', `${name} is a __kconfig extern`, {
+      why: 'values from the kernel’s configuration are not filled in by this loader, only __ksym externs are',
+      fix: 'Use a `const volatile` global variable and set it before loading.',
+    });
+  }
+  if (declared.section !== '.ksyms') {
+    throw refuse(file, symbol, 'extern-not-ksym', `extern ${name} is in section ${declared.section}`, {
+      why: 'only externs of .ksyms can be looked up in a kernel',
+      fix: `Declare it with __ksym of <bpf/bpf_helpers.h>.`,
+    });
+  }
+  const { type } = declared;
+  if (type.kind !== 'func' && type.kind !== 'var') {
+    throw refuse(file, symbol, 'extern-not-in-btf', `extern ${name} is neither a variable nor a function`, {
+      why: `DATASEC .ksyms lists it as ${type.kind}`,
+    });
+  }
+  if (type.linkage !== 'extern') {
+    throw refuse(file, symbol, 'extern-not-in-btf', `${name} is undefined, yet not extern`, {
+      why: `its BTF says linkage ${type.linkage}`,
+    });
+  }
+  const weak = symbol.binding === 'weak';
+  if (type.kind === 'func') return { name, kind: 'kfunc', weak, typeId: type.type };
+  const typeless = file.btf.resolve(type.type).kind === 'void';
+  return { name, kind: typeless ? 'typeless' : 'typed', weak, typeId: typeless ? 0 : type.type };
+}
+
+function findDeclaration(btf: Btf, name: string): { section: string; type: BtfType } | undefined {
+  for (const section of btf.types()) {
+    if (section.kind !== 'datasec') continue;
+    for (const entry of section.entries) {
+      const type = btf.type(entry.type);
+      if (type.name === name) return { section: section.name, type };
+    }
+  }
+  return undefined;
+}
+
+function refuseUndeclared(file: ObjectFile, btf: Btf, symbol: ElfSymbol): ObjectError {
+  const { name } = symbol;
+  if ((btf.find(name, 'func') ?? btf.find(name, 'var')) === undefined) {
+    return refuse(file, symbol, 'extern-not-in-btf', `extern ${name} has no description`, {
+      why: 'the object’s BTF does not mention it',
+      fix: 'Compile the file that uses it with -g, and declare it with __ksym.',
+    });
+  }
+  return refuse(file, symbol, 'extern-not-ksym', `${name} is not defined`, {
+    why: 'it is declared extern without a section, so neither this object nor a kernel is said to have it',
+    fix: 'Define it, or append __ksym to its declaration if the kernel has it.',
+  });
+}
+
+function refuse(
+  file: ObjectFile,
+  symbol: ElfSymbol,
+  code: string,
+  what: string,
+  details: { readonly why: string; readonly fix?: string },
+): ObjectError {
+  const use = firstUse(file, symbol);
+  if (use === undefined) return new ObjectError(code, what, { file: file.name, symbol: symbol.name }, details);
+  const { section, instruction, text } = use;
+  return new ObjectError(
+    code,
+    what,
+    { file: file.name, section, symbol: symbol.name, instruction },
+    {
+      ...details,
+      why: `${details.why} (used by \`${text}\`)`,
+    },
+  );
+}
+
+function firstUse(
+  file: ObjectFile,
+  symbol: ElfSymbol,
+): { section: string; instruction: number; text: string } | undefined {
+  for (const section of file.elf.sections.filter(isCode)) {
+    const relocation = file.relocations.get(section.index)?.find((one) => one.symbol.index === symbol.index);
+    if (relocation === undefined) continue;
+    const instruction = Math.floor(relocation.offset / SLOT_SIZE);
+    const text = formatInstruction(section.data, instruction, file.elf.byteOrder);
+    return { section: section.name, instruction, text };
+  }
+  return undefined;
+}

@@ -1,0 +1,94 @@
+import type { TypeId } from '../btf/types.ts';
+import type { ElfSection, ElfSymbol } from '../elf/elf.ts';
+import { ObjectError } from '../errors.ts';
+import { SLOT_SIZE } from '../insn/opcodes.ts';
+import { isCode, type ObjectFile } from './object-file.ts';
+import type { FunctionSpec } from './spec.ts';
+
+/** A function in one of the object's code sections. */
+export interface ObjectFunction {
+  readonly name: string;
+  readonly section: ElfSection;
+  /** First instruction slot in its section. */
+  readonly slot: number;
+  /** How many slots it takes. */
+  readonly slots: number;
+  readonly linkage: FunctionSpec['linkage'];
+  /** Its BTF FUNC; null without BTF. */
+  readonly typeId: TypeId | null;
+  /** Whether it is a program: visible from outside, and in a section of its own name instead of `.text`. */
+  readonly program: boolean;
+}
+
+/**
+ * Lists the functions of all code sections, ordered by section and slot: the symbols of type FUNC.
+ * @throws ObjectError `function-outside-section`, `functions-overlap` or `code-without-function`.
+ */
+export function readFunctions(file: ObjectFile): readonly ObjectFunction[] {
+  return file.elf.sections.filter(isCode).flatMap((section) => readSectionFunctions(file, section));
+}
+
+/** The function that starts at `slot` of a section, if one does. */
+export function functionAt(
+  functions: readonly ObjectFunction[],
+  sectionIndex: number,
+  slot: number,
+): ObjectFunction | undefined {
+  return functions.find((one) => one.section.index === sectionIndex && one.slot === slot);
+}
+
+function readSectionFunctions(file: ObjectFile, section: ElfSection): ObjectFunction[] {
+  const position = { file: file.name, section: section.name };
+  const functions = file.elf.symbols
+    .filter((symbol) => symbol.type === 'func' && symbol.sectionIndex === section.index)
+    .map((symbol) => readFunction(file, section, symbol))
+    .sort((a, b) => a.slot - b.slot);
+  if (functions.length === 0) {
+    throw new ObjectError('code-without-function', 'a code section has no function', position, {
+      why: `it holds ${section.size / SLOT_SIZE} instruction slots, yet no symbol of type FUNC points to it`,
+      fix: 'Declare assembler code with `.type NAME, @function` and `.size`.',
+    });
+  }
+  let previous: ObjectFunction | undefined;
+  for (const one of functions) {
+    const alias = previous !== undefined && one.slot === previous.slot && one.slots === previous.slots;
+    if (previous !== undefined && !alias && one.slot < previous.slot + previous.slots) {
+      throw new ObjectError(
+        'functions-overlap',
+        'two functions overlap',
+        { ...position, symbol: one.name },
+        {
+          why: `${previous.name} takes slots ${previous.slot} to ${previous.slot + previous.slots - 1}, ${one.name} starts at ${one.slot}`,
+        },
+      );
+    }
+    previous = one;
+  }
+  return functions;
+}
+
+function readFunction(file: ObjectFile, section: ElfSection, symbol: ElfSymbol): ObjectFunction {
+  const start = Number(symbol.value);
+  const { size } = symbol;
+  if (start % SLOT_SIZE !== 0 || size % SLOT_SIZE !== 0 || size === 0 || start + size > section.data.length) {
+    throw new ObjectError(
+      'function-outside-section',
+      'a function does not fit its section',
+      { file: file.name, section: section.name, symbol: symbol.name },
+      {
+        why: `it starts at byte ${start} and takes ${size} of ${section.data.length} bytes; instructions take ${SLOT_SIZE} each`,
+      },
+    );
+  }
+  const slot = start / SLOT_SIZE;
+  const info = file.btfExt?.functions.get(section.name)?.find((one) => one.slot === slot);
+  return {
+    name: symbol.name,
+    section,
+    slot,
+    slots: size / SLOT_SIZE,
+    linkage: symbol.binding === 'global' || symbol.binding === 'weak' ? symbol.binding : 'static',
+    typeId: info?.typeId ?? null,
+    program: section.name !== '.text' && symbol.binding !== 'local',
+  };
+}

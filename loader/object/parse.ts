@@ -1,0 +1,51 @@
+import { decodeUtf8 } from '../bytes.ts';
+import { ObjectError } from '../errors.ts';
+import { readDataMaps, readVariables } from './data.ts';
+import { readExterns } from './externs.ts';
+import { readFunctions } from './functions.ts';
+import { readMaps } from './maps.ts';
+import { type ObjectFile, readObjectFile } from './object-file.ts';
+import { readPrograms } from './programs.ts';
+import type { ObjectSpec } from './spec.ts';
+
+/**
+ * Reads what a compiled BPF object says: programs with their subprograms, maps, variables and externs. Pure: needs no kernel.
+ * Objects of either byte order are read; whether a machine can load one is for the load step to say.
+ * @param bytes One ELF64 file as `clang -target bpf -O2 -g -c` writes it.
+ * @param name Name for messages, usually the file's path.
+ * @throws FormatError for damaged bytes; ObjectError, with section, symbol and instruction, for what cannot be loaded.
+ */
+export function parseObject(bytes: Uint8Array, name: string): ObjectSpec {
+  const file = readObjectFile(bytes, name);
+  const { maps, names } = readMaps(file);
+  const externs = readExterns(file);
+  const functions = readFunctions(file);
+  return {
+    name,
+    byteOrder: file.elf.byteOrder,
+    license: readLicense(file),
+    btf: file.btf,
+    programs: readPrograms(file, { functions, externs, mapNames: names }),
+    maps: [...maps, ...readDataMaps(file)],
+    variables: readVariables(file),
+    externs,
+  };
+}
+
+function readLicense(file: ObjectFile): string {
+  const section = file.elf.sections.find((one) => one.name === 'license');
+  if (section === undefined) return '';
+  const end = section.data.indexOf(0);
+  if (end === -1) {
+    throw new ObjectError(
+      'license-unterminated',
+      'the licence has no end',
+      { file: file.name, section: 'license' },
+      {
+        why: 'the kernel takes it as a string that ends in a zero byte',
+        fix: 'Write char LICENSE[] SEC("license") = "GPL";',
+      },
+    );
+  }
+  return decodeUtf8(section.data.subarray(0, end));
+}
