@@ -144,10 +144,8 @@ async function connectWhenUp(parts: MachineParts, signal: AbortSignal): Promise<
     signal.throwIfAborted();
     try {
       const socket = await connectUnix(path);
-      signal.addEventListener('abort', () => undefined);
       return await connectAgent(socket, {
         timeoutMs: parts.options.deadlines.ready,
-        requestTimeoutMs: parts.options.deadlines.request,
         name: 'the agent in the machine',
       });
     } catch (error) {

@@ -1,0 +1,190 @@
+import { existsSync } from 'node:fs';
+import { readdir } from 'node:fs/promises';
+import { dirname, join, resolve } from 'node:path';
+import { ExplainedError } from '../../loader/errors.ts';
+import { DEFAULT_DEADLINES, type Deadlines } from '../vm/machine.ts';
+import { type MatrixException, type MatrixFile, matrixSchema, type ProgramFile, programSchema } from './schema.ts';
+import { parseVersionRange } from './version-range.ts';
+import { ConfigError, type Finding, readYamlFile, unknownWord, type YamlFile } from './yaml-file.ts';
+
+/** A matrix, read and checked. */
+export interface Matrix {
+  /** matrix.yaml's path. */
+  readonly path: string;
+  readonly kernels: MatrixFile['kernels'];
+  readonly programs: readonly Program[];
+  /** `default` is always among them. */
+  readonly variants: ReadonlyMap<string, Variant>;
+  readonly exceptions: readonly MatrixException[];
+  readonly memoryMiB: number;
+  readonly cpus: number;
+  readonly deadlines: Deadlines;
+  readonly mirror: string | undefined;
+}
+
+/** A program of the catalogue: its YAML and where its C file lies. */
+export interface Program extends ProgramFile {
+  readonly name: string;
+  /** The YAML file's path. */
+  readonly path: string;
+  readonly source: string;
+  readonly variants: string[];
+}
+
+/** What is changed in the guest for a cell. */
+export interface Variant {
+  readonly name: string;
+  readonly sysctl: Readonly<Record<string, string>>;
+  readonly boot: readonly string[];
+}
+
+/** The variant that changes nothing. */
+export const DEFAULT_VARIANT = 'default';
+
+/**
+ * Reads matrix.yaml and every program it names.
+ * @throws ConfigError that lists everything wrong with a file, each with line and column
+ */
+export async function loadMatrix(path: string): Promise<Matrix> {
+  const file = await readYamlFile(path, matrixSchema);
+  const variants = readVariants(file.value);
+  const catalogue = await listPrograms(join(dirname(path), 'programs'));
+  const findings = checkMatrix(file, catalogue, variants);
+  if (findings.length > 0) throw file.error(findings);
+  const programs = await loadPrograms(path, file.value.programs, variants);
+  const { machine = {}, deadlines = {} } = file.value;
+  const seconds = Object.entries(deadlines).map(([phase, value]) => [phase, (value ?? 0) * 1000] as const);
+  return {
+    path,
+    kernels: file.value.kernels,
+    programs,
+    variants,
+    exceptions: file.value.exceptions ?? [],
+    memoryMiB: machine.memory ?? 512,
+    cpus: machine.cpus ?? 2,
+    deadlines: { ...DEFAULT_DEADLINES, ...Object.fromEntries(seconds) },
+    mirror: file.value.mirror,
+  };
+}
+
+function readVariants(matrix: MatrixFile): Map<string, Variant> {
+  const variants = new Map<string, Variant>([[DEFAULT_VARIANT, { name: DEFAULT_VARIANT, sysctl: {}, boot: [] }]]);
+  for (const [name, variant] of Object.entries(matrix.variants ?? {})) {
+    const sysctl = Object.entries(variant.sysctl ?? {}).map(([key, value]) => [key, String(value)] as const);
+    variants.set(name, { name, sysctl: Object.fromEntries(sysctl), boot: variant.boot ?? [] });
+  }
+  return variants;
+}
+
+async function listPrograms(folder: string): Promise<string[]> {
+  const entries = await readdir(folder, { recursive: true }).catch(() => []);
+  return entries
+    .filter((entry) => entry.endsWith('.yaml'))
+    .map((entry) => entry.slice(0, -'.yaml'.length))
+    .sort();
+}
+
+function checkMatrix(
+  file: YamlFile<MatrixFile>,
+  catalogue: readonly string[],
+  variants: ReadonlyMap<string, Variant>,
+): Finding[] {
+  const { kernels, programs, exceptions = [] } = file.value;
+  const findings: Finding[] = [];
+  programs.forEach((name, index) => {
+    if (!catalogue.includes(name))
+      findings.push({ path: ['programs', index], message: unknownWord('program', name, catalogue) });
+    if (programs.indexOf(name) !== index)
+      findings.push({ path: ['programs', index], message: `program "${name}" is listed twice` });
+  });
+  const names = kernels.map((kernel) => kernel.name ?? `${kernel.debian} ${kernel.flavour ?? 'cloud'}`);
+  names.forEach((name, index) => {
+    if (names.indexOf(name) !== index)
+      findings.push({ path: ['kernels', index], message: `kernel "${name}" is listed twice` });
+  });
+  if (file.value.variants !== undefined && DEFAULT_VARIANT in file.value.variants) {
+    findings.push({
+      path: ['variants', DEFAULT_VARIANT],
+      message: '"default" changes nothing and cannot be redefined',
+      atKey: true,
+    });
+  }
+  exceptions.forEach((exception, index) => {
+    const path = ['exceptions', index];
+    const { program, variant, kernel } = exception;
+    if (program !== undefined && !programs.includes(program)) {
+      findings.push({ path: [...path, 'program'], message: unknownWord('program', program, programs) });
+    }
+    findings.push(...checkCondition({ kernel, variant }, path, variants));
+  });
+  return findings;
+}
+
+function checkCondition(
+  condition: { kernel?: string | undefined; variant?: string | undefined },
+  path: Finding['path'],
+  variants: ReadonlyMap<string, Variant>,
+): Finding[] {
+  const findings: Finding[] = [];
+  if (condition.kernel !== undefined) {
+    try {
+      parseVersionRange(condition.kernel);
+    } catch (error) {
+      if (!(error instanceof ExplainedError)) throw error;
+      findings.push({ path: [...path, 'kernel'], message: `${error.message} (${error.fix})` });
+    }
+  }
+  if (condition.variant !== undefined && !variants.has(condition.variant)) {
+    findings.push({
+      path: [...path, 'variant'],
+      message: unknownWord('variant', condition.variant, [...variants.keys()]),
+    });
+  }
+  return findings;
+}
+
+async function loadPrograms(
+  matrixPath: string,
+  names: readonly string[],
+  variants: ReadonlyMap<string, Variant>,
+): Promise<Program[]> {
+  const results = await Promise.allSettled(names.map((name) => loadProgram(dirname(matrixPath), name, variants)));
+  const failures = results.filter((result) => result.status === 'rejected').map((result): unknown => result.reason);
+  const [first] = failures;
+  if (first !== undefined && failures.every((failure) => failure instanceof ConfigError)) {
+    throw new ConfigError('config-invalid', failures.map((failure) => failure.explain()).join('\n'));
+  }
+  if (first !== undefined) throw first;
+  return results.flatMap((result) => (result.status === 'fulfilled' ? [result.value] : []));
+}
+
+async function loadProgram(directory: string, name: string, variants: ReadonlyMap<string, Variant>): Promise<Program> {
+  const path = join(directory, 'programs', `${name}.yaml`);
+  const file = await readYamlFile(path, programSchema);
+  const { value } = file;
+  const source = resolve(dirname(path), value.source ?? `${name.split('/').at(-1)}.bpf.c`);
+  const findings: Finding[] = [];
+  if (!existsSync(source)) findings.push({ path: ['source'], message: `there is no C file ${source}` });
+  (value.variants ?? []).forEach((variant, index) => {
+    findings.push(
+      ...checkCondition({ variant }, ['variants', index], variants).map((finding) => ({
+        ...finding,
+        path: ['variants', index],
+      })),
+    );
+  });
+  value.expect.forEach((expectation, index) => {
+    findings.push(...checkCondition(expectation.when ?? {}, ['expect', index, 'when'], variants));
+    if (expectation.when === undefined && index < value.expect.length - 1) {
+      findings.push({
+        path: ['expect', index + 1],
+        message: 'never looked at: the expectation before it has no `when`',
+      });
+    }
+  });
+  (value.checks ?? []).forEach((check, index) => {
+    findings.push(...checkCondition(check.when ?? {}, ['checks', index, 'when'], variants));
+  });
+  if (findings.length > 0) throw file.error(findings);
+  return { ...value, name, path, source, variants: value.variants ?? [DEFAULT_VARIANT] };
+}

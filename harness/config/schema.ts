@@ -1,0 +1,192 @@
+import { z } from 'zod';
+
+/** Phases of a cell, in order; a cell's outcome says how far it came. */
+export const PHASES = ['compile', 'boot', 'resolve', 'load', 'run', 'check'] as const;
+
+/** Classes of failure that an expectation may name. Stable; docs/matrix-yaml.md explains each. */
+export const CLASSES = [
+  'compile-failed',
+  'object-refused',
+  'kernel-panic',
+  'kernel-oops',
+  'vm-silent',
+  'ksym-not-in-kallsyms',
+  'kallsyms-unreadable',
+  'kallsyms-hidden',
+  'ksym-ambiguous',
+  'btf-missing',
+  'btf-has-no-vars',
+  'ksym-not-in-btf',
+  'ksym-type-mismatch',
+  'kernel-lacks-btf-id-loads',
+  'module-btf-unavailable',
+  'kfunc-not-found',
+  'kfunc-signature-mismatch',
+  'btf-rejected',
+  'map-rejected',
+  'ksym-address-unavailable',
+  'verifier-rejected',
+  'test-run-failed',
+  'wrong-return-value',
+  'wrong-value',
+  'wrong-resolution',
+] as const;
+
+const range = z.string().describe('Kernel versions: ">=6.2 <6.15", "6.12" (every 6.12.x), "||" between alternatives.');
+
+const factValue = z.union([z.boolean(), z.number(), z.string()]);
+
+export const conditionSchema = z
+  .strictObject({
+    kernel: range.optional(),
+    variant: z.string().optional().describe('Name of a variant in matrix.yaml.'),
+    facts: z
+      .record(z.string(), factValue)
+      .optional()
+      .describe(
+        'Facts of the kernel, all of which must hold: `btf.vars: true` (a count that is not zero), `config.KALLSYMS_ALL: y` …',
+      ),
+  })
+  .describe('All of what is named must hold.');
+
+const failureSchema = z.strictObject({
+  phase: z.enum(PHASES),
+  class: z.enum(CLASSES),
+  errno: z
+    .string()
+    .regex(/^E[A-Z0-9]+$/, 'an errno is written by name, as in EACCES')
+    .optional(),
+  extern: z.string().optional().describe('The extern that could not be resolved.'),
+  log: z
+    .union([z.string(), z.array(z.string()).min(1)])
+    .optional()
+    .describe('Text that the verifier log must contain.'),
+});
+
+export const outcomeSchema = z
+  .union([z.literal('works'), failureSchema])
+  .describe('`works`: loads, runs and every check holds; otherwise exactly how it fails.');
+
+export const expectationSchema = z.strictObject({
+  when: conditionSchema.optional(),
+  outcome: outcomeSchema,
+  externs: z
+    .record(z.string(), z.enum(['address', 'btf-id', 'null']))
+    .optional()
+    .describe('What each extern must resolve to.'),
+  reason: z.string().min(10).describe('Why this is to be expected: the rule, the kernel commit or what was seen.'),
+});
+
+const scalarTruth = z.union([z.number().int(), z.string().regex(/^(0x[0-9a-fA-F]+|-?\d+)$/)]);
+
+const simpleTruth = z.union([
+  scalarTruth,
+  z.literal('cpu').describe('The number of the CPU the program ran on.'),
+  z.strictObject({ kallsyms: z.string() }).describe("The symbol's address in the guest's /proc/kallsyms."),
+  z.strictObject({ 'file-size': z.string() }).describe('The length in bytes of a file in the guest.'),
+  z.strictObject({ variable: z.string() }).describe('Another global variable of the program.'),
+]);
+
+export const truthSchema = z.union([
+  simpleTruth,
+  z.strictObject({ sum: z.array(simpleTruth).min(2) }).describe('Modulo 2^64.'),
+]);
+
+const checkSchema = z
+  .strictObject({
+    variable: z.string().describe('A global variable of the program, read after each run.'),
+    equals: truthSchema.optional(),
+    differs: truthSchema.optional(),
+    when: conditionSchema.optional().describe('The check is made only where this holds.'),
+  })
+  .refine((check) => (check.equals === undefined) !== (check.differs === undefined), {
+    message: 'a check has either `equals` or `differs`',
+  });
+
+const runSchema = z.strictObject({
+  program: z.string().describe("The function's name in the C file."),
+  cpus: z.enum(['one', 'each']).optional().describe('`each`: once on every CPU of the machine. Default: one.'),
+  returns: z.number().int().optional().describe('What the program must return.'),
+});
+
+/** programs/NAME.yaml: what a program is for, how it is run, and what is expected of it. */
+export const programSchema = z.strictObject({
+  $schema: z.string().optional(),
+  title: z.string().min(1).describe('One line: what this program shows.'),
+  about: z.string().optional().describe('More about it, for the report.'),
+  source: z.string().optional().describe('The C file, beside this one. Default: NAME.bpf.c.'),
+  variants: z.array(z.string()).min(1).optional().describe('Variants in which it is run. Default: [default].'),
+  run: z.array(runSchema).describe('Test runs, in order.'),
+  checks: z.array(checkSchema).optional().describe('Made after each test run.'),
+  expect: z.array(expectationSchema).min(1).describe('The first whose condition holds counts.'),
+});
+
+const kernelSchema = z.strictObject({
+  debian: z.string().describe('A line such as "6.12" (the newest 6.12 that Debian serves) or "newest".'),
+  flavour: z.enum(['cloud', 'generic', 'rt']).optional().describe('Default: cloud.'),
+  name: z
+    .string()
+    .regex(/^[A-Za-z0-9][A-Za-z0-9._+-]*$/, 'a name has letters, digits, dots, dashes')
+    .optional()
+    .describe('Name in the grid. Default: the line.'),
+});
+
+const variantSchema = z.strictObject({
+  sysctl: z
+    .record(
+      z.string().regex(/^[a-z0-9_]+([./][A-Za-z0-9_-]+)+$/, 'a sysctl is written as in kernel.kptr_restrict'),
+      z.union([z.number().int(), z.string()]),
+    )
+    .optional()
+    .describe('Set before the cell and restored after it.'),
+  boot: z
+    .array(z.string().min(1))
+    .optional()
+    .describe('Kernel parameters; the cell gets a machine that was booted with them.'),
+});
+
+const exceptionSchema = z.strictObject({
+  kernel: range.optional(),
+  program: z.string().optional(),
+  variant: z.string().optional(),
+  facts: z.record(z.string(), factValue).optional(),
+  outcome: outcomeSchema,
+  reason: z.string().min(10).describe('Why this cell differs, with a link where there is one.'),
+});
+
+/** matrix.yaml: which kernels, which programs, which variants, and where a result differs from what the programs expect. */
+export const matrixSchema = z.strictObject({
+  $schema: z.string().optional(),
+  kernels: z.array(kernelSchema).min(1),
+  programs: z.array(z.string()).min(1).describe('Names of programs: programs/NAME.yaml, relative to this file.'),
+  variants: z.record(z.string(), variantSchema).optional().describe('`default` is always there and changes nothing.'),
+  exceptions: z.array(exceptionSchema).optional().describe('Looked at before the expectations of the programs.'),
+  machine: z
+    .strictObject({
+      memory: z.number().int().min(128).max(65536).optional().describe('MiB. Default: 512.'),
+      cpus: z.number().int().min(1).max(64).optional().describe('Default: 2.'),
+    })
+    .optional(),
+  deadlines: z
+    .strictObject({
+      firstOutput: z.number().positive().optional().describe('Seconds to the first byte on the console. Default: 20.'),
+      ready: z.number().positive().optional().describe('Seconds to the agent. Default: 180.'),
+      request: z.number().positive().optional().describe('Seconds for one request. Default: 60.'),
+      shutdown: z.number().positive().optional().describe('Seconds until QEMU is killed. Default: 5.'),
+    })
+    .optional(),
+  mirror: z.url().optional().describe("A Debian mirror's address. Default: the system's own."),
+});
+
+export type Condition = z.infer<typeof conditionSchema>;
+export type ExpectedOutcome = z.infer<typeof outcomeSchema>;
+export type ExpectedFailure = z.infer<typeof failureSchema>;
+export type Expectation = z.infer<typeof expectationSchema>;
+export type Truth = z.infer<typeof truthSchema>;
+export type Check = z.infer<typeof checkSchema>;
+export type ProgramRun = z.infer<typeof runSchema>;
+export type ProgramFile = z.infer<typeof programSchema>;
+export type MatrixFile = z.infer<typeof matrixSchema>;
+export type MatrixException = z.infer<typeof exceptionSchema>;
+export type Phase = (typeof PHASES)[number];
+export type FailureClass = (typeof CLASSES)[number];
