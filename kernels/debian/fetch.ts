@@ -1,0 +1,113 @@
+import { mkdir, mkdtemp, readdir, rename, rm, stat } from 'node:fs/promises';
+import { basename, join } from 'node:path';
+import { ExplainedError } from '../../loader/errors.ts';
+import { sha256OfFile } from '../kernel.ts';
+import { withLock } from '../lock.ts';
+import type { Apt } from './apt.ts';
+import type { DebianPackage } from './package-list.ts';
+
+/** What {@link fetchPackage} needs and tells. */
+export interface FetchOptions {
+  /** Where .deb files are kept. */
+  readonly pool: string;
+  /** Null: nothing may be downloaded. */
+  readonly apt: (() => Promise<Pick<Apt, 'download'>>) | null;
+  /** Lock file of apt's state: downloads and updates of several runs take turns. */
+  readonly lock: string;
+  readonly onWait?: (holder: number | null) => void;
+  /** How many bytes of this package are there, and how fast they come; called a few times a second. */
+  readonly onBytes?: (bytes: number, bytesPerSecond: number) => void;
+  /** Something that the user should know: a damaged file was found. */
+  readonly onMessage?: (message: string) => void;
+}
+
+/**
+ * The path of a package's .deb, downloaded if it is not in the pool. Size and SHA-256 are compared with the signed list every time,
+ * before anybody unpacks it: a file that was truncated or altered is said, removed and downloaded again, once.
+ *
+ * @throws ExplainedError `digest-mismatch`, `not-cached`, and those of {@link Apt.download}
+ */
+export async function fetchPackage(one: DebianPackage, options: FetchOptions): Promise<string> {
+  const file = join(options.pool, basename(one.filename));
+  const damage = await damageOf(file, one);
+  if (damage === null) {
+    options.onBytes?.(one.size, 0);
+    return file;
+  }
+  if (damage !== MISSING) {
+    options.onMessage?.(`${file} is damaged (${damage}): it is removed and downloaded again`);
+    await rm(file, { force: true });
+  }
+  if (options.apt === null) {
+    throw new ExplainedError('not-cached', `${one.name} ${one.version} is not in the cache`, {
+      where: file,
+      fix: 'Run once with a network (without --offline).',
+    });
+  }
+  const apt = await options.apt();
+  await mkdir(options.pool, { recursive: true });
+  const waiting = options.onWait === undefined ? {} : { onWait: options.onWait };
+  await withLock(options.lock, waiting, async () => {
+    // Whoever downloads holds the lock, so these belong to runs that were killed.
+    for (const name of await readdir(options.pool)) {
+      if (name.startsWith(TEMPORARY)) await rm(join(options.pool, name), { recursive: true, force: true });
+    }
+    const temporary = await mkdtemp(join(options.pool, TEMPORARY));
+    try {
+      await downloadInto(temporary, one, apt, options.onBytes);
+      const [name] = (await readdir(temporary)).filter((entry) => entry.endsWith('.deb'));
+      const fetched = join(temporary, name ?? 'missing.deb');
+      const wrong = await damageOf(fetched, one);
+      if (wrong !== null) throw mismatch(one, wrong);
+      await rename(fetched, file);
+    } finally {
+      await rm(temporary, { recursive: true, force: true });
+    }
+  });
+  return file;
+}
+
+const MISSING = 'it is not there';
+const POLL_MS = 200;
+const TEMPORARY = '.download-';
+
+function mismatch(one: DebianPackage, why: string): ExplainedError {
+  return new ExplainedError('digest-mismatch', `${one.name} ${one.version} is not what the signed list says`, {
+    where: one.filename,
+    why,
+    fix: 'The mirror served something else than its signed list says: try again later, or use another mirror.',
+  });
+}
+
+async function damageOf(file: string, one: DebianPackage): Promise<string | null> {
+  const found = await stat(file).catch(() => null);
+  if (found === null) return MISSING;
+  if (found.size !== one.size) return `${found.size} bytes instead of ${one.size}`;
+  const digest = await sha256OfFile(file);
+  return digest === one.sha256 ? null : `SHA-256 is ${digest}, the signed list says ${one.sha256}`;
+}
+
+/** apt writes into the final name while it downloads, so the file's size is the progress. */
+async function downloadInto(
+  directory: string,
+  one: DebianPackage,
+  apt: Pick<Apt, 'download'>,
+  onBytes: FetchOptions['onBytes'],
+): Promise<void> {
+  const started = Date.now();
+  const report = async (): Promise<void> => {
+    let bytes = 0;
+    for (const name of await readdir(directory)) bytes += (await stat(join(directory, name))).size;
+    onBytes?.(bytes, Math.round((bytes * 1000) / Math.max(1, Date.now() - started)));
+  };
+  const timer = setInterval(() => {
+    // A file may be renamed between the listing and the look at its size.
+    report().catch(() => {});
+  }, POLL_MS);
+  try {
+    await apt.download(one, directory);
+  } finally {
+    clearInterval(timer);
+  }
+  await report();
+}

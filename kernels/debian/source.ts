@@ -1,0 +1,137 @@
+import { join } from 'node:path';
+import { ExplainedError } from '../../loader/errors.ts';
+import { withLock } from '../lock.ts';
+import { Apt, type PackageLists } from './apt.ts';
+import { fetchPackage } from './fetch.ts';
+import { findMirror, type MirrorSources } from './mirror.ts';
+import type { DebianPackage } from './package-list.ts';
+import type { Suite } from './suites.ts';
+
+/** How Debian packages are had. */
+export interface DebianSourceOptions {
+  /** The cache folder; apt's state and the .deb files lie in its `debian/`. */
+  readonly cache: string;
+  readonly mirror?: MirrorSources;
+  /** Never touch the network. */
+  readonly offline?: boolean;
+  /** Things that the user should know, each one line: a suite that is missing, a damaged file, another run that is waited for. */
+  readonly onMessage?: (message: string) => void;
+  readonly signal?: AbortSignal;
+  /** Default: {@link SUITES}, and the keys of debian-archive-keyring. For tests and for private archives. */
+  readonly suites?: readonly Suite[];
+  readonly keyring?: string;
+}
+
+/** Debian packages through apt, one state for every run on this machine that shares the cache. Nothing happens until it is asked. */
+export class DebianSource {
+  readonly #options: DebianSourceOptions;
+  readonly #directory: string;
+  #apt: Promise<Apt> | null = null;
+
+  constructor(options: DebianSourceOptions) {
+    this.#options = options;
+    this.#directory = join(options.cache, 'debian');
+  }
+
+  /** Passes a line on to the user. */
+  say(message: string): void {
+    this.#options.onMessage?.(message);
+  }
+
+  /** For {@link withLock} and the like: says once that another run is waited for. */
+  readonly onWait = (holder: number | null): void => {
+    this.say(`waiting for another run of ksym-matrix${holder === null ? '' : ` (process ${holder})`} …`);
+  };
+
+  /**
+   * The package lists. The mirror is asked if they are older than a day; if it cannot be reached then, the old ones are used, and that is said.
+   *
+   * @throws ExplainedError `no-lists-offline`, and those of {@link findMirror} and {@link Apt.update}
+   */
+  async lists(options: { readonly refresh?: boolean } = {}): Promise<PackageLists> {
+    const apt = await this.#getApt();
+    const asked = Date.now();
+    const old = await apt.lists();
+    if (
+      old !== null &&
+      (this.#options.offline === true || (options.refresh !== true && asked - old.fetchedAt < FRESH_MS))
+    )
+      return old;
+    if (this.#options.offline === true) {
+      throw new ExplainedError('no-lists-offline', 'there are no package lists in the cache', {
+        where: this.#directory,
+        fix: 'Run once with a network (without --offline).',
+      });
+    }
+    return withLock(this.#lock(), { onWait: this.onWait }, async () => {
+      const current = await apt.lists();
+      // Somebody else may have asked the mirror while this run waited.
+      if (
+        current !== null &&
+        (current.fetchedAt >= asked || (options.refresh !== true && asked - current.fetchedAt < FRESH_MS))
+      )
+        return current;
+      try {
+        const lists = await apt.update();
+        for (const { suite, why } of lists.missing) this.say(`warning: Debian's suite ${suite} cannot be used: ${why}`);
+        return lists;
+      } catch (error) {
+        if (
+          old === null ||
+          options.refresh === true ||
+          !(error instanceof ExplainedError) ||
+          !TRANSIENT.has(error.code)
+        )
+          throw error;
+        this.say(
+          `warning: the mirror cannot be asked, the package lists of ${new Date(old.fetchedAt).toISOString()} are used: ${error.why ?? error.message}`,
+        );
+        return old;
+      }
+    });
+  }
+
+  /**
+   * The path of a package's .deb in the cache, downloaded if need be, its digest checked in any case.
+   *
+   * @throws ExplainedError as {@link fetchPackage} does
+   */
+  async fetch(one: DebianPackage, onBytes?: (bytes: number, bytesPerSecond: number) => void): Promise<string> {
+    return fetchPackage(one, {
+      pool: join(this.#directory, 'pool'),
+      lock: this.#lock(),
+      apt: this.#options.offline === true ? null : () => this.#aptWithLists(),
+      onWait: this.onWait,
+      onMessage: (message) => this.say(message),
+      ...(onBytes === undefined ? {} : { onBytes }),
+    });
+  }
+
+  #lock(): string {
+    return join(this.#directory, '.locks', 'apt.lock');
+  }
+
+  /** apt downloads only what its lists name; they may have been removed, or be another mirror's. */
+  async #aptWithLists(): Promise<Apt> {
+    await this.lists();
+    return this.#getApt();
+  }
+
+  async #getApt(): Promise<Apt> {
+    this.#apt ??= findMirror(this.#options.mirror).then((mirror) => {
+      const { suites, keyring, signal } = this.#options;
+      return new Apt({
+        directory: join(this.#directory, 'apt'),
+        mirror,
+        ...(suites === undefined ? {} : { suites }),
+        ...(keyring === undefined ? {} : { keyring }),
+        ...(signal === undefined ? {} : { signal }),
+      });
+    });
+    return this.#apt;
+  }
+}
+
+/** How long package lists are used without asking the mirror again. */
+const FRESH_MS = 24 * 60 * 60 * 1000;
+const TRANSIENT: ReadonlySet<string> = new Set(['network-failed', 'apt-update-failed']);

@@ -1,0 +1,80 @@
+import { mkdir, mkdtemp, readdir, rename, rm, stat } from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
+import { acquireLock, withLock } from './lock.ts';
+
+export interface PopulateOptions {
+  /** Called once if another run is filling the same folder; `holder` is its process id, if it is known. */
+  readonly onWait?: (holder: number | null) => void;
+  /** Says whether a folder that is there may be used. It is removed and filled anew if not. Without it every folder is good. */
+  readonly isIntact?: (path: string) => Promise<boolean>;
+}
+
+/**
+ * Makes the folder `path` by filling a temporary one beside it and renaming that: nobody sees half of it, whatever ends this
+ * process. If several runs ask for the same folder at once, one fills it and the others wait and use what it made.
+ * Temporary folders of runs that were killed are removed first.
+ *
+ * @returns whether `fill` was called
+ */
+export async function populateDirectory(
+  path: string,
+  fill: (temporary: string) => Promise<void>,
+  options: PopulateOptions = {},
+): Promise<boolean> {
+  const isIntact = options.isIntact ?? (async () => true);
+  if ((await exists(path)) && (await isIntact(path))) return false;
+  const parent = dirname(path);
+  await mkdir(parent, { recursive: true });
+  await sweep(parent);
+  const waiting = options.onWait === undefined ? {} : { onWait: options.onWait };
+  return withLock(lockFile(path), waiting, async () => {
+    if (await exists(path)) {
+      if (await isIntact(path)) return false;
+      await removeWhole(path);
+    }
+    const temporary = await mkdtemp(join(parent, `${TEMPORARY}${basename(path)}.`));
+    try {
+      await fill(temporary);
+      await rename(temporary, path);
+    } catch (error) {
+      await rm(temporary, { recursive: true, force: true });
+      throw error;
+    }
+    return true;
+  });
+}
+
+const TEMPORARY = '.partial-';
+
+function lockFile(path: string): string {
+  return join(dirname(path), '.locks', `${basename(path)}.lock`);
+}
+
+/** Renames before removing, so that an interrupted removal does not leave a folder that looks whole. */
+async function removeWhole(path: string): Promise<void> {
+  const doomed = await mkdtemp(join(dirname(path), `${TEMPORARY}${basename(path)}.`));
+  await rename(path, join(doomed, 'old'));
+  await rm(doomed, { recursive: true, force: true });
+}
+
+/** Removes temporary folders whose owner is gone: whoever fills a folder holds its lock. */
+async function sweep(parent: string): Promise<void> {
+  for (const entry of await readdir(parent)) {
+    if (!entry.startsWith(TEMPORARY)) continue;
+    const name = entry.slice(TEMPORARY.length, entry.lastIndexOf('.'));
+    const lock = await acquireLock(lockFile(join(parent, name)), { noWait: true });
+    if (lock === null) continue;
+    try {
+      await rm(join(parent, entry), { recursive: true, force: true });
+    } finally {
+      lock.release();
+    }
+  }
+}
+
+async function exists(path: string): Promise<boolean> {
+  return stat(path).then(
+    () => true,
+    () => false,
+  );
+}
