@@ -5,8 +5,10 @@ import { acquireLock, withLock } from './lock.ts';
 export interface PopulateOptions {
   /** Called once if another run is filling the same folder; `holder` is its process id, if it is known. */
   readonly onWait?: (holder: number | null) => void;
-  /** Says whether a folder that is there may be used. It is removed and filled anew if not. Without it every folder is good. */
-  readonly isIntact?: (path: string) => Promise<boolean>;
+  /** Why a folder that is there may not be used, null if it may: it is removed and filled anew then. Without it every folder is good. */
+  readonly damageOf?: (path: string) => Promise<string | null>;
+  /** Called before a damaged folder is removed. */
+  readonly onDamage?: (damage: string) => void;
 }
 
 /**
@@ -21,15 +23,17 @@ export async function populateDirectory(
   fill: (temporary: string) => Promise<void>,
   options: PopulateOptions = {},
 ): Promise<boolean> {
-  const isIntact = options.isIntact ?? (async () => true);
-  if ((await exists(path)) && (await isIntact(path))) return false;
+  const damageOf = options.damageOf ?? (async () => null);
+  if ((await exists(path)) && (await damageOf(path)) === null) return false;
   const parent = dirname(path);
   await mkdir(parent, { recursive: true });
   await sweep(parent);
   const waiting = options.onWait === undefined ? {} : { onWait: options.onWait };
   return withLock(lockFile(path), waiting, async () => {
     if (await exists(path)) {
-      if (await isIntact(path)) return false;
+      const damage = await damageOf(path);
+      if (damage === null) return false;
+      options.onDamage?.(damage);
       await removeWhole(path);
     }
     const temporary = await mkdtemp(join(parent, `${TEMPORARY}${basename(path)}.`));

@@ -149,25 +149,22 @@ export class KernelStore {
   async #install(name: string, entry: IndexEntry): Promise<Kernel> {
     const directory = this.#directory(entry.kernel);
     let manifest: KernelManifest | null = null;
-    const isIntact = async (): Promise<boolean> => {
-      const found = await readManifest(directory);
-      if (!('damage' in found)) {
-        manifest = found;
-        return true;
-      }
-      if (said !== found.damage)
-        this.#debian.say(`${name}: ${directory} is damaged (${found.damage}): it is built again`);
-      said = found.damage;
-      return false;
-    };
-    let said = '';
     await populateDirectory(
       directory,
       async (temporary) => {
         const onProgress = this.#options.onProgress;
         manifest = await installKernel(this.#debian, entry.kernel, temporary, name, onProgress ?? (() => {}));
       },
-      { isIntact, onWait: this.#debian.onWait },
+      {
+        onWait: this.#debian.onWait,
+        damageOf: async () => {
+          const found = await readManifest(directory);
+          if ('damage' in found) return found.damage;
+          manifest = found;
+          return null;
+        },
+        onDamage: (damage) => this.#debian.say(`${name}: ${directory} is damaged (${damage}): it is built again`),
+      },
     );
     const whole = manifest ?? (await readManifest(directory));
     if ('damage' in whole) {

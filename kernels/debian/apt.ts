@@ -199,6 +199,9 @@ export class Apt {
       ['Dir::State::lists', this.#path('lists')],
       ['Dir::State::status', this.#path('status')],
       ['Dir::Cache', this.#path('cache')],
+      // Two caches of 67 MB otherwise; building one takes a second, and there are few downloads.
+      ['Dir::Cache::pkgcache', ''],
+      ['Dir::Cache::srcpkgcache', ''],
       ['Dir::Log', this.#path('empty')],
       ['APT::Sandbox::User', ''],
       ['APT::Architecture', 'amd64'],
