@@ -33,7 +33,7 @@ export function readDataMaps(file: ObjectFile): MapSpec[] {
       flags: readOnly ? BPF_F_RDONLY_PROG : 0,
       keyTypeId: null,
       valueTypeId: datasecOf(file, section)?.id ?? null,
-      data: section.type === SHT_NOBITS ? new Uint8Array(section.size) : section.data.slice(),
+      data: section.type === SHT_NOBITS ? new Uint8Array(section.size) : new Uint8Array(section.data),
       frozen: readOnly,
     };
   });

@@ -87,8 +87,13 @@ function readFunction(file: ObjectFile, section: ElfSection, symbol: ElfSymbol):
     section,
     slot,
     slots: size / SLOT_SIZE,
-    linkage: symbol.binding === 'global' || symbol.binding === 'weak' ? symbol.binding : 'static',
+    linkage: linkageOf(symbol),
     typeId: info?.typeId ?? null,
     program: section.name !== '.text' && symbol.binding !== 'local',
   };
+}
+
+function linkageOf(symbol: ElfSymbol): FunctionSpec['linkage'] {
+  if (symbol.visibility === 'hidden' || symbol.visibility === 'internal') return 'static';
+  return symbol.binding === 'global' || symbol.binding === 'weak' ? symbol.binding : 'static';
 }

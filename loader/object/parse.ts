@@ -1,3 +1,4 @@
+import { datasecLayout } from '../btf/datasec-layout.ts';
 import { decodeUtf8 } from '../bytes.ts';
 import { ObjectError } from '../errors.ts';
 import { readDataMaps, readVariables } from './data.ts';
@@ -25,6 +26,7 @@ export function parseObject(bytes: Uint8Array, name: string): ObjectSpec {
     byteOrder: file.elf.byteOrder,
     license: readLicense(file),
     btf: file.btf,
+    datasecLayout: datasecLayout(file.elf),
     programs: readPrograms(file, { functions, externs, mapNames: names }),
     maps: [...maps, ...readDataMaps(file)],
     variables: readVariables(file),

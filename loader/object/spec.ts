@@ -1,4 +1,5 @@
 import type { Btf } from '../btf/btf.ts';
+import type { DatasecLayout } from '../btf/datasec-layout.ts';
 import type { CoreRelocation, LineInfo } from '../btf/ext.ts';
 import type { TypeId } from '../btf/types.ts';
 
@@ -14,6 +15,8 @@ export interface ObjectSpec {
   readonly license: string;
   /** The object's own BTF; null if it was compiled without. */
   readonly btf: Btf | null;
+  /** Sizes and offsets of data sections that clang leaves out of the BTF and the kernel wants in it. */
+  readonly datasecLayout: DatasecLayout;
   readonly programs: readonly ProgramSpec[];
   /** Maps from `.maps`, then one array map for each global data section. */
   readonly maps: readonly MapSpec[];
@@ -57,6 +60,7 @@ export interface FunctionSpec {
   readonly slot: number;
   /** The BTF FUNC, null without BTF. */
   readonly typeId: TypeId | null;
+  /** Hidden functions count as static: the verifier is to check them within their callers. */
   readonly linkage: 'static' | 'global' | 'weak';
   /** Where it came from, for messages: ELF section and slot in that section. */
   readonly origin: { readonly section: string; readonly slot: number };

@@ -1,0 +1,69 @@
+import type { ExternSpec } from '../object/spec.ts';
+import type { ExternOutcome, KernelFacts, ReasonCode } from './outcome.ts';
+
+/** The outcome of an extern that the kernel cannot give: NULL if it is weak, else an error. */
+export function missing(extern: ExternSpec, reason: ReasonCode, explanation: string): ExternOutcome {
+  return { result: extern.weak ? 'null' : 'error', reason, explanation };
+}
+
+/** The outcome of an extern that nothing excuses, weak or not. */
+export function wrong(reason: ReasonCode, explanation: string, addresses?: readonly bigint[]): ExternOutcome {
+  return { result: 'error', reason, explanation, ...(addresses === undefined ? {} : { addresses }) };
+}
+
+/** Where kallsyms has a name, for explanations only. */
+export type Whereabouts =
+  /** kallsyms could not be read. */
+  | { readonly at: 'unknown' }
+  | { readonly at: 'nowhere' }
+  | { readonly at: 'kernel' }
+  | { readonly at: 'module'; readonly module: string };
+
+/** Asks kallsyms where a symbol is; the kernel itself goes before modules. */
+export function whereabouts(name: string, facts: KernelFacts): Whereabouts {
+  if (facts.kallsyms === null || facts.kallsyms.count === 0) return { at: 'unknown' };
+  const entries = facts.kallsyms.find(name);
+  const [first] = entries;
+  if (first === undefined) return { at: 'nowhere' };
+  const inModule = entries.every((entry) => entry.module !== null);
+  return inModule ? { at: 'module', module: first.module ?? '' } : { at: 'kernel' };
+}
+
+/**
+ * The outcome of something that vmlinux BTF lacks, where module BTF could not be read and may have it; null where it was
+ * read, or where kallsyms says that the symbol is in no module.
+ */
+export function hiddenInModule(extern: ExternSpec, place: Whereabouts, facts: KernelFacts): ExternOutcome | null {
+  if (facts.moduleBtfsUnavailable === null || place.at === 'kernel' || place.at === 'nowhere') return null;
+  const where =
+    place.at === 'module'
+      ? `${extern.name} is in module ${place.module}`
+      : `${extern.name} is not in the BTF of vmlinux and may be in a module`;
+  if (facts.moduleBtfsUnavailable === 'permission') {
+    return missing(
+      extern,
+      'MODULE_BTF_EPERM',
+      `${where}, but the BTF of modules could not be read: that takes CAP_SYS_ADMIN. Run as root.`,
+    );
+  }
+  return missing(
+    extern,
+    'MODULE_BTF_UNSUPPORTED',
+    `${where}, but this kernel has no BTF for modules: it takes Linux 5.11 and CONFIG_DEBUG_INFO_BTF_MODULES.`,
+  );
+}
+
+/** The outcome on a kernel without BTF. */
+export function withoutKernelBtf(extern: ExternSpec): ExternOutcome {
+  const advice = extern.kind === 'typed' ? ` ${typelessAdvice(extern.name)}` : '';
+  return missing(
+    extern,
+    'NO_KERNEL_BTF',
+    `This kernel has no BTF (/sys/kernel/btf/vmlinux), which lists what ${extern.name} is; it takes CONFIG_DEBUG_INFO_BTF.${advice}`,
+  );
+}
+
+/** How to do without BTF. */
+export function typelessAdvice(name: string): string {
+  return `To get its address alone, declare it typeless: \`extern const void ${name} __ksym\`.`;
+}

@@ -1,0 +1,79 @@
+import type { Btf } from '../btf/btf.ts';
+import { typesAreCompatible } from '../btf/compat.ts';
+import { formatType } from '../btf/format.ts';
+import type { ExternSpec, ObjectSpec } from '../object/spec.ts';
+import { findInKernel, objectBtf } from './kernel-types.ts';
+import {
+  hiddenInModule,
+  missing,
+  typelessAdvice,
+  type Whereabouts,
+  whereabouts,
+  withoutKernelBtf,
+  wrong,
+} from './missing.ts';
+import type { ExternOutcome, KernelFacts } from './outcome.ts';
+
+/** Looks a typed ksym up as VAR in the kernel's BTF, by its full name; kallsyms serves to explain, never to decide. */
+export function resolveTyped(spec: ObjectSpec, extern: ExternSpec, facts: KernelFacts): ExternOutcome {
+  const { name } = extern;
+  if (facts.btfIdLoads === false) {
+    return missing(
+      extern,
+      'KERNEL_TOO_OLD_FOR_BTF_ID',
+      `This kernel refuses instructions that name a variable by its BTF id, which typed externs need: they came with Linux 5.10. ${typelessAdvice(name)}`,
+    );
+  }
+  const { vmlinuxBtf } = facts;
+  if (vmlinuxBtf === null) return withoutKernelBtf(extern);
+  const found = findInKernel(name, 'var', vmlinuxBtf, facts);
+  if (found === undefined) return explainAbsence(extern, vmlinuxBtf, facts);
+  const localBtf = objectBtf(spec);
+  const local = localBtf.resolve(extern.typeId);
+  const target = found.btf.resolve(found.type.type);
+  const type = formatType(found.btf, found.type.type);
+  if (!typesAreCompatible(localBtf, local.id, found.btf, target.id)) {
+    return wrong(
+      'INCOMPATIBLE_TYPE',
+      `${name} is declared as ${formatType(localBtf, extern.typeId)}, but in the BTF of ${found.module ?? 'vmlinux'} it is ${type}. Declare it with the kernel's type${extern.weak ? '; being __weak excuses a variable that is missing, not one of another type' : ''}.`,
+    );
+  }
+  return { result: 'btf-id', id: found.type.id, module: found.module, type };
+}
+
+function explainAbsence(extern: ExternSpec, vmlinux: Btf, facts: KernelFacts): ExternOutcome {
+  const { name } = extern;
+  const place = whereabouts(name, facts);
+  const hidden = hiddenInModule(extern, place, facts);
+  if (hidden !== null) return hidden;
+  const count = vmlinux.count('var');
+  if (count === 0 && place.at !== 'module') {
+    const advice = place.at === 'nowhere' ? '/proc/kallsyms does not have it either.' : typelessAdvice(name);
+    return missing(
+      extern,
+      'NO_VARS_IN_KERNEL_BTF',
+      `The BTF of this kernel lists no variable at all, so no typed extern can be found: it was built with a pahole that does not list per-CPU variables, or lists them wrongly (before 1.22). ${advice}`,
+    );
+  }
+  return missing(
+    extern,
+    'VAR_NOT_IN_BTF',
+    `${describeSearch(name, count, place, facts)} ${adviseVariable(name, place)}`,
+  );
+}
+
+function describeSearch(name: string, count: number, place: Whereabouts, facts: KernelFacts): string {
+  const modules = facts.moduleBtfs.length;
+  const also = modules === 0 ? '' : `, nor of ${modules} ${modules === 1 ? 'module' : 'modules'},`;
+  const searched = `${name} is not among the ${count} variables in the BTF of vmlinux${also}`;
+  if (place.at === 'kernel')
+    return `${searched} though /proc/kallsyms has it: kernels list only per-CPU variables there.`;
+  if (place.at === 'module') return `${searched} though /proc/kallsyms has it in module ${place.module}.`;
+  if (place.at === 'nowhere') return `${searched.replace(/,$/, '')}, and /proc/kallsyms does not have it either.`;
+  return `${searched.replace(/,$/, '')}; /proc/kallsyms could not be asked.`;
+}
+
+function adviseVariable(name: string, place: Whereabouts): string {
+  if (place.at === 'kernel' || place.at === 'module') return typelessAdvice(name);
+  return 'This kernel may not have it; declare it __weak if the program can do without.';
+}
