@@ -6,19 +6,20 @@ import type { Btf, TypeId } from './btf.ts';
  * Anonymous structs, unions and enums are `struct {…}`; a VAR is its type, a FUNC its prototype with its name.
  */
 export function formatType(btf: Btf, id: TypeId): string {
-  return declare(btf, id, '', 0);
+  return declare(btf, id, '', { left: MOST_TYPES });
 }
 
-/** Deeper than any type a person could read. */
-const MAX_DEPTH = 16;
+/** More than a person could read: damaged BTF may hold prototypes that take themselves, many times over. */
+const MOST_TYPES = 64;
 
 /** C writes a type around the thing declared: `inner` is what has been built so far, from the inside out. */
-function declare(btf: Btf, id: TypeId, inner: string, depth: number): string {
-  if (depth > MAX_DEPTH) {
+function declare(btf: Btf, id: TypeId, inner: string, budget: { left: number }): string {
+  budget.left -= 1;
+  if (budget.left < 0) {
     return join('…', inner);
   }
   const type = btf.type(id);
-  const go = (next: TypeId, wrapped: string): string => declare(btf, next, wrapped, depth + 1);
+  const go = (next: TypeId, wrapped: string): string => declare(btf, next, wrapped, budget);
   switch (type.kind) {
     case 'void':
       return join('void', inner);

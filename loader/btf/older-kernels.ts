@@ -35,6 +35,8 @@ export interface BtfKernelFeatures {
  */
 export function replaceUnknownKinds(editor: BtfEditor, features: BtfKernelFeatures): void {
   const end = editor.endId;
+  // A tag on a parameter or variable would point at what is none any more; no kernel knows tags and lacks the others.
+  const knowsTags = features.declTag !== false && features.func !== false && features.datasec !== false;
   for (let id = 1; id < end; id += 1) {
     const { vlen } = editor.info(id);
     switch (editor.kind(id)) {
@@ -42,7 +44,7 @@ export function replaceUnknownKinds(editor: BtfEditor, features: BtfKernelFeatur
         replaceIf(features.datasec === false, () => becomeInt(editor, id));
         break;
       case 'decl_tag':
-        replaceIf(features.declTag === false, () => becomeInt(editor, id));
+        replaceIf(!knowsTags, () => becomeInt(editor, id));
         break;
       case 'datasec':
         replaceIf(features.datasec === false, () => datasecToStruct(editor, id, vlen));
