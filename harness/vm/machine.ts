@@ -34,6 +34,8 @@ export interface MachineOptions {
   readonly append: readonly string[];
   readonly consolePath: string;
   readonly deadlines: Deadlines;
+  /** Aborting ends the machine at once. */
+  readonly signal?: AbortSignal;
 }
 
 /** Kernel parameters of every machine: the console is the serial port from the first moment, and a panic ends QEMU at once. */
@@ -131,8 +133,11 @@ async function startParts(options: MachineOptions): Promise<MachineParts> {
   ]);
   group.child.stdout.on('data', (chunk: Buffer) => console.write(chunk));
   const parts: MachineParts = { options, group, console, socketDirectory, exit: undefined };
+  const kill = (): void => group.signal('SIGKILL');
+  options.signal?.addEventListener('abort', kill);
   void group.exited.then((exit) => {
     parts.exit = exit;
+    options.signal?.removeEventListener('abort', kill);
   });
   return parts;
 }

@@ -1,0 +1,82 @@
+import { createHash } from 'node:crypto';
+import { mkdir, readFile } from 'node:fs/promises';
+import { availableParallelism } from 'node:os';
+import { basename, dirname, join } from 'node:path';
+import { execa } from 'execa';
+import pLimit from 'p-limit';
+import { ExplainedError } from '../../loader/errors.ts';
+import { parseObject } from '../../loader/object/parse.ts';
+import type { ObjectSpec } from '../../loader/object/spec.ts';
+import type { Program } from '../config/load.ts';
+import type { Outcome } from './outcome.ts';
+
+/** A program's C file after clang and the loader's first step. */
+export interface CompiledProgram {
+  readonly program: Program;
+  /** Null if there is none: `failure` says why. */
+  readonly spec: ObjectSpec | null;
+  /** The outcome of every cell of a program that does not compile, or whose object the loader refuses. */
+  readonly failure: Outcome | undefined;
+  /** What clang printed. */
+  readonly warnings: string;
+  readonly object: string;
+  /** SHA256 of the object, in hex. */
+  readonly sha256: string | undefined;
+}
+
+/** Asserts are off limits in BPF, and -g gives the BTF that typed ksyms and maps need. */
+const CLANG_FLAGS = ['-target', 'bpf', '-O2', '-g', '-Wall', '-Wextra', '-mcpu=v3', '-c'];
+
+/** Debian and Ubuntu keep <asm/types.h>, which <linux/bpf.h> includes, in the multiarch folder; clang's BPF target does not look there. */
+const INCLUDE_FOLDERS = ['/usr/include/x86_64-linux-gnu'];
+
+/**
+ * Compiles every program into `folder`. A program that does not compile does not stop the others.
+ * @throws ExplainedError `clang-missing`
+ */
+export async function compilePrograms(programs: readonly Program[], folder: string): Promise<CompiledProgram[]> {
+  await mkdir(folder, { recursive: true });
+  const limit = pLimit(availableParallelism());
+  return limit.map(programs, (program) => compileProgram(program, folder));
+}
+
+async function compileProgram(program: Program, folder: string): Promise<CompiledProgram> {
+  const object = join(folder, `${program.name.replaceAll('/', '-')}.bpf.o`);
+  const includes = INCLUDE_FOLDERS.flatMap((path) => ['-idirafter', path]);
+  const result = await execa('clang', [...CLANG_FLAGS, ...includes, basename(program.source), '-o', object], {
+    cwd: dirname(program.source),
+    reject: false,
+    stdin: 'ignore',
+    all: true,
+  });
+  if (result.exitCode === undefined && result.signal === undefined) {
+    throw new ExplainedError('clang-missing', 'clang cannot be run', {
+      why: result.originalMessage ?? '',
+      fix: 'install clang, or run `ksym-matrix doctor`',
+    });
+  }
+  const warnings = result.all ?? '';
+  const base = { program, warnings, object };
+  if (result.failed) {
+    const error = warnings.split('\n').find((line) => line.includes('error:')) ?? warnings.split('\n')[0] ?? '';
+    return { ...base, spec: null, failure: failure('compile-failed', `${program.source} does not compile: ${error}`), sha256: undefined };
+  }
+  const bytes = await readFile(object);
+  const sha256 = createHash('sha256').update(bytes).digest('hex');
+  try {
+    return { ...base, spec: parseObject(bytes, object), failure: undefined, sha256 };
+  } catch (error) {
+    if (!(error instanceof ExplainedError)) throw error;
+    return { ...base, spec: null, failure: failure('object-refused', error.explain()), sha256 };
+  }
+}
+
+function failure(kind: 'compile-failed' | 'object-refused', message: string): Outcome {
+  return { phase: 'compile', class: kind, message, resolutions: [] };
+}
+
+/** The first line of `clang --version`. */
+export async function clangVersion(): Promise<string> {
+  const result = await execa('clang', ['--version'], { reject: false, stdin: 'ignore' });
+  return result.stdout?.split('\n')[0] ?? '';
+}

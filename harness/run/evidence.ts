@@ -1,0 +1,76 @@
+import { mkdir, readdir, rename, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { ExplainedError } from '../../loader/errors.ts';
+import type { Outcome } from './outcome.ts';
+import type { Evidence } from './results.ts';
+
+/** Runs that are kept under the cache; older ones go. */
+const RUNS_KEPT = 20;
+
+/** A folder for one run's evidence: consoles, verifier logs, resolutions. */
+export class EvidenceFolder {
+  readonly path: string;
+
+  private constructor(path: string) {
+    this.path = path;
+  }
+
+  /** Makes `PARENT/NAME`, and removes the oldest folders beside it. */
+  static async create(parent: string, name: string): Promise<EvidenceFolder> {
+    const path = join(parent, name);
+    try {
+      await mkdir(path, { recursive: true });
+    } catch (cause) {
+      throw new ExplainedError('evidence-not-writable', 'the folder for logs cannot be made', {
+        where: path,
+        why: cause instanceof Error ? cause.message : String(cause),
+        cause,
+      });
+    }
+    const runs = (await readdir(parent)).filter((entry) => /^\d{4}-\d\d-\d\dT/.test(entry)).sort();
+    for (const old of runs.slice(0, -RUNS_KEPT)) await rm(join(parent, old), { recursive: true, force: true });
+    return new EvidenceFolder(path);
+  }
+
+  /** Path for the console log of a kernel's boot; `boot` counts from one. */
+  async consolePath(kernel: string, boot: number): Promise<string> {
+    const folder = join(this.path, kernel);
+    await mkdir(folder, { recursive: true });
+    return join(folder, `console-${boot}.log`);
+  }
+
+  /** Writes what a cell left behind, and says where. */
+  async writeCell(kernel: string, cell: string, outcome: Outcome, console: string | null): Promise<Evidence> {
+    const folder = join(this.path, kernel, cell);
+    await mkdir(folder, { recursive: true });
+    const write = async (name: string, text: string | undefined): Promise<string | null> => {
+      if (text === undefined) return null;
+      await writeWhole(join(folder, name), text);
+      return join(folder, name);
+    };
+    const { resolutions, verifierLog, values } = outcome;
+    return {
+      console,
+      resolution: await write('resolution.json', resolutions.length === 0 ? undefined : toJson(resolutions)),
+      verifierLog: await write('verifier.log', verifierLog),
+      values: await write('values.json', values === undefined || values.length === 0 ? undefined : toJson(values)),
+    };
+  }
+}
+
+/** JSON for files: two spaces, addresses (which exceed a double's precision) in hex. */
+export function toJson(value: unknown): string {
+  return `${JSON.stringify(value, (_key, part: unknown) => (typeof part === 'bigint' ? `0x${part.toString(16)}` : part), 2)}\n`;
+}
+
+/** Writes a file so that nobody ever sees half of it. */
+export async function writeWhole(path: string, text: string): Promise<void> {
+  const temporary = `${path}.${process.pid}.tmp`;
+  try {
+    await writeFile(temporary, text);
+    await rename(temporary, path);
+  } catch (error) {
+    await rm(temporary, { force: true });
+    throw error;
+  }
+}

@@ -1,0 +1,51 @@
+import type { ExternResolution, ReasonCode } from '../../loader/resolve/outcome.ts';
+import type { FailureClass, Phase } from '../config/schema.ts';
+
+/** What happened in a cell, whether expected or not. */
+export interface Outcome {
+  /** How far it came; `check` if everything worked. */
+  readonly phase: Phase;
+  /** `ok`, or the class of the failure. `infra` marks a fault of the harness or the host, never of the kernel. */
+  readonly class: 'ok' | 'infra' | FailureClass;
+  /** One sentence. */
+  readonly message: string;
+  /** By name, for example EACCES. */
+  readonly errno?: string;
+  /** The extern that could not be resolved. */
+  readonly extern?: string;
+  /** What became of each extern, as far as the resolve step came. */
+  readonly resolutions: readonly ExternResolution[];
+  readonly verifierLog?: string;
+  /** Values of the checked variables after each run, for the evidence. */
+  readonly values?: readonly ObservedValue[];
+}
+
+/** A variable read after a test run, beside what it was compared with. */
+export interface ObservedValue {
+  readonly program: string;
+  readonly cpu: number;
+  readonly variable: string;
+  /** In hex. */
+  readonly value: string;
+  readonly relation: 'equals' | 'differs';
+  /** In hex. */
+  readonly truth: string;
+  readonly holds: boolean;
+}
+
+/** The class of failure for each reason that the loader's resolve step gives. */
+export const CLASS_OF_REASON: Readonly<Record<ReasonCode, FailureClass>> = {
+  NOT_IN_KALLSYMS: 'ksym-not-in-kallsyms',
+  KALLSYMS_UNREADABLE: 'kallsyms-unreadable',
+  KALLSYMS_RESTRICTED: 'kallsyms-hidden',
+  AMBIGUOUS: 'ksym-ambiguous',
+  NO_KERNEL_BTF: 'btf-missing',
+  NO_VARS_IN_KERNEL_BTF: 'btf-has-no-vars',
+  VAR_NOT_IN_BTF: 'ksym-not-in-btf',
+  INCOMPATIBLE_TYPE: 'ksym-type-mismatch',
+  KERNEL_TOO_OLD_FOR_BTF_ID: 'kernel-lacks-btf-id-loads',
+  MODULE_BTF_EPERM: 'module-btf-unavailable',
+  MODULE_BTF_UNSUPPORTED: 'module-btf-unavailable',
+  KFUNC_NOT_FOUND: 'kfunc-not-found',
+  KFUNC_PROTO_MISMATCH: 'kfunc-signature-mismatch',
+};

@@ -1,0 +1,88 @@
+import type { FactValues } from './facts.ts';
+import type { Outcome } from './outcome.ts';
+import type { RunPhase } from './events.ts';
+import type { Verdict } from './verdict.ts';
+
+/** Everything that a run found out; `--json` writes this. Additions keep `schemaVersion`, other changes raise it. */
+export interface RunResults {
+  readonly schemaVersion: 1;
+  /** Start of the run, as in 2026-01-31T12:00:00.000Z; also its name in the folder of runs. */
+  readonly startedAt: string;
+  readonly tool: { readonly name: 'ksym-matrix'; readonly version: string };
+  readonly host: HostDescription;
+  readonly totals: Readonly<Record<Verdict, number>>;
+  /** Wall time of each part of the run; `total` counts from the start of the process. */
+  readonly timings: Readonly<Partial<Record<RunPhase | 'total', number>>>;
+  readonly kernels: readonly KernelResult[];
+  readonly programs: readonly ProgramResult[];
+  readonly cells: readonly CellResult[];
+  /** Folder with all evidence. */
+  readonly directory: string;
+  /** False if the run was interrupted: cells are then missing. */
+  readonly complete: boolean;
+}
+
+export interface HostDescription {
+  readonly clang: string;
+  readonly qemu: string;
+  readonly virtmeNg: string;
+  readonly accelerator: 'kvm' | 'tcg';
+  readonly acceleratorReason: string;
+  readonly node: string;
+  readonly cpus: number;
+}
+
+export interface KernelResult {
+  /** Name in the grid. */
+  readonly name: string;
+  /** `uname -r`. */
+  readonly release: string;
+  /** The package's version. */
+  readonly version: string;
+  readonly source: string;
+  /** SHA256 of vmlinuz, in hex. */
+  readonly sha256: string;
+  /** Empty if it did not boot. */
+  readonly facts: FactValues;
+  /** Each boot: what it was for, how long it took, where its console log lies. */
+  readonly boots: readonly BootResult[];
+}
+
+export interface BootResult {
+  readonly parameters: readonly string[];
+  /** Null if it did not come up. */
+  readonly bootMs: number | null;
+  readonly console: string;
+}
+
+export interface ProgramResult {
+  readonly name: string;
+  readonly title: string;
+  readonly about: string | null;
+  readonly source: string;
+  readonly objectSha256: string | null;
+  readonly compilerWarnings: string;
+}
+
+export interface CellResult {
+  readonly kernel: string;
+  readonly loader: 'ksym-matrix';
+  readonly program: string;
+  readonly variant: string;
+  readonly outcome: Omit<Outcome, 'verifierLog' | 'values'>;
+  readonly verdict: Verdict;
+  /** Why the verdict is what it is. */
+  readonly why: string;
+  /** What was expected, and where that is written; null if nothing covers the cell. */
+  readonly expected: { readonly outcome: unknown; readonly reason: string; readonly source: string } | null;
+  readonly durationMs: number;
+  readonly evidence: Evidence;
+}
+
+/** Paths of files. */
+export interface Evidence {
+  readonly console: string | null;
+  readonly resolution: string | null;
+  readonly verifierLog: string | null;
+  readonly values: string | null;
+}

@@ -1,0 +1,188 @@
+import { readFile } from 'node:fs/promises';
+import { availableParallelism, freemem } from 'node:os';
+import { join } from 'node:path';
+import { execa } from 'execa';
+import pLimit from 'p-limit';
+import { buildAgent } from '../../loader/agent/build.ts';
+import { KernelStore } from '../../kernels/store.ts';
+import { locateVirtmeNg, type VirtmeNg } from '../../kernels/virtme-ng.ts';
+import type { Matrix } from '../config/load.ts';
+import { PACKAGE_ROOT } from '../package-root.ts';
+import { type Accelerator, chooseAccelerator } from '../vm/accelerator.ts';
+import { Machine } from '../vm/machine.ts';
+import { type PreparedMachine, prepareMachine } from '../vm/prepare.ts';
+import { clangVersion, compilePrograms, type CompiledProgram } from './compile.ts';
+import { EvidenceFolder } from './evidence.ts';
+import type { RunListener, RunPhase } from './events.ts';
+import { ResultCollector } from './collect.ts';
+import type { RunResults } from './results.ts';
+import { runGroup } from './run-group.ts';
+import { type BootGroup, type Filters, planGroups, type SelectedKernel, selectKernels, selectPrograms } from './select.ts';
+
+/** What to run, and how. */
+export interface RunOptions {
+  readonly matrix: Matrix;
+  readonly filters: Filters;
+  readonly accelerator: 'auto' | 'kvm' | 'tcg';
+  /** Machines at once; undefined lets the host's cores and memory decide. */
+  readonly jobs: number | undefined;
+  /** Kernel parameters for every machine. */
+  readonly append: readonly string[];
+  readonly cache: string;
+  readonly mirror: string | undefined;
+  readonly listener: RunListener;
+  /** Aborting stops every machine; what is known by then is still returned. */
+  readonly signal: AbortSignal;
+}
+
+/**
+ * Compiles the programs, gets the kernels, boots them and runs every cell.
+ * @throws ConfigError, ExplainedError for what stops the whole run; a cell's failure is a verdict
+ */
+export async function runMatrix(options: RunOptions): Promise<RunResults> {
+  const { matrix, listener, cache } = options;
+  const startedAt = new Date().toISOString();
+  const programs = selectPrograms(matrix, options.filters);
+  const evidence = await EvidenceFolder.create(join(cache, 'runs'), startedAt.replaceAll(':', '-'));
+  const timings: Partial<Record<RunPhase | 'total', number>> = {};
+  const timed = async <T>(phase: RunPhase, detail: string, work: () => Promise<T>): Promise<T> => {
+    listener({ kind: 'phase', phase, detail });
+    const started = performance.now();
+    const result = await work();
+    timings[phase] = performance.now() - started;
+    listener({ kind: 'phase-end', phase, milliseconds: timings[phase] });
+    return result;
+  };
+
+  const compiled = await timed('compile', `${programs.length} programs with clang`, () =>
+    compilePrograms(programs, join(evidence.path, 'objects')),
+  );
+  const store = new KernelStore({
+    cache,
+    mirror: { option: options.mirror, matrix: matrix.mirror },
+    onProgress: (progress) => listener({ kind: 'kernel-progress', progress }),
+    onMessage: (text) => listener({ kind: 'warning', text }),
+    signal: options.signal,
+  });
+  const kernels = await timed('kernels', 'from the cache, else from Debian', () =>
+    selectKernels(matrix, options.filters, store),
+  );
+  const { prepared, accelerator, virtme } = await timed('machines', 'planned by virtme-ng', () =>
+    prepareAll(kernels, store, options),
+  );
+  const groups = planGroups(kernels, programs, matrix);
+  const collector = new ResultCollector({ matrix, kernels, compiled, evidence, listener, groups });
+  const jobs = options.jobs ?? defaultJobs(matrix.memoryMiB);
+  const count = groups.reduce((sum, group) => sum + group.cells.length, 0);
+  await timed('cells', `${count} on ${kernels.length} kernels, ${jobs} ${jobs === 1 ? 'machine' : 'machines'} at a time`, async () => {
+    const limit = pLimit(jobs);
+    const byName = new Map(compiled.map((one) => [one.program.name, one]));
+    await Promise.all(
+      groups.map((group) => limit(() => runOneGroup(group, byName, prepared, accelerator, collector, options))),
+    );
+  });
+  return collector.finish({
+    startedAt,
+    timings: { ...timings, total: performance.now() },
+    complete: !options.signal.aborted,
+    toolVersion: await toolVersion(),
+    host: {
+      clang: await clangVersion(),
+      qemu: await firstLine([...prepared.values()][0]?.plan.qemu ?? 'qemu-system-x86_64'),
+      virtmeNg: virtme.version,
+      accelerator: accelerator.name,
+      acceleratorReason: accelerator.reason,
+      node: process.versions.node,
+      cpus: availableParallelism(),
+    },
+  });
+}
+
+/** One machine for each core, as long as half of the free memory suffices; an emulated machine keeps a core busy. */
+function defaultJobs(memoryMiB: number): number {
+  const byMemory = Math.floor(freemem() / 2 / (memoryMiB * 2 ** 20));
+  return Math.max(1, Math.min(availableParallelism(), byMemory));
+}
+
+async function prepareAll(
+  kernels: readonly SelectedKernel[],
+  store: KernelStore,
+  options: RunOptions,
+): Promise<{ prepared: Map<string, PreparedMachine>; accelerator: Accelerator; virtme: VirtmeNg }> {
+  const { cache, matrix } = options;
+  const agent = await buildAgent({ outputDirectory: join(cache, 'agent') });
+  const virtme = await locateVirtmeNg({ cache, source: store.debian });
+  const limit = pLimit(availableParallelism());
+  const machines = await limit.map(kernels, (selected) =>
+    prepareMachine({
+      image: selected.kernel.image,
+      imageSha256: selected.kernel.sha256,
+      memoryMiB: matrix.memoryMiB,
+      cpus: matrix.cpus,
+      agent,
+      virtme,
+      cache,
+    }),
+  );
+  const prepared = new Map(kernels.map((selected, index) => [selected.name, machines[index]] as const).filter(isPrepared));
+  const [first] = machines;
+  const accelerator =
+    first === undefined
+      ? ({ name: 'tcg', reason: 'no kernel was selected' } as const)
+      : await chooseAccelerator({ wanted: options.accelerator, image: first.image, qemu: first.plan.qemu, cache });
+  return { prepared, accelerator, virtme };
+}
+
+function isPrepared(entry: readonly [string, PreparedMachine | undefined]): entry is [string, PreparedMachine] {
+  return entry[1] !== undefined;
+}
+
+async function runOneGroup(
+  group: BootGroup,
+  compiled: ReadonlyMap<string, CompiledProgram>,
+  prepared: ReadonlyMap<string, PreparedMachine>,
+  accelerator: Accelerator,
+  collector: ResultCollector,
+  options: RunOptions,
+): Promise<void> {
+  const machine = prepared.get(group.kernel.name);
+  if (machine === undefined || options.signal.aborted) return;
+  const { kernel } = group;
+  await runGroup(group, {
+    compiled,
+    signal: options.signal,
+    boot: async () => {
+      const boot = await collector.startBoot(kernel.name, group.boot);
+      const append = [...group.boot, ...options.append];
+      const { deadlines } = options.matrix;
+      try {
+        const started = await Machine.start({
+          prepared: machine,
+          accelerator,
+          append,
+          consolePath: boot.console,
+          deadlines,
+          signal: options.signal,
+        });
+        boot.ready(started.bootMs);
+        return started;
+      } catch (error) {
+        boot.failed();
+        throw error;
+      }
+    },
+    onFacts: (facts) => collector.addFacts(kernel.name, group.boot, facts),
+    onOutcome: (cell, outcome, facts, durationMs, console) =>
+      collector.addCell(cell, outcome, facts, durationMs, console),
+  });
+}
+
+async function toolVersion(): Promise<string> {
+  const { version } = JSON.parse(await readFile(join(PACKAGE_ROOT, 'package.json'), 'utf8')) as { version: string };
+  return version;
+}
+
+async function firstLine(program: string): Promise<string> {
+  const result = await execa(program, ['--version'], { reject: false, stdin: 'ignore' });
+  return result.stdout?.split('\n')[0] ?? '';
+}

@@ -1,0 +1,136 @@
+import type { Condition, ExpectedFailure, ExpectedOutcome, MatrixException } from '../config/schema.ts';
+import type { Program } from '../config/load.ts';
+import { isInRange, type KernelVersion, parseVersionRange } from '../config/version-range.ts';
+import type { FactValues } from './facts.ts';
+import type { Outcome } from './outcome.ts';
+
+/**
+ * An outcome held against what was expected:
+ * - `pass`: works, as expected; `xfail`: fails, exactly as expected
+ * - `fail`: fails although it should work, or fails otherwise than expected; `xpass`: works although it should fail
+ * - `panic`, `timeout`: the kernel crashed, or fell silent, unexpectedly
+ * - `infra`: the harness or the host broke; nothing was learnt about the kernel
+ */
+export type Verdict = 'pass' | 'xfail' | 'fail' | 'xpass' | 'panic' | 'timeout' | 'infra';
+
+/** The verdicts that make a run fail. */
+export const RED_VERDICTS: ReadonlySet<Verdict> = new Set(['fail', 'xpass', 'panic', 'timeout', 'infra']);
+
+/** Where a cell stands: what conditions are asked about. */
+export interface CellSituation {
+  readonly version: KernelVersion;
+  readonly variant: string;
+  readonly facts: FactValues;
+}
+
+/** The expectation that applies to a cell. */
+export interface AppliedExpectation {
+  readonly outcome: ExpectedOutcome;
+  readonly externs: Readonly<Record<string, 'address' | 'btf-id' | 'null'>>;
+  readonly reason: string;
+  /** Where it is written: `exceptions[2]` in matrix.yaml or `expect[0]` in the program's file. */
+  readonly source: string;
+}
+
+/**
+ * Finds what is expected of a cell: the first exception of matrix.yaml that applies, else the first expectation of the
+ * program. Undefined if none does, which makes the cell red: every cell must be covered.
+ */
+export function findExpectation(
+  program: Program,
+  exceptions: readonly MatrixException[],
+  situation: CellSituation,
+): AppliedExpectation | undefined {
+  const exception = exceptions.findIndex((candidate) => {
+    const { kernel, variant, facts } = candidate;
+    return (candidate.program ?? program.name) === program.name && conditionHolds({ kernel, variant, facts }, situation);
+  });
+  const excepted = exceptions[exception];
+  if (excepted !== undefined) {
+    return { outcome: excepted.outcome, externs: {}, reason: excepted.reason, source: `matrix.yaml exceptions[${exception}]` };
+  }
+  const index = program.expect.findIndex((candidate) => conditionHolds(candidate.when ?? {}, situation));
+  const expected = program.expect[index];
+  if (expected === undefined) return undefined;
+  const { outcome, externs = {}, reason } = expected;
+  return { outcome, externs, reason, source: `programs/${program.name}.yaml expect[${index}]` };
+}
+
+/** Whether everything that a condition names holds. A fact that is not known does not hold. */
+export function conditionHolds(condition: Condition, situation: CellSituation): boolean {
+  if (condition.kernel !== undefined && !isInRange(situation.version, parseVersionRange(condition.kernel))) return false;
+  if (condition.variant !== undefined && condition.variant !== situation.variant) return false;
+  return Object.entries(condition.facts ?? {}).every(([name, wanted]) => {
+    const fact = situation.facts[name];
+    // `btf.vars: true` asks whether a count is more than zero.
+    if (typeof wanted === 'boolean' && typeof fact === 'number') return fact > 0 === wanted;
+    return fact === wanted;
+  });
+}
+
+/** A verdict with the reason for it, in one or two sentences. */
+export interface Judgement {
+  readonly verdict: Verdict;
+  readonly why: string;
+}
+
+/** Holds an outcome against what was expected. */
+export function judge(outcome: Outcome, expected: AppliedExpectation | undefined): Judgement {
+  if (outcome.class === 'infra') return { verdict: 'infra', why: outcome.message };
+  if (expected === undefined) {
+    return { verdict: 'fail', why: `no expectation covers this cell; what happened: ${outcome.message}` };
+  }
+  const works = outcome.class === 'ok';
+  if (expected.outcome === 'works') {
+    if (!works) return { verdict: unexpectedFailure(outcome), why: outcome.message };
+  } else if (works) {
+    return {
+      verdict: 'xpass',
+      why: `works, but ${describeExpected(expected.outcome)} was expected (${expected.source}): ${expected.reason}`,
+    };
+  } else {
+    const differences = compareFailure(outcome, expected.outcome);
+    if (differences.length > 0) {
+      return { verdict: unexpectedFailure(outcome), why: `${outcome.message}; expected ${differences.join(' and ')}` };
+    }
+  }
+  const externs = compareExterns(outcome, expected);
+  if (externs.length > 0) return { verdict: 'fail', why: externs.join('; ') };
+  return works ? { verdict: 'pass', why: expected.reason } : { verdict: 'xfail', why: `${outcome.message} — ${expected.reason}` };
+}
+
+function unexpectedFailure(outcome: Outcome): Verdict {
+  if (outcome.class === 'kernel-panic' || outcome.class === 'kernel-oops') return 'panic';
+  return outcome.class === 'vm-silent' ? 'timeout' : 'fail';
+}
+
+function compareFailure(outcome: Outcome, expected: ExpectedFailure): string[] {
+  const differences: string[] = [];
+  if (outcome.phase !== expected.phase || outcome.class !== expected.class) {
+    differences.push(`${describeExpected(expected)}, but it was ${outcome.class} in phase ${outcome.phase}`);
+  }
+  if (expected.errno !== undefined && outcome.errno !== expected.errno) {
+    differences.push(`errno ${expected.errno}, but it was ${outcome.errno ?? 'none'}`);
+  }
+  if (expected.extern !== undefined && outcome.extern !== expected.extern) {
+    differences.push(`extern ${expected.extern}, but it was ${outcome.extern ?? 'none'}`);
+  }
+  const texts = expected.log === undefined ? [] : [expected.log].flat();
+  for (const text of texts) {
+    if (!(outcome.verifierLog ?? '').includes(text)) differences.push(`"${text}" in the verifier log, but it is not there`);
+  }
+  return differences;
+}
+
+function compareExterns(outcome: Outcome, expected: AppliedExpectation): string[] {
+  return Object.entries(expected.externs).flatMap(([name, wanted]) => {
+    const found = outcome.resolutions.find((resolution) => resolution.name === name);
+    if (found === undefined) return [`extern ${name} was expected to resolve to ${wanted}, but the object has no such extern`];
+    const { result } = found.outcome;
+    return result === wanted ? [] : [`extern ${name} was expected to resolve to ${wanted}, but it resolved to ${result}`];
+  });
+}
+
+function describeExpected(expected: ExpectedFailure): string {
+  return `${expected.class} in phase ${expected.phase}`;
+}

@@ -1,0 +1,61 @@
+import { execa } from 'execa';
+import { ExplainedError } from '../../loader/errors.ts';
+import { findProgram, type Requirement, requirements } from './requirements.ts';
+
+/**
+ * Installs with apt what is missing. Nothing happens, and nothing is asked for, if nothing is.
+ * @param onStep told what is about to be done
+ * @throws ExplainedError `packages-missing` with the line to run, where neither root nor sudo without a password is at hand
+ */
+export async function installMissing(options: { readonly tests: boolean; readonly onStep: (text: string) => void }): Promise<void> {
+  const missing = missingRequirements(options.tests);
+  if (missing.length === 0) return;
+  const packages = [...new Set(missing.map((requirement) => requirement.package))];
+  const prefix = await privilege();
+  const command = ['apt-get', 'install', '--yes', '--no-install-recommends', ...packages];
+  if (prefix === undefined || findProgram('apt-get') === undefined) {
+    const line = findProgram('apt-get') === undefined ? `with your package manager: ${packages.join(' ')}` : `sudo ${command.join(' ')}`;
+    throw new ExplainedError('packages-missing', `missing on this system: ${missing.map((one) => one.name).join(', ')}`, {
+      why: 'installing packages needs root, and neither root nor sudo without a password is at hand',
+      fix: line.startsWith('sudo') ? `sudo apt-get update && ${line}` : `install ${line}`,
+    });
+  }
+  options.onStep(`Installing ${packages.join(', ')} with apt`);
+  await run([...prefix, 'apt-get', 'update', '--quiet', '--quiet'], packages);
+  await run([...prefix, ...command, '--quiet', '--quiet'], packages);
+  const still = missingRequirements(options.tests);
+  if (still.length > 0) {
+    throw new ExplainedError('packages-missing', `still missing after apt-get: ${still.map((one) => one.name).join(', ')}`, {
+      why: `packages ${packages.join(', ')} were installed, and do not bring it on this system`,
+    });
+  }
+}
+
+/** What of the requirements is not there. */
+export function missingRequirements(tests: boolean): Requirement[] {
+  return requirements().filter((one) => (tests || one.tests !== true) && one.find() === undefined);
+}
+
+/** What to put before a command that needs root: nothing for root, sudo where it asks for no password, undefined otherwise. */
+async function privilege(): Promise<string[] | undefined> {
+  if (process.getuid?.() === 0) return [];
+  if (findProgram('sudo') === undefined) return undefined;
+  const allowed = await execa('sudo', ['-n', 'true'], { reject: false, stdin: 'ignore' });
+  return allowed.exitCode === 0 ? ['sudo', '-n', 'env', 'DEBIAN_FRONTEND=noninteractive'] : undefined;
+}
+
+async function run(command: readonly string[], packages: readonly string[]): Promise<void> {
+  const [program = '', ...args] = command;
+  const result = await execa(program, args, {
+    env: { DEBIAN_FRONTEND: 'noninteractive' },
+    reject: false,
+    stdin: 'ignore',
+    stdout: 'ignore',
+    stderr: 'pipe',
+  });
+  if (!result.failed) return;
+  throw new ExplainedError('apt-failed', `${command.join(' ')} failed`, {
+    why: result.stderr.trim().split('\n').slice(-5).join('\n') || (result.originalMessage ?? ''),
+    fix: `install these packages by hand: ${packages.join(' ')}`,
+  });
+}

@@ -1,0 +1,102 @@
+import { accessSync, constants, existsSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+
+/** Something of the system that the project cannot do without. */
+export interface Requirement {
+  /** For people. */
+  readonly name: string;
+  /** What it is for. */
+  readonly purpose: string;
+  /** The package that has it, on Debian and Ubuntu. */
+  readonly package: string;
+  /** Where it was found; undefined if it is missing. */
+  readonly find: () => string | undefined;
+  /** Needed by the tests alone. */
+  readonly tests?: true;
+}
+
+/** Folders that an ordinary user's PATH lacks on Debian. */
+const EXTRA_FOLDERS = ['/usr/sbin', '/sbin'];
+
+/** What `npm run matrix` and `npm test` need of the system. npm packages and virtme-ng are not among them: those are fetched. */
+export function requirements(): Requirement[] {
+  return [
+    command('qemu-system-x86_64', 'qemu-system-x86', 'runs the machines'),
+    command('clang', 'clang', 'compiles the programs and the agent'),
+    command('ld.lld', 'lld', 'links the agent'),
+    file('libbpf headers', '/usr/include/bpf/bpf_helpers.h', 'libbpf-dev', 'the programs include them'),
+    file('kernel headers', '/usr/include/linux/bpf.h', 'linux-libc-dev', 'the programs include them'),
+    command('modprobe', 'kmod', 'virtme-ng asks it which modules a kernel needs'),
+    command('depmod', 'kmod', 'indexes the modules of a kernel'),
+    staticBusybox(),
+    command('file', 'file', 'virtme-ng looks at kernel images with it'),
+    command('xz', 'xz-utils', 'unpacks modules'),
+    command('zstd', 'zstd', 'unpacks modules'),
+    file('Debian archive keys', '/usr/share/keyrings/debian-archive-keyring.gpg', 'debian-archive-keyring', 'checks what Debian signed'),
+    file('python3', '/usr/bin/python3', 'python3', 'runs virtme-ng'),
+    command('apt-get', 'apt', 'fetches kernels, with a state of its own'),
+    command('dpkg-deb', 'dpkg', 'unpacks packages'),
+    command('setpriv', 'util-linux', 'ends QEMU when the harness dies'),
+    command('flock', 'util-linux', 'keeps two runs out of each other\'s way'),
+    ...(isDebian() ? [] : [file('debootstrap', '/usr/share/debootstrap/scripts', 'debootstrap', "knows Debian's default mirror")]),
+    { ...command('bpftool', bpftoolPackage(), 'an independent reading of BTF'), tests: true },
+    { ...command('readelf', 'binutils', 'an independent reading of ELF'), tests: true },
+  ];
+}
+
+/** The path of a program: PATH, then the folders for administrators. */
+export function findProgram(name: string): string | undefined {
+  const folders = [...(process.env.PATH ?? '').split(':').filter((folder) => folder !== ''), ...EXTRA_FOLDERS];
+  return folders.map((folder) => join(folder, name)).find(isExecutable);
+}
+
+function command(name: string, packageName: string, purpose: string): Requirement {
+  return { name, package: packageName, purpose, find: () => findProgram(name) };
+}
+
+function file(name: string, path: string, packageName: string, purpose: string): Requirement {
+  return { name, package: packageName, purpose, find: () => (existsSync(path) ? path : undefined) };
+}
+
+/** busybox and busybox-static install the same path; only the static one runs in an initramfs without a C library. */
+function staticBusybox(): Requirement {
+  return {
+    name: 'static busybox',
+    package: 'busybox-static',
+    purpose: 'the shell of the initramfs',
+    find: () => {
+      const path = findProgram('busybox');
+      return path !== undefined && !isDynamic(path) ? path : undefined;
+    },
+  };
+}
+
+/** Whether an ELF program asks for a dynamic linker: its program headers have one of type PT_INTERP (3). */
+function isDynamic(path: string): boolean {
+  const elf = readFileSync(path);
+  const offset = Number(elf.readBigUInt64LE(32));
+  const [size, count] = [elf.readUInt16LE(54), elf.readUInt16LE(56)];
+  return Array.from({ length: count }, (_, index) => elf.readUInt32LE(offset + index * size)).includes(3);
+}
+
+/** The distribution's name for it: Ubuntu ships bpftool in linux-tools-common, which only wraps it, and as a package of its own from 25.04. */
+function bpftoolPackage(): string {
+  return isDebian() ? 'bpftool' : 'linux-tools-generic';
+}
+
+function isDebian(): boolean {
+  return /^ID=debian$/m.test(osRelease());
+}
+
+function osRelease(): string {
+  return existsSync('/etc/os-release') ? readFileSync('/etc/os-release', 'utf8') : '';
+}
+
+function isExecutable(path: string): boolean {
+  try {
+    accessSync(path, constants.X_OK);
+    return true;
+  } catch {
+    return false;
+  }
+}
