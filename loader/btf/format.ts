@@ -1,4 +1,4 @@
-import type { Btf, TypeId } from './btf.ts';
+import { type Btf, MAX_RESOLVE_DEPTH, type TypeId } from './btf.ts';
 
 /**
  * A type's name on one line, as C would declare it without a variable: `struct rq *[4]`, `int (*)(int, void *)`. For
@@ -40,15 +40,20 @@ function declare(btf: Btf, id: TypeId, inner: string, budget: { left: number }):
     case 'volatile':
     case 'restrict':
       // A qualified pointer carries the word behind its star, everything else in front.
-      return btf.type(type.type).kind === 'ptr'
+      return qualifiesPointer(btf, type.type)
         ? go(type.type, join(type.kind, inner))
         : `${type.kind} ${go(type.type, inner)}`;
     case 'array':
       return go(type.type, `${grouped(inner)}[${type.length}]`);
     case 'func_proto': {
-      const params = type.params.map((param, index) =>
-        param.type === 0 && param.name === '' && index === type.params.length - 1 ? '...' : go(param.type, ''),
-      );
+      const params: string[] = [];
+      for (const [index, param] of type.params.entries()) {
+        const rest = param.type === 0 && param.name === '' && index === type.params.length - 1;
+        params.push(rest ? '...' : go(param.type, ''));
+        if (budget.left < 0) {
+          break;
+        }
+      }
       return go(type.returnType, `${grouped(inner)}(${params.length === 0 ? 'void' : params.join(', ')})`);
     }
     case 'func':
@@ -60,6 +65,18 @@ function declare(btf: Btf, id: TypeId, inner: string, budget: { left: number }):
     case 'datasec':
       return join(`section ${type.name}`, inner);
   }
+}
+
+/** Whether a pointer follows, after further qualifiers perhaps. */
+function qualifiesPointer(btf: Btf, id: TypeId): boolean {
+  let type = btf.type(id);
+  for (let depth = 0; depth < MAX_RESOLVE_DEPTH; depth += 1) {
+    if (type.kind !== 'const' && type.kind !== 'volatile' && type.kind !== 'restrict' && type.kind !== 'type_tag') {
+      break;
+    }
+    type = btf.type(type.type);
+  }
+  return type.kind === 'ptr';
 }
 
 function tagged(tag: string, name: string): string {
