@@ -5,8 +5,8 @@ import { ExplainedError } from '../loader/errors.ts';
 
 /** A lock that this process holds. */
 export interface Lock {
-  /** Lets the next one in. Calling it twice does nothing. */
-  release(): void;
+  /** Lets the next one in; resolves when it can be taken again. Calling it twice does nothing more. */
+  release(): Promise<void>;
 }
 
 export interface LockOptions {
@@ -37,6 +37,9 @@ export async function acquireLock(file: string, options: LockOptions = {}): Prom
   });
   const { stdin, stdout, stderr } = holder;
   stdin.on('error', () => {});
+  const ended = new Promise<void>((resolve) => {
+    holder.once('exit', () => resolve());
+  });
   let errors = '';
   stderr.setEncoding('utf8').on('data', (text: string) => {
     errors += text;
@@ -66,7 +69,13 @@ export async function acquireLock(file: string, options: LockOptions = {}): Prom
   }
   holder.unref();
   for (const stream of [stdout, stderr]) stream.destroy();
-  return { release: () => stdin.end() };
+  return {
+    release: () => {
+      holder.ref();
+      stdin.end();
+      return ended;
+    },
+  };
 }
 
 /** Runs `work` while holding the lock on `file`; see {@link acquireLock}. */
@@ -79,7 +88,7 @@ export async function withLock<T>(
   try {
     return await work();
   } finally {
-    lock.release();
+    await lock.release();
   }
 }
 

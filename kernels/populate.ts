@@ -71,7 +71,7 @@ async function sweep(parent: string): Promise<void> {
     try {
       await rm(join(parent, entry), { recursive: true, force: true });
     } finally {
-      lock.release();
+      await lock.release();
     }
   }
 }

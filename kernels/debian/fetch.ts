@@ -6,6 +6,9 @@ import { withLock } from '../lock.ts';
 import type { Apt } from './apt.ts';
 import type { DebianPackage } from './package-list.ts';
 
+/** How many bytes of a package are there, and how fast they come (0 if it is only verified); called a few times a second. */
+export type OnBytes = (phase: 'download' | 'verify', bytes: number, bytesPerSecond: number) => void;
+
 /** What {@link fetchPackage} needs and tells. */
 export interface FetchOptions {
   /** Where .deb files are kept. */
@@ -15,8 +18,7 @@ export interface FetchOptions {
   /** Lock file of apt's state: downloads and updates of several runs take turns. */
   readonly lock: string;
   readonly onWait?: (holder: number | null) => void;
-  /** How many bytes of this package are there, and how fast they come; called a few times a second. */
-  readonly onBytes?: (bytes: number, bytesPerSecond: number) => void;
+  readonly onBytes?: OnBytes;
   /** Something that the user should know: a damaged file was found. */
   readonly onMessage?: (message: string) => void;
 }
@@ -31,7 +33,7 @@ export async function fetchPackage(one: DebianPackage, options: FetchOptions): P
   const file = join(options.pool, basename(one.filename));
   const damage = await damageOf(file, one);
   if (damage === null) {
-    options.onBytes?.(one.size, 0);
+    options.onBytes?.('verify', one.size, 0);
     return file;
   }
   if (damage !== MISSING) {
@@ -92,13 +94,17 @@ async function downloadInto(
   directory: string,
   one: DebianPackage,
   apt: Pick<Apt, 'download'>,
-  onBytes: FetchOptions['onBytes'],
+  onBytes: OnBytes | undefined,
 ): Promise<void> {
-  const started = Date.now();
+  // apt takes a second to start, which is no part of the speed.
+  let started = Date.now();
+  onBytes?.('download', 0, 0);
   const report = async (): Promise<void> => {
     let bytes = 0;
     for (const name of await readdir(directory)) bytes += (await stat(join(directory, name))).size;
-    onBytes?.(bytes, Math.round((bytes * 1000) / Math.max(1, Date.now() - started)));
+    const now = Date.now();
+    onBytes?.('download', bytes, bytes === 0 ? 0 : Math.round((bytes * 1000) / Math.max(POLL_MS, now - started)));
+    if (bytes === 0) started = now;
   };
   const timer = setInterval(() => {
     // A file may be renamed between the listing and the look at its size.

@@ -21,8 +21,8 @@ export interface KernelProgress {
 }
 
 /**
- * Fetches a kernel's packages and lays them out in `target` (see {@link buildKernelTree}). A separate package of modules is
- * fetched only if the kernel's own configuration says that it cannot reach a virtio console without.
+ * Fetches a kernel's packages and lays them out in `target` (see {@link buildKernelTree}). A cloud kernel's separate package of
+ * modules is fetched only if its configuration says that it cannot reach a virtio console without: who asks for another flavour wants its modules.
  *
  * @throws ExplainedError as {@link DebianSource.fetch}, `unpackDeb` and `buildKernelTree` do
  */
@@ -39,7 +39,7 @@ export async function installKernel(
   const config = findConfig(unpacked, kernel.release);
   if (
     kernel.modules !== null &&
-    (config === null ? kernel.flavour !== 'cloud' : needsModules(await readFile(config, 'utf8')))
+    (kernel.flavour !== 'cloud' || (config !== null && needsModules(await readFile(config, 'utf8'))))
   ) {
     packages.push(kernel.modules);
     await addPackages(source, [kernel.modules], unpacked, name, onProgress);
@@ -61,12 +61,9 @@ async function addPackages(
     onProgress({ phase, kernel: name, bytes, totalBytes, bytesPerSecond });
   let done = 0;
   const debs: string[] = [];
-  report('verify', 0);
   for (const one of packages) {
     const before = done;
-    debs.push(
-      await source.fetch(one, (bytes, speed) => report(speed === 0 ? 'verify' : 'download', before + bytes, speed)),
-    );
+    debs.push(await source.fetch(one, (phase, bytes, speed) => report(phase, before + bytes, speed)));
     done += one.size;
   }
   done = 0;

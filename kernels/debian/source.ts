@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import { ExplainedError } from '../../loader/errors.ts';
 import { withLock } from '../lock.ts';
 import { Apt, type PackageLists } from './apt.ts';
-import { fetchPackage } from './fetch.ts';
+import { fetchPackage, type OnBytes } from './fetch.ts';
 import { findMirror, type MirrorSources } from './mirror.ts';
 import type { DebianPackage } from './package-list.ts';
 import type { Suite } from './suites.ts';
@@ -96,7 +96,7 @@ export class DebianSource {
    *
    * @throws ExplainedError as {@link fetchPackage} does
    */
-  async fetch(one: DebianPackage, onBytes?: (bytes: number, bytesPerSecond: number) => void): Promise<string> {
+  async fetch(one: DebianPackage, onBytes?: OnBytes): Promise<string> {
     return fetchPackage(one, {
       pool: join(this.#directory, 'pool'),
       lock: this.#lock(),
