@@ -140,7 +140,7 @@ function formatMemory(instruction: Instruction): string | undefined {
   switch (opcode & 0x07) {
     case Class.LD:
       if (mode === Mode.ABS) return `r0 = *(u${bits} *)skb[${imm}]`;
-      if (mode === Mode.IND) return `r0 = *(u${bits} *)skb[r${src} ${signed(imm)}]`;
+      if (mode === Mode.IND) return `r0 = *(u${bits} *)skb[r${src} + ${imm}]`;
       return undefined;
     case Class.LDX:
       if (mode === Mode.MEM) return `r${dst} = ${at('u', src)}`;
