@@ -22,6 +22,7 @@ export const SYSCALL_X86_64 = {
   sched_getaffinity: 204,
   epoll_wait: 232,
   openat: 257,
+  prlimit64: 302,
   perf_event_open: 298,
   finit_module: 313,
   delete_module: 176,

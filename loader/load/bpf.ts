@@ -1,0 +1,47 @@
+import type { AgentConnection, SyscallBuffer, SyscallResult } from '../agent/connection.ts';
+import { syscallNumber } from '../agent/syscall-numbers.ts';
+
+/** Commands of bpf(2) that the loader uses (`enum bpf_cmd`). */
+export const BpfCommand = {
+  mapCreate: 0,
+  mapLookup: 1,
+  mapUpdate: 2,
+  mapDelete: 3,
+  mapGetNextKey: 4,
+  programLoad: 5,
+  programTestRun: 10,
+  getInfoByFd: 15,
+  btfLoad: 18,
+  btfGetFdById: 19,
+  mapFreeze: 22,
+  btfGetNextId: 23,
+} as const;
+
+/** Calls bpf(2). The attribute's bytes hold what the kernel wrote into it afterwards. Throws AgentError. */
+export function bpf(agent: AgentConnection, command: number, attr: SyscallBuffer): Promise<SyscallResult> {
+  const number = syscallNumber(agent.hello.machine, 'bpf');
+  return agent.syscall({ number, args: [command, attr, attr.bytes.length] });
+}
+
+/** Closes descriptors of the agent; ones that are not open are no error. */
+export async function closeAll(agent: AgentConnection, fds: Iterable<number>): Promise<void> {
+  const number = syscallNumber(agent.hello.machine, 'close');
+  for (const fd of fds) await agent.syscall({ number, args: [fd] });
+}
+
+const unlimited = new WeakSet<AgentConnection>();
+const RLIMIT_MEMLOCK = 8;
+
+/**
+ * Lifts the agent's limit on locked memory, once. Before Linux 5.11 maps and programs count against it, and exceeding it is
+ * EPERM (bpf_charge_memlock, kernel/bpf/syscall.c). Without the right to lift it, the limit stays as it is.
+ */
+export async function liftMemoryLimit(agent: AgentConnection): Promise<void> {
+  if (unlimited.has(agent)) return;
+  unlimited.add(agent);
+  const infinity: SyscallBuffer = { bytes: new Uint8Array(16).fill(0xff), direction: 'in' };
+  await agent.syscall({
+    number: syscallNumber(agent.hello.machine, 'prlimit64'),
+    args: [0, RLIMIT_MEMLOCK, infinity, 0],
+  });
+}

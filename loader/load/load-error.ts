@@ -1,0 +1,58 @@
+import { describeErrno, errnoName } from '../agent/errno.ts';
+import { ExplainedError } from '../errors.ts';
+import type { ExternResolution } from '../resolve/outcome.ts';
+
+/** Where loading stopped: an extern without outcome, the BTF, a map, or the program itself. */
+export type LoadPhase = 'resolve' | 'btf' | 'map' | 'load';
+
+/** What is known beside the phase. */
+export interface LoadErrorDetails {
+  readonly object: string;
+  readonly program?: string;
+  readonly errno?: number;
+  readonly verifierLog?: string;
+  readonly resolutions: readonly ExternResolution[];
+  /** The verifier log's telling lines, or another short reason. */
+  readonly summary?: string;
+  readonly fix?: string;
+}
+
+/** An object that a kernel would not take. Codes: `extern-unresolved`, `btf-rejected`, `map-rejected`, `program-rejected`. */
+export class LoadError extends ExplainedError {
+  readonly phase: LoadPhase;
+  /** The program, in phase `load`. */
+  readonly program: string | null;
+  /** What the system call answered; null if none was made. */
+  readonly errno: number | null;
+  readonly errnoName: string | null;
+  /** The verifier's whole log; null if there is none. */
+  readonly verifierLog: string | null;
+  /** What became of every extern, whichever the phase. */
+  readonly resolutions: readonly ExternResolution[];
+  readonly summary: string | null;
+
+  constructor(phase: LoadPhase, what: string, details: LoadErrorDetails) {
+    const { object, program, errno, verifierLog, resolutions, summary, fix } = details;
+    const reasons = [errno === undefined ? undefined : describeErrno(errno), summary];
+    super(CODES[phase], what, {
+      where: program === undefined ? object : `${object}, program ${program}`,
+      why: reasons.filter((reason) => reason !== undefined && reason !== '').join(': '),
+      ...(fix === undefined ? {} : { fix }),
+    });
+    this.phase = phase;
+    this.program = program ?? null;
+    this.errno = errno ?? null;
+    this.errnoName = errno === undefined ? null : errnoName(errno);
+    this.verifierLog = verifierLog ?? null;
+    this.resolutions = resolutions;
+    this.summary = summary ?? null;
+  }
+}
+LoadError.prototype.name = 'LoadError';
+
+const CODES = {
+  resolve: 'extern-unresolved',
+  btf: 'btf-rejected',
+  map: 'map-rejected',
+  load: 'program-rejected',
+} as const;

@@ -1,0 +1,136 @@
+import type { AgentConnection, SyscallBuffer } from '../agent/connection.ts';
+import { errnoName } from '../agent/errno.ts';
+import { ObjectError } from '../errors.ts';
+import type { ObjectSpec, ProgramSpec } from '../object/spec.ts';
+import { applyCoreRelocations, CORE_POISON, type CoreResult } from '../resolve/core.ts';
+import type { ExternResolution, KernelFacts } from '../resolve/outcome.ts';
+import { findAttachTarget } from './attach-target.ts';
+import { cstring, output } from './attr.ts';
+import { functionInfo, lineInfo, type ProgramLoad, programLoadAttr } from './attr-program.ts';
+import { BpfCommand, bpf } from './bpf.ts';
+import { LoadError } from './load-error.ts';
+import type { UploadedBtf } from './object-btf.ts';
+import { PROGRAM_TYPES } from './program-types.ts';
+import { MISSING_KFUNC_BASE, relocateProgram } from './relocate.ts';
+import { summarizeVerifierLog, verifierLogText } from './verifier-log.ts';
+
+const BPF_F_SLEEPABLE = 1 << 4;
+const FIRST_LOG_SIZE = 64 * 1024;
+/** bpf_check refused longer logs before Linux 5.2 (kernel/bpf/verifier.c: UINT_MAX >> 8), and none that a person reads is longer. */
+const LARGEST_LOG_SIZE = 0xff_ffff;
+const LOG_GROWTH = 4;
+
+/** What programs need beside their specification. */
+export interface ProgramContext {
+  readonly agent: AgentConnection;
+  readonly object: ObjectSpec;
+  readonly facts: KernelFacts;
+  readonly btf: UploadedBtf;
+  /** Map fds by name. */
+  readonly maps: ReadonlyMap<string, number>;
+  /** BTF fds by module, for every module that resolutions and attach targets name. */
+  readonly moduleBtfs: ReadonlyMap<string, number>;
+  readonly resolutions: readonly ExternResolution[];
+  /** Verifier log level of the first attempt; 0: no log unless it fails. */
+  readonly logLevel: number;
+  /** First size of the log in bytes. */
+  readonly logSize: number | undefined;
+}
+
+/** What the kernel made of a program. */
+export interface LoadResult {
+  readonly fd: number;
+  /** Empty if no log was asked for. */
+  readonly verifierLog: string;
+}
+
+/** Relocates a program and loads it. Throws LoadError of phase `load` with the verifier's log; ObjectError for what no kernel would load; AgentError. */
+export async function loadProgram(program: ProgramSpec, context: ProgramContext): Promise<LoadResult> {
+  const core = applyCoreRelocations(context.object, program, context.facts);
+  const { code, fdArray } = relocateProgram({ ...program, code: core.code }, context);
+  const target = findAttachTarget(program, context.facts);
+  const load: ProgramLoad = {
+    type: PROGRAM_TYPES[program.type],
+    code,
+    license: cstring(context.object.license),
+    name: program.name,
+    flags: program.sleepable ? BPF_F_SLEEPABLE : 0,
+    fdArray,
+    ...(program.attachType === null ? {} : { attachType: program.attachType }),
+    ...(target === null ? {} : { attachBtfId: target.id }),
+    ...(target === null || target.module === null ? {} : { attachBtfFd: moduleFd(target.module, program, context) }),
+    ...btfRecords(program, context),
+  };
+  const { logLevel, logSize = FIRST_LOG_SIZE } = context;
+  const first = await attempt(context.agent, load, logLevel, logSize);
+  if (first.fd !== null) return { fd: first.fd, verifierLog: first.log };
+  const again = logLevel === 0 ? await attempt(context.agent, load, 1, logSize) : first;
+  // It may have been refused for want of memory or the like, and not the second time.
+  if (again.fd !== null) return { fd: again.fd, verifierLog: again.log };
+  const errno = errnoName(again.errno) === 'ENOSPC' ? first.errno : again.errno;
+  throw refused(program, context, errno, again.log, core);
+}
+
+type Attempt =
+  | { readonly fd: number; readonly log: string }
+  | { readonly fd: null; readonly errno: number; readonly log: string };
+
+/** Loads with a log that grows for as long as the kernel says that it is too short (ENOSPC). */
+async function attempt(agent: AgentConnection, load: ProgramLoad, level: number, logSize: number): Promise<Attempt> {
+  for (let size = Math.min(logSize, LARGEST_LOG_SIZE); ; size = Math.min(size * LOG_GROWTH, LARGEST_LOG_SIZE)) {
+    const buffer: SyscallBuffer | null = level === 0 ? null : output(size);
+    const attr = programLoadAttr(buffer === null ? load : { ...load, log: { level, buffer } });
+    const { value, errno } = await bpf(agent, BpfCommand.programLoad, attr);
+    const log = buffer === null ? '' : verifierLogText(buffer.bytes);
+    if (errno === 0) return { fd: value, log };
+    if (errnoName(errno) !== 'ENOSPC' || buffer === null || size === LARGEST_LOG_SIZE) return { fd: null, errno, log };
+  }
+}
+
+function btfRecords(program: ProgramSpec, { btf }: ProgramContext): Pick<ProgramLoad, 'btf'> {
+  if (btf.fd === null || !btf.hasFunctions) return {};
+  const functions = functionInfo(program.functions);
+  // Line information without function information is refused where there are subprograms.
+  return functions.length === 0 ? {} : { btf: { fd: btf.fd, functions, lines: lineInfo(program) } };
+}
+
+function moduleFd(module: string, program: ProgramSpec, context: ProgramContext): number {
+  const fd = context.moduleBtfs.get(module);
+  if (fd !== undefined) return fd;
+  const position = { file: context.object.name, section: program.section, symbol: program.name };
+  throw new ObjectError('module-btf-gone', `the BTF of module ${module} is not open`, position, {
+    why: 'the module was removed after its BTF was read',
+  });
+}
+
+function refused(
+  program: ProgramSpec,
+  context: ProgramContext,
+  errno: number,
+  log: string,
+  core: CoreResult,
+): LoadError {
+  const summary = [summarizeVerifierLog(log), ...poisons(log, context, core)].filter((line) => line !== '').join('; ');
+  return new LoadError('load', 'the kernel refuses the program', {
+    object: context.object.name,
+    program: program.name,
+    errno,
+    verifierLog: log,
+    resolutions: context.resolutions,
+    summary,
+    ...(errnoName(errno) === 'EPERM' && summary === ''
+      ? { fix: 'give the agent CAP_BPF and CAP_PERFMON, or root' }
+      : {}),
+  });
+}
+
+/** What the numbers mean that stand in for kernel functions and fields which this kernel lacks. */
+function poisons(log: string, context: ProgramContext, core: CoreResult): string[] {
+  const numbers = [...log.matchAll(/unknown#(\d+)/g)].map((match) => Number(match[1]));
+  return [...new Set(numbers)].flatMap((number) => {
+    if (number === CORE_POISON)
+      return core.poisoned.map(({ text }) => `this kernel lacks what the program reads: ${text}`);
+    const extern = context.resolutions[number - MISSING_KFUNC_BASE];
+    return extern === undefined ? [] : [`kernel function ${extern.name} is weak and missing, and the program calls it`];
+  });
+}

@@ -1,0 +1,90 @@
+import { ObjectError } from '../errors.ts';
+import { patchInstruction, setImm64, setImmPair, setSource } from '../insn/instruction.ts';
+import { CallSource, LoadSource } from '../insn/opcodes.ts';
+import type { ProgramSpec, Reference } from '../object/spec.ts';
+import type { ExternOutcome, ExternResolution } from '../resolve/outcome.ts';
+
+/** What references become: descriptors of the agent, and outcomes. */
+export interface RelocationTargets {
+  /** Map fds by name. */
+  readonly maps: ReadonlyMap<string, number>;
+  /** In the object's order, which numbers poisoned calls. */
+  readonly resolutions: readonly ExternResolution[];
+  /** BTF fds of the modules that resolutions name. */
+  readonly moduleBtfs: ReadonlyMap<string, number>;
+}
+
+/** Code ready for BPF_PROG_LOAD. */
+export interface RelocatedCode {
+  readonly code: Uint8Array;
+  /** BTF fds that module kfunc calls refer to by index (attr.fd_array); index 0 is not used. Empty if there are none. */
+  readonly fdArray: readonly number[];
+}
+
+/** The call of a weak kfunc that is missing: no helper has such a number, and libbpf uses it as well (POISON_CALL_KFUNC_BASE, src/libbpf.c). */
+export const MISSING_KFUNC_BASE = 2_002_000_000;
+
+/** Writes map fds, addresses and BTF ids into a copy of a program's code. Throws ObjectError `unresolved-reference` for what is not in `targets`. */
+export function relocateProgram(program: ProgramSpec, targets: RelocationTargets): RelocatedCode {
+  const code = program.code.slice();
+  const fdArray: number[] = [];
+  for (const reference of program.references) {
+    const refuse = (what: string): ObjectError =>
+      new ObjectError('unresolved-reference', what, { section: program.section, instruction: reference.slot });
+    relocate(code, reference, targets, fdArray, refuse);
+  }
+  return { code, fdArray };
+}
+
+function relocate(
+  code: Uint8Array,
+  reference: Reference,
+  targets: RelocationTargets,
+  fdArray: number[],
+  refuse: (what: string) => ObjectError,
+): void {
+  const { slot } = reference;
+  if (reference.kind === 'function') return;
+  if (reference.kind === 'map' || reference.kind === 'data') {
+    const fd = targets.maps.get(reference.map);
+    if (fd === undefined) throw refuse(`map ${reference.map} was not created`);
+    setSource(code, slot, reference.kind === 'map' ? LoadSource.MAP_FD : LoadSource.MAP_VALUE);
+    setImmPair(code, slot, fd, reference.kind === 'map' ? 0 : reference.offset);
+    return;
+  }
+  const index = targets.resolutions.findIndex(({ name }) => name === reference.extern);
+  const outcome = targets.resolutions[index]?.outcome;
+  if (outcome === undefined || outcome.result === 'error') throw refuse(`extern ${reference.extern} was not resolved`);
+  const moduleFd = outcome.result === 'btf-id' && outcome.module !== null ? targets.moduleBtfs.get(outcome.module) : 0;
+  if (moduleFd === undefined) throw refuse(`the BTF of the module that has ${reference.extern} is not open`);
+  if (reference.kind === 'extern') relocateLoad(code, slot, outcome, moduleFd);
+  else relocateCall(code, slot, outcome, index, moduleFd, fdArray);
+}
+
+function relocateLoad(code: Uint8Array, slot: number, outcome: ExternOutcome, moduleFd: number): void {
+  if (outcome.result === 'btf-id') {
+    setSource(code, slot, LoadSource.BTF_ID);
+    setImmPair(code, slot, outcome.id, moduleFd);
+  } else {
+    setSource(code, slot, LoadSource.IMMEDIATE);
+    setImm64(code, slot, outcome.result === 'address' ? outcome.address : 0n);
+  }
+}
+
+function relocateCall(
+  code: Uint8Array,
+  slot: number,
+  outcome: ExternOutcome,
+  index: number,
+  moduleFd: number,
+  fdArray: number[],
+): void {
+  if (outcome.result !== 'btf-id') {
+    patchInstruction(code, slot, { src: CallSource.HELPER, dst: 0, offset: 0, imm: MISSING_KFUNC_BASE + index });
+    return;
+  }
+  if (moduleFd !== 0 && fdArray.length === 0) fdArray.push(0);
+  if (moduleFd !== 0 && !fdArray.includes(moduleFd)) fdArray.push(moduleFd);
+  const offset = moduleFd === 0 ? 0 : fdArray.indexOf(moduleFd);
+  patchInstruction(code, slot, { src: CallSource.KFUNC, offset, imm: outcome.id });
+}
