@@ -1,11 +1,11 @@
-import type { AgentConnection } from '../../loader/agent/connection.ts';
 import { AgentError } from '../../loader/agent/agent-error.ts';
+import type { AgentConnection } from '../../loader/agent/connection.ts';
 import { ExplainedError } from '../../loader/errors.ts';
 import { type LoadedObject, loadObject } from '../../loader/load/load.ts';
 import { LoadError } from '../../loader/load/load-error.ts';
 import type { ObjectSpec } from '../../loader/object/spec.ts';
-import type { ExternResolution, KernelFacts } from '../../loader/resolve/outcome.ts';
 import type { Kallsyms } from '../../loader/resolve/kallsyms.ts';
+import type { ExternResolution, KernelFacts } from '../../loader/resolve/outcome.ts';
 import type { Program } from '../config/load.ts';
 import type { Check, ProgramRun } from '../config/schema.ts';
 import { CLASS_OF_REASON, type ObservedValue, type Outcome } from './outcome.ts';
@@ -101,7 +101,13 @@ async function runPrograms(program: Program, loaded: LoadedObject, context: Cell
   }
   const wrong = values.find((value) => !value.holds);
   if (wrong === undefined) {
-    return { phase: 'check', class: 'ok', message: `${values.length} values are as they should be`, resolutions, values };
+    return {
+      phase: 'check',
+      class: 'ok',
+      message: `${values.length} values are as they should be`,
+      resolutions,
+      values,
+    };
   }
   const count = values.filter((value) => !value.holds).length;
   return {

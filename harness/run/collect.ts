@@ -64,7 +64,13 @@ export class ResultCollector {
   }
 
   /** Judges a cell and keeps it. */
-  async addCell(cell: Cell, outcome: Outcome, facts: GuestFacts | null, durationMs: number, console: string | null): Promise<void> {
+  async addCell(
+    cell: Cell,
+    outcome: Outcome,
+    facts: GuestFacts | null,
+    durationMs: number,
+    console: string | null,
+  ): Promise<void> {
     const { matrix, evidence, listener, groups } = this.#options;
     const { kernel, program, variant } = cell;
     const situation = { version: kernel.version, variant: variant.name, facts: facts?.values ?? {} };

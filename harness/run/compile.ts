@@ -59,7 +59,12 @@ async function compileProgram(program: Program, folder: string): Promise<Compile
   const base = { program, warnings, object };
   if (result.failed) {
     const error = warnings.split('\n').find((line) => line.includes('error:')) ?? warnings.split('\n')[0] ?? '';
-    return { ...base, spec: null, failure: failure('compile-failed', `${program.source} does not compile: ${error}`), sha256: undefined };
+    return {
+      ...base,
+      spec: null,
+      failure: failure('compile-failed', `${program.source} does not compile: ${error}`),
+      sha256: undefined,
+    };
   }
   const bytes = await readFile(object);
   const sha256 = createHash('sha256').update(bytes).digest('hex');

@@ -1,5 +1,5 @@
 import type { KernelProgress } from '../../kernels/store.ts';
-import type { CellResult, KernelResult } from './results.ts';
+import type { CellResult } from './results.ts';
 
 /** What a run tells while it goes on. Everything shown to a person while they wait is made from these. */
 export type RunEvent =
@@ -9,7 +9,6 @@ export type RunEvent =
   | { readonly kind: 'kernel-progress'; readonly progress: KernelProgress }
   | { readonly kind: 'boot'; readonly kernel: string; readonly boot: string }
   | { readonly kind: 'ready'; readonly kernel: string; readonly boot: string; readonly bootMs: number }
-  | { readonly kind: 'kernel'; readonly kernel: KernelResult }
   | { readonly kind: 'cell'; readonly cell: CellResult; readonly done: number; readonly total: number };
 
 /** The parts of a run, in order. */

@@ -18,12 +18,35 @@ export interface GuestFacts {
 
 /** Kernel options that matter to BPF and ksyms; unset ones are recorded as `n`. */
 const CONFIG_OPTIONS = [
-  ...['BPF_SYSCALL', 'BPF_JIT', 'DEBUG_INFO_BTF', 'DEBUG_INFO_BTF_MODULES', 'KALLSYMS', 'KALLSYMS_ALL', 'MODULES', 'SMP'],
-  ...['RANDOMIZE_BASE', 'PAHOLE_VERSION', 'SECURITY_LOCKDOWN_LSM', 'IKCONFIG_PROC', 'KPROBES', 'FTRACE', 'PREEMPT', 'PREEMPT_RT'],
+  ...[
+    'BPF_SYSCALL',
+    'BPF_JIT',
+    'DEBUG_INFO_BTF',
+    'DEBUG_INFO_BTF_MODULES',
+    'KALLSYMS',
+    'KALLSYMS_ALL',
+    'MODULES',
+    'SMP',
+  ],
+  ...[
+    'RANDOMIZE_BASE',
+    'PAHOLE_VERSION',
+    'SECURITY_LOCKDOWN_LSM',
+    'IKCONFIG_PROC',
+    'KPROBES',
+    'FTRACE',
+    'PREEMPT',
+    'PREEMPT_RT',
+  ],
 ];
 
 /** Settings that decide who may see kernel addresses and use BPF, by sysctl name. */
-const SYSCTLS = ['kernel.kptr_restrict', 'kernel.perf_event_paranoid', 'kernel.unprivileged_bpf_disabled', 'net.core.bpf_jit_enable'];
+const SYSCTLS = [
+  'kernel.kptr_restrict',
+  'kernel.perf_event_paranoid',
+  'kernel.unprivileged_bpf_disabled',
+  'net.core.bpf_jit_enable',
+];
 
 /**
  * Reads the facts of the kernel at the other end of the connection.

@@ -1,6 +1,6 @@
+import type { RunPhase } from './events.ts';
 import type { FactValues } from './facts.ts';
 import type { Outcome } from './outcome.ts';
-import type { RunPhase } from './events.ts';
 import type { Verdict } from './verdict.ts';
 
 /** Everything that a run found out; `--json` writes this. Additions keep `schemaVersion`, other changes raise it. */

@@ -18,7 +18,13 @@ export interface GroupHost {
   readonly compiled: ReadonlyMap<string, CompiledProgram>;
   /** Called after each boot with what the kernel is like. */
   readonly onFacts: (facts: GuestFacts) => void;
-  readonly onOutcome: (cell: Cell, outcome: Outcome, facts: GuestFacts | null, durationMs: number, console: string | null) => Promise<void>;
+  readonly onOutcome: (
+    cell: Cell,
+    outcome: Outcome,
+    facts: GuestFacts | null,
+    durationMs: number,
+    console: string | null,
+  ) => Promise<void>;
   readonly signal: AbortSignal;
 }
 
@@ -84,7 +90,12 @@ async function runOnMachine(machine: Machine, waiting: Cell[], host: GroupHost):
   }
 }
 
-async function runWithSettings(cell: Cell, agent: AgentConnection, facts: GuestFacts, host: GroupHost): Promise<Outcome> {
+async function runWithSettings(
+  cell: Cell,
+  agent: AgentConnection,
+  facts: GuestFacts,
+  host: GroupHost,
+): Promise<Outcome> {
   const spec = host.compiled.get(cell.program.name)?.spec;
   if (spec === undefined || spec === null) return infra(`${cell.program.name} has no object`);
   const situation = { version: cell.kernel.version, variant: cell.variant.name, facts: facts.values };

@@ -3,21 +3,28 @@ import { availableParallelism, freemem } from 'node:os';
 import { join } from 'node:path';
 import { execa } from 'execa';
 import pLimit from 'p-limit';
-import { buildAgent } from '../../loader/agent/build.ts';
 import { KernelStore } from '../../kernels/store.ts';
 import { locateVirtmeNg, type VirtmeNg } from '../../kernels/virtme-ng.ts';
+import { buildAgent } from '../../loader/agent/build.ts';
 import type { Matrix } from '../config/load.ts';
 import { PACKAGE_ROOT } from '../package-root.ts';
 import { type Accelerator, chooseAccelerator } from '../vm/accelerator.ts';
 import { Machine } from '../vm/machine.ts';
 import { type PreparedMachine, prepareMachine } from '../vm/prepare.ts';
-import { clangVersion, compilePrograms, type CompiledProgram } from './compile.ts';
-import { EvidenceFolder } from './evidence.ts';
-import type { RunListener, RunPhase } from './events.ts';
 import { ResultCollector } from './collect.ts';
+import { type CompiledProgram, clangVersion, compilePrograms } from './compile.ts';
+import type { RunListener, RunPhase } from './events.ts';
+import { EvidenceFolder } from './evidence.ts';
 import type { RunResults } from './results.ts';
 import { runGroup } from './run-group.ts';
-import { type BootGroup, type Filters, planGroups, type SelectedKernel, selectKernels, selectPrograms } from './select.ts';
+import {
+  type BootGroup,
+  type Filters,
+  planGroups,
+  type SelectedKernel,
+  selectKernels,
+  selectPrograms,
+} from './select.ts';
 
 /** What to run, and how. */
 export interface RunOptions {
@@ -74,13 +81,17 @@ export async function runMatrix(options: RunOptions): Promise<RunResults> {
   const collector = new ResultCollector({ matrix, kernels, compiled, evidence, listener, groups });
   const jobs = options.jobs ?? defaultJobs(matrix.memoryMiB);
   const count = groups.reduce((sum, group) => sum + group.cells.length, 0);
-  await timed('cells', `${count} on ${kernels.length} kernels, ${jobs} ${jobs === 1 ? 'machine' : 'machines'} at a time`, async () => {
-    const limit = pLimit(jobs);
-    const byName = new Map(compiled.map((one) => [one.program.name, one]));
-    await Promise.all(
-      groups.map((group) => limit(() => runOneGroup(group, byName, prepared, accelerator, collector, options))),
-    );
-  });
+  await timed(
+    'cells',
+    `${count} on ${kernels.length} kernels, ${jobs} ${jobs === 1 ? 'machine' : 'machines'} at a time`,
+    async () => {
+      const limit = pLimit(jobs);
+      const byName = new Map(compiled.map((one) => [one.program.name, one]));
+      await Promise.all(
+        groups.map((group) => limit(() => runOneGroup(group, byName, prepared, accelerator, collector, options))),
+      );
+    },
+  );
   return collector.finish({
     startedAt,
     timings: { ...timings, total: performance.now() },
@@ -124,7 +135,9 @@ async function prepareAll(
       cache,
     }),
   );
-  const prepared = new Map(kernels.map((selected, index) => [selected.name, machines[index]] as const).filter(isPrepared));
+  const prepared = new Map(
+    kernels.map((selected, index) => [selected.name, machines[index]] as const).filter(isPrepared),
+  );
   const [first] = machines;
   const accelerator =
     first === undefined

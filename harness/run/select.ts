@@ -46,11 +46,17 @@ export function selectPrograms(matrix: Matrix, filters: Filters): readonly Progr
  * @throws ConfigError `no-such-kernel`; whatever {@link KernelStore.get} throws
  */
 export async function selectKernels(matrix: Matrix, filters: Filters, store: KernelStore): Promise<SelectedKernel[]> {
-  const named = matrix.kernels.map((entry) => ({ entry, names: [entry.name, entry.debian].filter((name) => name !== undefined) }));
+  const named = matrix.kernels.map((entry) => ({
+    entry,
+    names: [entry.name, entry.debian].filter((name) => name !== undefined),
+  }));
   // Which line "newest" is shows only when it is looked up, so it stays a candidate for any filter that names nothing else.
   const direct = named.filter(({ names }) => names.some((name) => matches(name, filters.kernels)));
-  const unmatched = filters.kernels.filter((wanted) => !named.some(({ names }) => names.some((name) => matches(name, [wanted]))));
-  const candidates = unmatched.length === 0 ? direct : named.filter((one) => direct.includes(one) || one.entry.debian === 'newest');
+  const unmatched = filters.kernels.filter(
+    (wanted) => !named.some(({ names }) => names.some((name) => matches(name, [wanted]))),
+  );
+  const candidates =
+    unmatched.length === 0 ? direct : named.filter((one) => direct.includes(one) || one.entry.debian === 'newest');
   const selected: SelectedKernel[] = [];
   for (const { entry, names } of candidates) {
     const { flavour } = entry;
@@ -72,7 +78,11 @@ export async function selectKernels(matrix: Matrix, filters: Filters, store: Ker
 }
 
 /** Every combination of kernel, program and variant, grouped by what can share a machine; the default variant first in each group. */
-export function planGroups(kernels: readonly SelectedKernel[], programs: readonly Program[], matrix: Matrix): BootGroup[] {
+export function planGroups(
+  kernels: readonly SelectedKernel[],
+  programs: readonly Program[],
+  matrix: Matrix,
+): BootGroup[] {
   const groups: { kernel: SelectedKernel; boot: readonly string[]; cells: Cell[] }[] = [];
   for (const kernel of kernels) {
     const own: typeof groups = [];

@@ -36,10 +36,16 @@ export async function applySettings(
 
 async function setSysctl(agent: AgentConnection, name: string, value: string): Promise<void> {
   const path = { bytes: new TextEncoder().encode(`${sysctlPath(name)}\0`), direction: 'in' } as const;
-  const opened = await agent.syscall({ number: syscallNumber(agent.hello.machine, 'openat'), args: [AT_FDCWD, path, O_WRONLY] });
+  const opened = await agent.syscall({
+    number: syscallNumber(agent.hello.machine, 'openat'),
+    args: [AT_FDCWD, path, O_WRONLY],
+  });
   if (opened.errno !== 0) throw failed(name, value, opened.errno);
   const content = { bytes: new TextEncoder().encode(value), direction: 'in' } as const;
-  const written = await agent.syscall({ number: syscallNumber(agent.hello.machine, 'write'), args: [opened.value, content, content.bytes.length] });
+  const written = await agent.syscall({
+    number: syscallNumber(agent.hello.machine, 'write'),
+    args: [opened.value, content, content.bytes.length],
+  });
   await agent.syscall({ number: syscallNumber(agent.hello.machine, 'close'), args: [opened.value] });
   if (written.errno !== 0) throw failed(name, value, written.errno);
 }

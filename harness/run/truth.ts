@@ -1,6 +1,6 @@
 import type { AgentConnection } from '../../loader/agent/connection.ts';
-import type { Kallsyms } from '../../loader/resolve/kallsyms.ts';
 import { ExplainedError } from '../../loader/errors.ts';
+import type { Kallsyms } from '../../loader/resolve/kallsyms.ts';
 import type { Truth } from '../config/schema.ts';
 
 /** Where the values come from that a program's variables are compared with. None of it goes through the loader under test. */
@@ -32,7 +32,10 @@ function addressOf(name: string, kallsyms: Kallsyms | null): bigint {
   const entries = kallsyms?.find(name) ?? [];
   const [entry] = entries;
   if (entry === undefined || entries.length > 1) {
-    throw new ExplainedError('truth-unavailable', `/proc/kallsyms has ${entries.length} addresses for ${name}, and a check needs one`);
+    throw new ExplainedError(
+      'truth-unavailable',
+      `/proc/kallsyms has ${entries.length} addresses for ${name}, and a check needs one`,
+    );
   }
   return entry.address;
 }

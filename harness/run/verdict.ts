@@ -1,5 +1,5 @@
-import type { Condition, ExpectedFailure, ExpectedOutcome, MatrixException } from '../config/schema.ts';
 import type { Program } from '../config/load.ts';
+import type { Condition, ExpectedFailure, ExpectedOutcome, MatrixException } from '../config/schema.ts';
 import { isInRange, type KernelVersion, parseVersionRange } from '../config/version-range.ts';
 import type { FactValues } from './facts.ts';
 import type { Outcome } from './outcome.ts';
@@ -43,11 +43,18 @@ export function findExpectation(
 ): AppliedExpectation | undefined {
   const exception = exceptions.findIndex((candidate) => {
     const { kernel, variant, facts } = candidate;
-    return (candidate.program ?? program.name) === program.name && conditionHolds({ kernel, variant, facts }, situation);
+    return (
+      (candidate.program ?? program.name) === program.name && conditionHolds({ kernel, variant, facts }, situation)
+    );
   });
   const excepted = exceptions[exception];
   if (excepted !== undefined) {
-    return { outcome: excepted.outcome, externs: {}, reason: excepted.reason, source: `matrix.yaml exceptions[${exception}]` };
+    return {
+      outcome: excepted.outcome,
+      externs: {},
+      reason: excepted.reason,
+      source: `matrix.yaml exceptions[${exception}]`,
+    };
   }
   const index = program.expect.findIndex((candidate) => conditionHolds(candidate.when ?? {}, situation));
   const expected = program.expect[index];
@@ -58,7 +65,8 @@ export function findExpectation(
 
 /** Whether everything that a condition names holds. A fact that is not known does not hold. */
 export function conditionHolds(condition: Condition, situation: CellSituation): boolean {
-  if (condition.kernel !== undefined && !isInRange(situation.version, parseVersionRange(condition.kernel))) return false;
+  if (condition.kernel !== undefined && !isInRange(situation.version, parseVersionRange(condition.kernel)))
+    return false;
   if (condition.variant !== undefined && condition.variant !== situation.variant) return false;
   return Object.entries(condition.facts ?? {}).every(([name, wanted]) => {
     const fact = situation.facts[name];
@@ -96,7 +104,9 @@ export function judge(outcome: Outcome, expected: AppliedExpectation | undefined
   }
   const externs = compareExterns(outcome, expected);
   if (externs.length > 0) return { verdict: 'fail', why: externs.join('; ') };
-  return works ? { verdict: 'pass', why: expected.reason } : { verdict: 'xfail', why: `${outcome.message} — ${expected.reason}` };
+  return works
+    ? { verdict: 'pass', why: expected.reason }
+    : { verdict: 'xfail', why: `${outcome.message} — ${expected.reason}` };
 }
 
 function unexpectedFailure(outcome: Outcome): Verdict {
@@ -117,7 +127,8 @@ function compareFailure(outcome: Outcome, expected: ExpectedFailure): string[] {
   }
   const texts = expected.log === undefined ? [] : [expected.log].flat();
   for (const text of texts) {
-    if (!(outcome.verifierLog ?? '').includes(text)) differences.push(`"${text}" in the verifier log, but it is not there`);
+    if (!(outcome.verifierLog ?? '').includes(text))
+      differences.push(`"${text}" in the verifier log, but it is not there`);
   }
   return differences;
 }
@@ -125,9 +136,12 @@ function compareFailure(outcome: Outcome, expected: ExpectedFailure): string[] {
 function compareExterns(outcome: Outcome, expected: AppliedExpectation): string[] {
   return Object.entries(expected.externs).flatMap(([name, wanted]) => {
     const found = outcome.resolutions.find((resolution) => resolution.name === name);
-    if (found === undefined) return [`extern ${name} was expected to resolve to ${wanted}, but the object has no such extern`];
+    if (found === undefined)
+      return [`extern ${name} was expected to resolve to ${wanted}, but the object has no such extern`];
     const { result } = found.outcome;
-    return result === wanted ? [] : [`extern ${name} was expected to resolve to ${wanted}, but it resolved to ${result}`];
+    return result === wanted
+      ? []
+      : [`extern ${name} was expected to resolve to ${wanted}, but it resolved to ${result}`];
   });
 }
 

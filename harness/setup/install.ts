@@ -7,27 +7,41 @@ import { findProgram, type Requirement, requirements } from './requirements.ts';
  * @param onStep told what is about to be done
  * @throws ExplainedError `packages-missing` with the line to run, where neither root nor sudo without a password is at hand
  */
-export async function installMissing(options: { readonly tests: boolean; readonly onStep: (text: string) => void }): Promise<void> {
+export async function installMissing(options: {
+  readonly tests: boolean;
+  readonly onStep: (text: string) => void;
+}): Promise<void> {
   const missing = missingRequirements(options.tests);
   if (missing.length === 0) return;
   const packages = [...new Set(missing.map((requirement) => requirement.package))];
   const prefix = await privilege();
   const command = ['apt-get', 'install', '--yes', '--no-install-recommends', ...packages];
   if (prefix === undefined || findProgram('apt-get') === undefined) {
-    const line = findProgram('apt-get') === undefined ? `with your package manager: ${packages.join(' ')}` : `sudo ${command.join(' ')}`;
-    throw new ExplainedError('packages-missing', `missing on this system: ${missing.map((one) => one.name).join(', ')}`, {
-      why: 'installing packages needs root, and neither root nor sudo without a password is at hand',
-      fix: line.startsWith('sudo') ? `sudo apt-get update && ${line}` : `install ${line}`,
-    });
+    const line =
+      findProgram('apt-get') === undefined
+        ? `with your package manager: ${packages.join(' ')}`
+        : `sudo ${command.join(' ')}`;
+    throw new ExplainedError(
+      'packages-missing',
+      `missing on this system: ${missing.map((one) => one.name).join(', ')}`,
+      {
+        why: 'installing packages needs root, and neither root nor sudo without a password is at hand',
+        fix: line.startsWith('sudo') ? `sudo apt-get update && ${line}` : `install ${line}`,
+      },
+    );
   }
   options.onStep(`Installing ${packages.join(', ')} with apt`);
   await run([...prefix, 'apt-get', 'update', '--quiet', '--quiet'], packages);
   await run([...prefix, ...command, '--quiet', '--quiet'], packages);
   const still = missingRequirements(options.tests);
   if (still.length > 0) {
-    throw new ExplainedError('packages-missing', `still missing after apt-get: ${still.map((one) => one.name).join(', ')}`, {
-      why: `packages ${packages.join(', ')} were installed, and do not bring it on this system`,
-    });
+    throw new ExplainedError(
+      'packages-missing',
+      `still missing after apt-get: ${still.map((one) => one.name).join(', ')}`,
+      {
+        why: `packages ${packages.join(', ')} were installed, and do not bring it on this system`,
+      },
+    );
   }
 }
 
@@ -57,5 +71,18 @@ async function run(command: readonly string[], packages: readonly string[]): Pro
   throw new ExplainedError('apt-failed', `${command.join(' ')} failed`, {
     why: result.stderr.trim().split('\n').slice(-5).join('\n') || (result.originalMessage ?? ''),
     fix: `install these packages by hand: ${packages.join(' ')}`,
+  });
+}
+
+/**
+ * Stops at once if something is missing, for commands that install nothing.
+ * @throws ExplainedError `packages-missing`
+ */
+export function requireTools(): void {
+  const missing = missingRequirements(false);
+  if (missing.length === 0) return;
+  const packages = [...new Set(missing.map((requirement) => requirement.package))];
+  throw new ExplainedError('packages-missing', `missing on this system: ${missing.map((one) => one.name).join(', ')}`, {
+    fix: `ksym-matrix setup, or: sudo apt-get install --no-install-recommends ${packages.join(' ')}`,
   });
 }

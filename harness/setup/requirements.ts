@@ -32,13 +32,20 @@ export function requirements(): Requirement[] {
     command('file', 'file', 'virtme-ng looks at kernel images with it'),
     command('xz', 'xz-utils', 'unpacks modules'),
     command('zstd', 'zstd', 'unpacks modules'),
-    file('Debian archive keys', '/usr/share/keyrings/debian-archive-keyring.gpg', 'debian-archive-keyring', 'checks what Debian signed'),
+    file(
+      'Debian archive keys',
+      '/usr/share/keyrings/debian-archive-keyring.gpg',
+      'debian-archive-keyring',
+      'checks what Debian signed',
+    ),
     file('python3', '/usr/bin/python3', 'python3', 'runs virtme-ng'),
     command('apt-get', 'apt', 'fetches kernels, with a state of its own'),
     command('dpkg-deb', 'dpkg', 'unpacks packages'),
     command('setpriv', 'util-linux', 'ends QEMU when the harness dies'),
-    command('flock', 'util-linux', 'keeps two runs out of each other\'s way'),
-    ...(isDebian() ? [] : [file('debootstrap', '/usr/share/debootstrap/scripts', 'debootstrap', "knows Debian's default mirror")]),
+    command('flock', 'util-linux', "keeps two runs out of each other's way"),
+    ...(isDebian()
+      ? []
+      : [file('debootstrap', '/usr/share/debootstrap/scripts', 'debootstrap', "knows Debian's default mirror")]),
     { ...command('bpftool', bpftoolPackage(), 'an independent reading of BTF'), tests: true },
     { ...command('readelf', 'binutils', 'an independent reading of ELF'), tests: true },
   ];

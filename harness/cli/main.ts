@@ -1,0 +1,118 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
+import { PACKAGE_ROOT } from '../package-root.ts';
+import { EXIT } from './exit-codes.ts';
+import { reportError } from './report-error.ts';
+
+const FOOTER = `
+Environment:
+  KSYM_MATRIX_CACHE          where kernels, machines and logs are kept (default: ~/.cache/ksym-matrix)
+  KSYM_MATRIX_DEBIAN_MIRROR  address of a Debian mirror
+  NO_COLOR, FORCE_COLOR      colours off, on
+
+Exit codes:
+  0  everything is as expected      2  wrong usage or configuration
+  1  a verdict is red               3  the machine or the harness broke (130: interrupted)
+
+Examples:
+  ksym-matrix run --kernel 6.12 --program 'typed-*'
+  ksym-matrix run --json results.json
+  ksym-matrix kernels list
+`;
+
+/** The command line. Each command's code is loaded when it is used. */
+export async function main(args: readonly string[]): Promise<number> {
+  let exitCode: number = EXIT.ok;
+  process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+    // The reader of a pipe went away: nothing more can be said to it.
+    if (error.code === 'EPIPE') process.exit(EXIT.ok);
+    throw error;
+  });
+  const program = createProgram((code) => {
+    exitCode = code;
+  });
+  try {
+    await program.parseAsync([...args], { from: 'user' });
+    return exitCode;
+  } catch (error) {
+    if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.ok : EXIT.usage;
+    return reportError(error);
+  }
+}
+
+function createProgram(setExitCode: (code: number) => void): Command {
+  const program = new Command('ksym-matrix')
+    .description('Proves, kernel by kernel, where typed and typeless __ksym variables work, where not, and why.')
+    .version(packageVersion())
+    .configureHelp({ sortSubcommands: false })
+    .addHelpText('after', FOOTER)
+    .exitOverride();
+
+  program
+    .command('run')
+    .description('run every program on every kernel of the matrix and print the grid')
+    .addOption(new Option('-m, --matrix <file>', 'the matrix').default('matrix.yaml'))
+    .addOption(new Option('-k, --kernel <name...>', 'only these kernels; * is a wildcard'))
+    .addOption(new Option('-p, --program <name...>', 'only these programs; * is a wildcard'))
+    .addOption(
+      new Option('-j, --jobs <n>', 'machines at a time (default: what cores and memory carry)').argParser(positive),
+    )
+    .addOption(new Option('--accel <name>', 'how QEMU runs the guest').choices(['auto', 'kvm', 'tcg']).default('auto'))
+    .addOption(new Option('--append <parameters...>', 'kernel parameters for every machine'))
+    .addOption(new Option('--debian-mirror <url>', "a Debian mirror (default: the system's own)"))
+    .addOption(new Option('--json <file>', 'write everything to a file; - is stdout, in place of the grid'))
+    .addOption(new Option('--setup', 'install what is missing first'))
+    .action(async (options) => setExitCode(await (await import('./run.ts')).run(options)));
+
+  program
+    .command('doctor')
+    .description('say what is there, what is missing, and which accelerator works')
+    .option('--json', 'print as JSON')
+    .action(async (options) => setExitCode(await (await import('./doctor.ts')).doctor(options)));
+
+  const kernels = program.command('kernels').description('look at kernels, and get them before they are needed');
+  kernels
+    .command('list')
+    .description('the kernels that can be had')
+    .addOption(new Option('--flavour <name>', 'which build').choices(['cloud', 'generic', 'rt']).default('cloud'))
+    .option('--debian-mirror <url>', "a Debian mirror (default: the system's own)")
+    .option('--refresh', 'read the package lists anew')
+    .option('--json', 'print as JSON')
+    .action(async (options) => setExitCode(await (await import('./kernels.ts')).listKernels(options)));
+  kernels
+    .command('pull')
+    .description("get the newest of the given lines, or of the matrix's")
+    .argument('[line...]', 'such as 6.12, or newest')
+    .addOption(new Option('-m, --matrix <file>', 'the matrix').default('matrix.yaml'))
+    .addOption(new Option('--flavour <name>', 'which build').choices(['cloud', 'generic', 'rt']).default('cloud'))
+    .option('--debian-mirror <url>', "a Debian mirror (default: the system's own)")
+    .action(async (lines, options) => setExitCode(await (await import('./kernels.ts')).pullKernels(lines, options)));
+
+  program
+    .command('setup')
+    .description('install what is missing and build the agent')
+    .option('--tests', 'also what the tests need')
+    .action(async (options) => setExitCode(await (await import('./setup.ts')).setup(options)));
+
+  program
+    .command('schema')
+    .description('write the JSON schemas of matrix.yaml and of programs, for editors')
+    .argument('[folder]', 'where to', join(PACKAGE_ROOT, 'schema'))
+    .action(async (folder) => setExitCode(await (await import('./schema.ts')).writeSchemas(folder)));
+
+  for (const command of [...program.commands, ...kernels.commands]) {
+    command.exitOverride().showSuggestionAfterError();
+  }
+  return program;
+}
+
+function positive(text: string): number {
+  const value = Number(text);
+  if (!Number.isInteger(value) || value < 1) throw new InvalidArgumentError('a whole number from 1 up is wanted');
+  return value;
+}
+
+function packageVersion(): string {
+  return (JSON.parse(readFileSync(join(PACKAGE_ROOT, 'package.json'), 'utf8')) as { version: string }).version;
+}

@@ -1,0 +1,135 @@
+import { createLogUpdate } from 'log-update';
+import type { KernelProgress } from '../../kernels/store.ts';
+import { lookOf, paintVerdict } from '../report/grid.ts';
+import { paintFor } from '../report/paint.ts';
+import { seconds } from '../report/summary.ts';
+import type { RunEvent } from '../run/events.ts';
+import { cellName } from '../run/select.ts';
+import { RED_VERDICTS } from '../run/verdict.ts';
+
+/** Shows a person what goes on, on stderr. */
+export interface ProgressView {
+  readonly show: (event: RunEvent) => void;
+  /** Leaves the screen as it should stay. */
+  readonly end: () => void;
+}
+
+const LINE_INTERVAL_MS = 5000;
+const FRAME_INTERVAL_MS = 120;
+
+/** A live frame on a terminal; elsewhere a line for each thing worth knowing. */
+export function createProgressView(stream: NodeJS.WriteStream): ProgressView {
+  return stream.isTTY === true && process.env.TERM !== 'dumb' && process.env.CI === undefined
+    ? liveView(stream)
+    : lineView(stream);
+}
+
+function lineView(stream: NodeJS.WriteStream): ProgressView {
+  const paint = paintFor(stream);
+  const lastShown = new Map<string, number>();
+  const print = (text: string): void => void stream.write(`${text}\n`);
+  return {
+    show: (event) => {
+      if (event.kind === 'kernel-progress') {
+        const { kernel, phase } = event.progress;
+        const key = `${kernel} ${phase}`;
+        const now = performance.now();
+        if (now - (lastShown.get(key) ?? Number.NEGATIVE_INFINITY) < LINE_INTERVAL_MS) return;
+        lastShown.set(key, now);
+        print(describeProgress(event.progress));
+        return;
+      }
+      if (event.kind === 'cell' && !RED_VERDICTS.has(event.cell.verdict) && event.done !== event.total) return;
+      const text = describeEvent(event);
+      if (text !== undefined) print(event.kind === 'cell' ? paintVerdict(event.cell.verdict, text, paint) : text);
+    },
+    end: () => undefined,
+  };
+}
+
+function liveView(stream: NodeJS.WriteStream): ProgressView {
+  const paint = paintFor(stream);
+  const update = createLogUpdate(stream);
+  const running = new Map<string, string>();
+  let phase = '';
+  let phaseStarted = performance.now();
+  const render = (): void => {
+    const head = `${phase} (${seconds(performance.now() - phaseStarted)})`;
+    update([paint.strong(head), ...[...running.values()].map((line) => `  ${line}`)].join('\n'));
+  };
+  const timer = setInterval(render, FRAME_INTERVAL_MS);
+  timer.unref();
+  const keep = (text: string): void => {
+    update.clear();
+    stream.write(`${text}\n`);
+    render();
+  };
+  return {
+    show: (event) => {
+      switch (event.kind) {
+        case 'phase':
+          phase = `${event.phase}: ${event.detail}`;
+          phaseStarted = performance.now();
+          running.clear();
+          break;
+        case 'phase-end':
+          keep(paint.dim(`${phase}: ${seconds(event.milliseconds)}`));
+          break;
+        case 'kernel-progress':
+          running.set(event.progress.kernel, describeProgress(event.progress));
+          break;
+        case 'boot':
+        case 'ready':
+          running.set(event.kernel, describeEvent(event) ?? '');
+          break;
+        case 'cell':
+          running.set(event.cell.kernel, describeEvent(event) ?? '');
+          if (RED_VERDICTS.has(event.cell.verdict)) keep(paint.bad(describeEvent(event) ?? ''));
+          break;
+        case 'warning':
+          keep(describeEvent(event) ?? '');
+          break;
+      }
+    },
+    end: () => {
+      clearInterval(timer);
+      update.clear();
+      update.done();
+    },
+  };
+}
+
+function describeEvent(event: RunEvent): string | undefined {
+  switch (event.kind) {
+    case 'phase':
+      return `${event.phase}: ${event.detail} …`;
+    case 'phase-end':
+      return `${event.phase}: took ${seconds(event.milliseconds)}`;
+    case 'warning':
+      return `note: ${event.text}`;
+    case 'boot':
+      return `${event.kernel}: booting${event.boot === '' ? '' : ` with ${event.boot}`} …`;
+    case 'ready':
+      return `${event.kernel}: up in ${seconds(event.bootMs)}`;
+    case 'cell': {
+      const { cell } = event;
+      return `${cell.kernel}: ${lookOf(cell.verdict)} ${cellName(cell.program, cell.variant)} (${event.done} of ${event.total})`;
+    }
+    case 'kernel-progress':
+      return undefined;
+  }
+}
+
+/** "6.12: download 12.3 of 35.0 MB, 8.1 MB/s". */
+export function describeProgress(progress: KernelProgress): string {
+  const { kernel, phase, bytes, totalBytes, bytesPerSecond } = progress;
+  const total = totalBytes === null ? '' : ` of ${megabytes(totalBytes)}`;
+  const amount = bytes === 0 && totalBytes === null ? '' : ` ${megabytes(bytes)}${total} MB`;
+  const speed = bytesPerSecond > 0 ? `, ${megabytes(bytesPerSecond)} MB/s` : '';
+  return `${kernel}: ${phase}${amount}${speed}`;
+}
+
+/** One decimal, SI megabytes. */
+export function megabytes(bytes: number): string {
+  return (bytes / 1e6).toFixed(1);
+}

@@ -1,0 +1,29 @@
+import { ExplainedError } from '../../loader/errors.ts';
+import { ConfigError } from '../config/yaml-file.ts';
+import { EXIT } from './exit-codes.ts';
+
+/** Codes of errors that are the user's to mend in what was asked for, not in the machine. */
+const USAGE_CODES: ReadonlySet<string> = new Set([
+  'bad-kernel-request',
+  'kernel-line-unknown',
+  'bad-mirror',
+  'bad-version-range',
+]);
+
+/** Prints an error for a person and gives the exit code. Only a defect of this program shows a stack trace. */
+export function reportError(error: unknown): number {
+  if (error instanceof ExplainedError) {
+    process.stderr.write(`ksym-matrix: ${error.explain()}\n`);
+    return error instanceof ConfigError || USAGE_CODES.has(error.code) ? EXIT.usage : EXIT.broken;
+  }
+  const code = error instanceof Error && 'code' in error ? error.code : undefined;
+  if (error instanceof Error && (code === 'ENOSPC' || code === 'EDQUOT')) {
+    process.stderr.write(
+      `ksym-matrix: the disk is full: ${error.message}\n  → free some space, or set KSYM_MATRIX_CACHE or TMPDIR to a folder with more\n`,
+    );
+    return EXIT.broken;
+  }
+  const text = error instanceof Error ? (error.stack ?? error.message) : String(error);
+  process.stderr.write(`ksym-matrix: this is a defect of ksym-matrix, please report it:\n${text}\n`);
+  return EXIT.broken;
+}

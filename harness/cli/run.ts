@@ -1,0 +1,98 @@
+import { resolve } from 'node:path';
+import { cacheDirectory } from '../../kernels/cache-directory.ts';
+import { loadMatrix } from '../config/load.ts';
+import { renderDetails } from '../report/details.ts';
+import { renderGrid } from '../report/grid.ts';
+import { paintFor } from '../report/paint.ts';
+import { renderSummary, seconds } from '../report/summary.ts';
+import { toJson, writeWhole } from '../run/evidence.ts';
+import type { RunResults } from '../run/results.ts';
+import { runMatrix } from '../run/run-matrix.ts';
+import { requireTools } from '../setup/install.ts';
+import { EXIT } from './exit-codes.ts';
+import { interruptible } from './interrupt.ts';
+import { createProgressView } from './progress.ts';
+import { reportError } from './report-error.ts';
+import { installSystemPackages } from './setup.ts';
+
+export interface RunCommandOptions {
+  readonly matrix: string;
+  readonly kernel?: string[];
+  readonly program?: string[];
+  readonly jobs?: number;
+  readonly accel: 'auto' | 'kvm' | 'tcg';
+  readonly append?: string[];
+  readonly debianMirror?: string;
+  readonly json?: string;
+  readonly setup?: true;
+}
+
+/** `ksym-matrix run` */
+export async function run(options: RunCommandOptions): Promise<number> {
+  const matrix = await loadMatrix(resolve(options.matrix));
+  const cache = cacheDirectory();
+  const preparation = performance.now();
+  if (options.setup === true) await installSystemPackages({ tests: false });
+  else requireTools();
+  process.stderr.write(
+    `setup: took ${seconds(preparation)} to start and ${seconds(performance.now() - preparation)} to look around\n`,
+  );
+  const view = createProgressView(process.stderr);
+  return interruptible(async (signal) => {
+    let results: RunResults;
+    try {
+      results = await runMatrix({
+        matrix,
+        filters: { kernels: options.kernel ?? [], programs: options.program ?? [] },
+        accelerator: options.accel,
+        jobs: options.jobs,
+        append: options.append ?? [],
+        cache,
+        mirror: options.debianMirror,
+        listener: view.show,
+        signal,
+      });
+    } catch (error) {
+      view.end();
+      if (!signal.aborted) throw error;
+      return EXIT.interrupted;
+    }
+    view.end();
+    const written = await report(results, options.json);
+    if (signal.aborted) return EXIT.interrupted;
+    return written === EXIT.ok ? exitCodeOf(results) : written;
+  });
+}
+
+async function report(results: RunResults, json: string | undefined): Promise<number> {
+  warnAboutCompiler(results);
+  if (json === '-') {
+    process.stdout.write(toJson(results));
+    return EXIT.ok;
+  }
+  const paint = paintFor(process.stdout);
+  const details = renderDetails(results, paint);
+  process.stdout.write(
+    `${renderGrid(results, paint)}\n${details}${details === '' ? '' : '\n'}${renderSummary(results, paint)}`,
+  );
+  if (json === undefined) return EXIT.ok;
+  try {
+    await writeWhole(resolve(json), toJson(results));
+    return EXIT.ok;
+  } catch (error) {
+    return reportError(error);
+  }
+}
+
+/** clang's warnings belong to the program's author, who may not be looking at the results. */
+function warnAboutCompiler(results: RunResults): void {
+  for (const program of results.programs) {
+    if (program.compilerWarnings !== '')
+      process.stderr.write(`clang on ${program.source}:\n${program.compilerWarnings}\n`);
+  }
+}
+
+function exitCodeOf({ totals }: RunResults): number {
+  if (totals.infra > 0) return EXIT.broken;
+  return totals.fail + totals.xpass + totals.panic + totals.timeout > 0 ? EXIT.red : EXIT.ok;
+}

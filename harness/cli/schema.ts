@@ -1,0 +1,12 @@
+import { mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { jsonSchemas } from '../config/json-schema.ts';
+import { writeWhole } from '../run/evidence.ts';
+import { EXIT } from './exit-codes.ts';
+
+/** `ksym-matrix schema` */
+export async function writeSchemas(folder: string): Promise<number> {
+  await mkdir(folder, { recursive: true });
+  for (const [name, text] of Object.entries(jsonSchemas())) await writeWhole(join(folder, name), text);
+  return EXIT.ok;
+}
