@@ -25,7 +25,7 @@ export interface CompiledProgram {
 }
 
 /** Asserts are off limits in BPF, and -g gives the BTF that typed ksyms and maps need. */
-const CLANG_FLAGS = ['-target', 'bpf', '-O2', '-g', '-Wall', '-Wextra', '-mcpu=v3', '-c'];
+const CLANG_FLAGS = ['-target', 'bpf', '-O2', '-g', '-Wall', '-Wextra', '-Wno-unused-parameter', '-mcpu=v3', '-c'];
 
 /** Debian and Ubuntu keep <asm/types.h>, which <linux/bpf.h> includes, in the multiarch folder; clang's BPF target does not look there. */
 const INCLUDE_FOLDERS = ['/usr/include/x86_64-linux-gnu'];

@@ -151,6 +151,7 @@ async function connectWhenUp(parts: MachineParts, signal: AbortSignal): Promise<
       const socket = await connectUnix(path);
       return await connectAgent(socket, {
         timeoutMs: parts.options.deadlines.ready,
+        requestTimeoutMs: parts.options.deadlines.request,
         name: 'the agent in the machine',
       });
     } catch (error) {
