@@ -1,4 +1,5 @@
 import type { Btf } from '../btf/btf.ts';
+import { formatType } from '../btf/format.ts';
 import type { BtfType, Member, TypeId } from '../btf/types.ts';
 import type { ElfSection, ElfSymbol } from '../elf/elf.ts';
 import { ObjectError } from '../errors.ts';
@@ -143,6 +144,13 @@ function applyMember(btf: Btf, symbol: ElfSymbol, member: Member, attributes: At
         'map-definition',
         `attribute ${attribute} of map ${symbol.name} is no type`,
         'it is not declared with __type()',
+      );
+    }
+    if (pointee.kind === 'void' || pointee.kind === 'fwd' || pointee.kind === 'func_proto') {
+      throw refuse(
+        'map-definition',
+        `the ${attribute} of map ${symbol.name} has no size`,
+        `its type is ${formatType(btf, pointee.id)}`,
       );
     }
     const typeId = pointerTarget(btf, member.type);

@@ -32,7 +32,7 @@ export function resolveKfunc(spec: ObjectSpec, extern: ExternSpec, facts: Kernel
     return missing(
       extern,
       'KFUNC_PROTO_MISMATCH',
-      `${extern.name} is declared as ${formatType(localBtf, extern.typeId)}, but in the BTF of ${found.module ?? 'vmlinux'} ${name} is ${type}. Declare it as this kernel has it; ${name}___NAME is for a second declaration beside it.`,
+      `${extern.name} is declared as ${formatType(localBtf, extern.typeId)}, but in the BTF of ${found.module ?? 'vmlinux'} ${name} is ${type}. Declare it as this kernel has it.`,
     );
   }
   return { result: 'btf-id', id: found.type.id, module: found.module, type };

@@ -58,7 +58,7 @@ function explainAbsence(extern: ExternSpec, vmlinux: Btf, facts: KernelFacts): E
   return missing(
     extern,
     'VAR_NOT_IN_BTF',
-    `${describeSearch(name, count, place, facts)} ${adviseVariable(name, place)}`,
+    `${describeSearch(name, count, place, facts)} ${adviseVariable(extern, place)}`,
   );
 }
 
@@ -73,7 +73,7 @@ function describeSearch(name: string, count: number, place: Whereabouts, facts: 
   return `${searched.replace(/,$/, '')}; /proc/kallsyms could not be asked.`;
 }
 
-function adviseVariable(name: string, place: Whereabouts): string {
+function adviseVariable({ name, weak }: ExternSpec, place: Whereabouts): string {
   if (place.at === 'kernel' || place.at === 'module') return typelessAdvice(name);
-  return 'This kernel may not have it; declare it __weak if the program can do without.';
+  return `This kernel may not have it${weak ? '' : '; declare it __weak if the program can do without'}.`;
 }

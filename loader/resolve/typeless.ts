@@ -21,7 +21,7 @@ export function resolveTypeless(extern: ExternSpec, facts: KernelFacts): ExternO
   }
   const entries = kallsyms.find(name);
   const [first] = entries;
-  if (first === undefined) return missing(extern, 'NOT_IN_KALLSYMS', explainAbsence(name, kallsyms));
+  if (first === undefined) return missing(extern, 'NOT_IN_KALLSYMS', explainAbsence(extern, kallsyms));
   if (kallsyms.restricted) {
     return missing(
       extern,
@@ -41,7 +41,7 @@ export function resolveTypeless(extern: ExternSpec, facts: KernelFacts): ExternO
   return { result: 'address', address: first.address };
 }
 
-function explainAbsence(name: string, kallsyms: Kallsyms): string {
+function explainAbsence({ name, weak }: ExternSpec, kallsyms: Kallsyms): string {
   const absence = `None of the ${kallsyms.count} symbols in /proc/kallsyms is named ${name}.`;
   if (essentialName(name) !== name) {
     return `${absence} Variables are looked up by their full name: a suffix such as ___x is cut off for kfuncs and types only.`;
@@ -49,7 +49,7 @@ function explainAbsence(name: string, kallsyms: Kallsyms): string {
   if (DATA_SYMBOLS.every((symbol) => kallsyms.find(symbol).length === 0)) {
     return `${absence} It lists neither ${DATA_SYMBOLS.join(' nor ')}: without CONFIG_KALLSYMS_ALL a kernel lists its functions, but hardly any variable.`;
   }
-  return `${absence} This kernel does not have it, under this name at least; declare it __weak if the program can do without.`;
+  return `${absence} This kernel does not have it, under this name at least${weak ? '' : '; declare it __weak if the program can do without'}.`;
 }
 
 function hex(value: bigint): string {

@@ -1,86 +1,14 @@
-import t, { type Test } from 'tap';
-import { compileBpf, mutate, run, seededRandom } from '../../elf/test/compile.ts';
+import t from 'tap';
+import { compileBpf, mutate, seededRandom } from '../../elf/test/compile.ts';
 import { ExplainedError, ObjectError } from '../../errors.ts';
 import { formatInstruction } from '../../insn/format.ts';
 import { isCall, isLoadImm64, readImm64, readInstruction, slotCount } from '../../insn/instruction.ts';
 import { parseObject } from '../parse.ts';
 import { parseSectionName, programTypeIds } from '../section-names.ts';
 import type { ObjectSpec, ProgramSpec } from '../spec.ts';
-
-/** Where Debian and Ubuntu keep <asm/types.h>. */
-const INCLUDE = `-I/usr/include/${process.arch === 'arm64' ? 'aarch64' : 'x86_64'}-linux-gnu`;
-
-const HEADER = `
-#include <linux/bpf.h>
-#include <bpf/bpf_helpers.h>
-char LICENSE[] SEC("license") = "GPL";
-`;
-
-/** Every call and every address of a function stands on a line of its own that names the callee: an oracle for linking. */
-const PROGRAMS = `${HEADER}
-struct pair { long a, b; };
-struct {
-  __uint(type, BPF_MAP_TYPE_HASH);
-  __type(key, __u32);
-  __type(value, struct pair);
-  __uint(max_entries, 10);
-  __uint(map_flags, BPF_F_NO_PREALLOC);
-} by_number SEC(".maps");
-struct {
-  __uint(type, BPF_MAP_TYPE_RINGBUF);
-  __uint(max_entries, 4096);
-} ring SEC(".maps");
-struct {
-  __uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
-  __uint(key_size, 4);
-  __uint(value_size, 24);
-  __uint(max_entries, 3);
-} sized SEC(".maps");
-
-static volatile int first_static = 5;
-static volatile int second_static = 7;
-int zeroed;
-static volatile long zeroed_static;
-const volatile int constant = 9;
-int custom SEC(".data.mine") = 11;
-
-static __noinline int innermost(int x) { return x * second_static; }
-__noinline int in_text(int x)
-{
-  int y = innermost(x);
-  return y + first_static;
-}
-static long callback(__u32 i, void *ctx)
-{
-  zeroed += i;
-  return 0;
-}
-static __noinline __attribute__((section("socket"))) int beside(int x) { return x + zeroed_static; }
-
-SEC("socket") int one(void *ctx)
-{
-  static volatile int inner = 3;
-  long sum;
-  bpf_loop(3, callback, 0, 0);
-  sum = in_text(constant);
-  sum += beside(3);
-  return sum + inner;
-}
-SEC("socket") int two(void *ctx)
-{
-  __u32 key = 1;
-  void *value = bpf_map_lookup_elem(&by_number, &key);
-  int sum = in_text(4);
-  sum += beside(sum);
-  bpf_printk("hello %d", custom);
-  return sum + (value != 0);
-}
-SEC("?fentry.s/do_nanosleep") int three(void *ctx)
-{
-  bpf_ringbuf_output(&ring, &(long){ 1 }, 8, 0);
-  return bpf_map_lookup_elem(&sized, &(int){ 0 }) != 0;
-}
-`;
+import { checkCalls, find, listing, readelfObjects, readInt } from './inspect.ts';
+import { REFUSALS } from './refusals.ts';
+import { HEADER, INCLUDE, PROGRAMS } from './sources.ts';
 
 t.test('an object of several programs, maps and variables', (t) => {
   const { bytes, path } = compileBpf(t.testdir(), 'programs', PROGRAMS, { flags: ['-g', '-O2', INCLUDE] });
@@ -300,138 +228,7 @@ SEC("raw_tp/x") int prog(void **ctx) { struct rq___local *rq = ctx[0]; return rq
 });
 
 t.test('what cannot be loaded is refused, with section, symbol, instruction and reason', (t) => {
-  const inProgram = (declarations: string, statement: string) =>
-    `${HEADER}${declarations}\nSEC("socket") int prog(void *ctx) { ${statement} }`;
-  const cases: readonly {
-    title: string;
-    source: string;
-    flags?: readonly string[];
-    error: { code: string; section?: string; symbol?: string; instruction?: number; why?: RegExp; fix?: RegExp };
-  }[] = [
-    {
-      title: 'a __kconfig extern',
-      source: inProgram('extern int CONFIG_HZ __kconfig;', 'return CONFIG_HZ;'),
-      error: {
-        code: 'kconfig-extern',
-        section: 'socket',
-        symbol: 'CONFIG_HZ',
-        instruction: 0,
-        why: /configuration.*`r1 = 0x0 ll`/,
-      },
-    },
-    {
-      title: 'an extern without BTF',
-      source: inProgram('extern const void somewhere __ksym;', 'return (long)&somewhere;'),
-      flags: ['-O2', INCLUDE],
-      error: { code: 'extern-without-btf', symbol: 'somewhere', instruction: 0, why: /no BTF/, fix: /-g/ },
-    },
-    {
-      title: 'an extern without a section',
-      source: inProgram('extern int elsewhere;', 'return elsewhere;'),
-      error: { code: 'extern-not-ksym', section: 'socket', symbol: 'elsewhere', instruction: 0, fix: /__ksym/ },
-    },
-    {
-      title: 'an undefined function',
-      source: inProgram('extern int nowhere(int);', 'return nowhere(7);'),
-      error: { code: 'extern-not-ksym', symbol: 'nowhere', instruction: 1, why: /`call/ },
-    },
-    {
-      title: 'a call of a ksym variable',
-      source: inProgram(
-        'extern const int number __ksym;',
-        'asm volatile("r1 = 1\\ncall number" ::: "r0"); return (long)&number;',
-      ),
-      error: { code: 'call-of-variable', section: 'socket', symbol: 'number', instruction: 1 },
-    },
-    {
-      title: 'a reference into the licence',
-      source: inProgram('', 'return *(volatile char *)LICENSE;'),
-      error: {
-        code: 'reference-to-section',
-        section: 'socket',
-        symbol: 'LICENSE',
-        instruction: 0,
-        why: /`r1 = 0x0 ll`/,
-      },
-    },
-    {
-      title: 'an address past the end of a variable’s section',
-      source: inProgram('int array[4];', 'asm volatile("r1 = array + 16 ll" ::: "r1"); return array[0];'),
-      error: { code: 'data-outside-section', symbol: 'array', instruction: 0, why: /byte 16 of 16/ },
-    },
-    {
-      title: 'a pointer in initialised data',
-      source: inProgram('int target = 1; int *pointer = &target;', 'return *pointer;'),
-      error: { code: 'pointer-in-data', section: '.data', symbol: 'pointer', why: /address of target/ },
-    },
-    {
-      title: 'a call into the middle of a function',
-      source: inProgram('', 'asm volatile("r1 = 1\\n.byte 0x85, 0x10, 0, 0, 1, 0, 0, 0\\nr1 = 2" ::: "r0"); return 0;'),
-      error: {
-        code: 'not-a-function',
-        section: 'socket',
-        symbol: 'prog',
-        instruction: 1,
-        why: /`call pc\+1` leads to slot 3/,
-      },
-    },
-    {
-      title: 'legacy maps',
-      source: inProgram('struct { int a; } old SEC("maps");', 'return 0;'),
-      error: { code: 'legacy-maps', section: 'maps', fix: /\.maps/ },
-    },
-    {
-      title: 'a pinned map',
-      source: inProgram(
-        'struct { __uint(type, 1); __uint(pinning, LIBBPF_PIN_BY_NAME); } pinned SEC(".maps");',
-        'return 0;',
-      ),
-      error: { code: 'map-attribute-unsupported', section: '.maps', symbol: 'pinned', why: /pinned maps/ },
-    },
-    {
-      title: 'a map of maps',
-      source: inProgram(
-        'struct inner { __uint(type, 1); }; struct { __uint(type, 12); __array(values, struct inner); } outer SEC(".maps");',
-        'return 0;',
-      ),
-      error: { code: 'map-attribute-unsupported', symbol: 'outer', why: /maps of maps/ },
-    },
-    {
-      title: 'a map without a type',
-      source: inProgram('struct { __uint(max_entries, 1); } vague SEC(".maps");', 'return 0;'),
-      error: { code: 'map-without-type', symbol: 'vague' },
-    },
-    {
-      title: 'a map that contradicts itself',
-      source: inProgram(
-        'struct { __uint(type, 1); __type(key, int); __uint(key_size, 8); } odd SEC(".maps");',
-        'return 0;',
-      ),
-      error: { code: 'map-attribute-conflict', symbol: 'odd', why: /key_size gives 8.* 4/ },
-    },
-    {
-      title: 'maps without BTF',
-      source: inProgram('struct { __uint(type, 1); } bare SEC(".maps");', 'return 0;'),
-      flags: ['-O2', INCLUDE],
-      error: { code: 'maps-without-btf', symbol: 'bare' },
-    },
-    {
-      title: 'an unknown section name',
-      source: `${HEADER}SEC("fentri/x") int prog(void *ctx) { return 0; }`,
-      error: { code: 'unknown-program-section', section: 'fentri/x', symbol: 'prog', fix: /Did you mean fentry/ },
-    },
-    {
-      title: 'a known section name that is not supported',
-      source: `${HEADER}SEC("ksyscall/read") int prog(void *ctx) { return 0; }`,
-      error: { code: 'unsupported-program-section', section: 'ksyscall/read', symbol: 'prog', why: /system call/ },
-    },
-    {
-      title: 'fentry without a target',
-      source: `${HEADER}SEC("fentry") int prog(void *ctx) { return 0; }`,
-      error: { code: 'program-section-target', section: 'fentry', symbol: 'prog', fix: /SEC\("fentry\/NAME"\)/ },
-    },
-  ];
-  for (const { title, source, flags = ['-g', '-O2', INCLUDE], error } of cases) {
+  for (const { title, source, flags = ['-g', '-O2', INCLUDE], error } of REFUSALS) {
     t.test(title, (t) => {
       const { bytes } = compileBpf(t.testdir(), 'refused', source, { flags: [...flags, '-Wno-everything'] });
       const thrown = catchError(() => parseObject(bytes, 'refused.o'));
@@ -505,65 +302,6 @@ t.test('damaged objects are refused with an explanation, never with a crash', (t
   t.ok(refused > 100, `${refused} of 1500 were refused`);
   t.end();
 });
-
-function find(spec: ObjectSpec, name: string): ProgramSpec {
-  const program = spec.programs.find((one) => one.name === name);
-  if (program === undefined) throw new TypeError(`no program ${name}`);
-  return program;
-}
-
-/** Checks that each call leads to a function that its source line names; returns how many there were. */
-function checkCalls(t: Test, program: ProgramSpec): number {
-  let calls = 0;
-  for (let slot = 0; slot < slotCount(program.code); slot++) {
-    const instruction = readInstruction(program.code, slot);
-    const call = isCall(instruction) && instruction.src === 1;
-    const address = isLoadImm64(instruction) && instruction.src === 4;
-    if (call || address) {
-      calls++;
-      const callee = program.functions.find((one) => one.slot === slot + 1 + instruction.imm);
-      const { source } = program.lines.findLast((line) => line.slot <= slot) ?? { source: '' };
-      t.match(
-        source,
-        callee?.name ?? 'a function',
-        `${program.name} ${slot}: ${formatInstruction(program.code, slot)}`,
-      );
-    }
-    if (isLoadImm64(instruction)) slot++;
-  }
-  return calls;
-}
-
-function listing(program: ProgramSpec, byteOrder: 'little' | 'big'): string[] {
-  const lines: string[] = [];
-  for (let slot = 0; slot < slotCount(program.code); slot++) {
-    lines.push(formatInstruction(program.code, slot, byteOrder));
-    if (isLoadImm64(readInstruction(program.code, slot, byteOrder))) slot++;
-  }
-  return lines;
-}
-
-function readInt(spec: ObjectSpec, name: string): number | undefined {
-  const variable = spec.variables.find((one) => one.name === name);
-  const data = spec.maps.find((map) => map.name === variable?.map)?.data;
-  if (variable === undefined || data === null || data === undefined) return undefined;
-  return new DataView(data.buffer, data.byteOffset).getInt32(variable.offset, true);
-}
-
-/** Name, offset and size of all objects in some sections, as readelf prints them. */
-function readelfObjects(path: string, sections: readonly string[]): string[] {
-  const indices = new Set<string>();
-  for (const line of run('readelf', ['-SW', path]).split('\n')) {
-    const match = /^\s*\[\s*(\d+)\]\s+(\S+)/.exec(line);
-    if (match?.[1] !== undefined && sections.includes(match[2] ?? '')) indices.add(match[1]);
-  }
-  return run('readelf', ['-sW', path])
-    .split('\n')
-    .map((line) => line.trim().split(/\s+/))
-    .filter((fields) => fields[3] === 'OBJECT' && indices.has(fields[6] ?? ''))
-    .map((fields) => `${fields[7]} ${Number.parseInt(fields[1] ?? '', 16)} ${Number(fields[2])}`)
-    .sort();
-}
 
 function compileNative(folder: string): Uint8Array {
   const { bytes } = compileBpf(folder, 'machine', 'int x;');

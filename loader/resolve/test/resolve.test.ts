@@ -1,13 +1,11 @@
 import t from 'tap';
-import { FormatError, ObjectError } from '../../errors.ts';
-import { formatInstructions } from '../../insn/format.ts';
-import { readInstruction } from '../../insn/instruction.ts';
-import { applyCoreRelocations, CORE_POISON } from '../core.ts';
 import { essentialName } from '../essential-name.ts';
 import { resolveExterns } from '../externs.ts';
 import { Kallsyms } from '../kallsyms.ts';
 import type { ExternOutcome, KernelFacts, ReasonCode } from '../outcome.ts';
+import { testCore } from './core-tests.ts';
 import { compileObject, fakeKallsyms, kernel, kernelBtf, moduleBtf } from './fake-kernel.ts';
+import { testKallsyms } from './kallsyms-tests.ts';
 
 const PERCPU = '__attribute__((section(".data..percpu")))';
 
@@ -326,95 +324,7 @@ t.test('modules are searched after vmlinux, in order, and only for their own typ
   t.end();
 });
 
-t.test('kallsyms', (t) => {
-  const parse = (text: string) => Kallsyms.parse(new TextEncoder().encode(text));
-
-  t.test('finds whole names, with module and type letter', (t) => {
-    const long = 'x'.repeat(511);
-    const symbols = parse(
-      `ffffffff81000000 T start\nffffffff81000010 t start_more\nffffffff81000020 t re_start\nffffffffc0000000 d start\t[mod]\nffffffff81000030 T ${long}\n0000000000001000 A fixed`,
-    );
-    t.equal(symbols.count, 6);
-    t.strictSame(symbols.find('start'), [
-      { address: 0xffffffff81000000n, type: 'T', name: 'start', module: null },
-      { address: 0xffffffffc0000000n, type: 'd', name: 'start', module: 'mod' },
-    ]);
-    t.equal(symbols.find(long)[0]?.address, 0xffffffff81000030n);
-    t.equal(symbols.find('fixed')[0]?.address, 0x1000n, 'the last line needs no newline');
-    for (const name of ['star', 'tart', 'T', 'T start', '[mod]', 'mod', '', 'start\n'])
-      t.strictSame(symbols.find(name), [], name);
-    t.end();
-  });
-
-  t.test('counts the same address once, and takes clang’s suffix only where there is no exact name', (t) => {
-    const symbols = parse(
-      'ffffffff81000000 t one\nffffffff81000000 T one\nffffffff81000010 d both\nffffffff81000020 d both.llvm.77\nffffffff81000030 d only.llvm.123\nffffffff81000040 d only.cold\n',
-    );
-    t.equal(symbols.find('one').length, 1);
-    t.strictSame(
-      symbols.find('both').map((one) => one.address),
-      [0xffffffff81000010n],
-    );
-    t.strictSame(
-      symbols.find('only').map((one) => one.name),
-      ['only.llvm.123'],
-    );
-    t.end();
-  });
-
-  t.test('tells hidden addresses from symbols that lie at 0', (t) => {
-    t.equal(fakeKallsyms([], { hidden: true }).restricted, true);
-    t.equal(fakeKallsyms(['0000000000000000 A __per_cpu_start']).restricted, false);
-    t.equal(parse('0000000000000000 A one\n').restricted, false, 'one line proves nothing');
-    t.end();
-  });
-
-  t.test('names the line that is malformed', (t) => {
-    const good = 'ffffffff81000000 T start\n';
-    for (const bad of [
-      '',
-      'zz T x',
-      'ffffffff81000000',
-      'ffffffff81000000 T',
-      'ffffffff81000000 T ',
-      '00000000000000000 T x',
-      'ff TT x',
-      'ff T x y',
-      'ff T x [mod]',
-      'ff T x\tmod',
-      '\u0000',
-    ]) {
-      try {
-        parse(`${good}${good}${bad}\n${good}`);
-        t.fail(`${JSON.stringify(bad)} was accepted`);
-      } catch (error) {
-        t.ok(error instanceof FormatError, JSON.stringify(bad));
-        t.match(error, { code: 'kallsyms-line', message: /line 3 /, offset: 50 });
-      }
-    }
-    t.end();
-  });
-
-  t.test('reads as many symbols as a kernel has without delay', (t) => {
-    const lines: string[] = [];
-    for (let index = 0; index < 186_000; index++) {
-      lines.push(`ffffffff${(0x81000000 + index * 16).toString(16)} t some_ordinary_kernel_symbol_${index}`);
-    }
-    const bytes = new TextEncoder().encode(`${lines.join('\n')}\n`);
-    const started = performance.now();
-    const symbols = Kallsyms.parse(bytes);
-    const parsed = performance.now();
-    for (let index = 0; index < 10; index++) {
-      t.equal(symbols.find(`some_ordinary_kernel_symbol_${index * 18_000}`).length, 1);
-    }
-    const found = performance.now();
-    t.comment(`parsed in ${(parsed - started).toFixed(0)} ms, ten names in ${(found - parsed).toFixed(0)} ms`);
-    // About 100 ms and 40 ms on two shared cores; the limits are for a machine that does something else as well.
-    t.ok(parsed - started < 2000 && found - parsed < 2000);
-    t.end();
-  });
-  t.end();
-});
+t.test('kallsyms', testKallsyms);
 
 t.test('names lose their flavour as in libbpf', (t) => {
   // The cases of bpf_core_essential_name_len: the separator is exactly three underscores between other characters.
@@ -431,107 +341,4 @@ t.test('names lose their flavour as in libbpf', (t) => {
   t.end();
 });
 
-t.test('CO-RE', (t) => {
-  const kernelStructs = `
-struct inner { char first; long deep; };
-struct rq { long lock; union { int cpu; int alias; }; unsigned long width; short array[8]; struct inner in; struct rq *next; };
-enum state { IDLE = 3, BUSY = 70000 };
-`;
-  const btf = kernelBtf(
-    folder,
-    `${kernelStructs} struct rq rq; enum state state; int main(void) { return rq.cpu + state; }`,
-    'core',
-  );
-  const facts = kernel({ vmlinuxBtf: btf });
-  const apply = (body: string) => {
-    const spec = compileObject(folder, body);
-    const [program] = spec.programs;
-    if (program === undefined) throw new TypeError('no program');
-    return { program, result: applyCoreRelocations(spec, program, facts) };
-  };
-
-  t.test('makes the code that clang makes from the kernel’s own structs', (t) => {
-    // Every field goes to memory by itself, so that the order of a sum cannot make the two differ.
-    const use = (type: string) => `
-static volatile long sink;
-SEC("raw_tp/x") int prog(void **ctx)
-{
-  ${type} *rq = ctx[0];
-  sink = rq->cpu;
-  sink = rq->width;
-  sink = rq->array[3];
-  sink = rq->in.deep;
-  sink = rq->next->cpu;
-  return 0;
-}`;
-    const local = `
-struct inner___mine { long deep; } __attribute__((preserve_access_index));
-struct rq___mine { struct rq___mine *next; struct inner___mine in; unsigned int width; short array[4]; int cpu; } __attribute__((preserve_access_index));
-${use('struct rq___mine')}`;
-    const { program, result } = apply(local);
-    const oracle = compileObject(folder, `${kernelStructs}${use('struct rq')}`).programs[0];
-    t.ok(program.coreRelocations.length >= 6);
-    t.equal(formatInstructions(result.code), formatInstructions(oracle?.code ?? new Uint8Array()));
-    t.not(formatInstructions(program.code), formatInstructions(result.code));
-    t.strictSame(result.poisoned, []);
-    t.end();
-  });
-
-  t.test('answers what exists, how large it is, and what an enumerator is', (t) => {
-    const question = (expression: string) => {
-      const { program, result } = apply(`
-struct rq___mine { int cpu; int gone; } __attribute__((preserve_access_index));
-struct missing { int x; } __attribute__((preserve_access_index));
-enum state___mine { BUSY___mine = 1, GONE = 2 };
-SEC("raw_tp/x") long prog(struct rq___mine *rq) { return ${expression}; }`);
-      const slot = program.coreRelocations[0]?.slot ?? -1;
-      const instruction = readInstruction(result.code, slot);
-      return instruction.opcode === 0x85 && instruction.imm === CORE_POISON ? 'poison' : instruction.imm;
-    };
-    t.equal(question('bpf_core_field_exists(rq->cpu)'), 1);
-    t.equal(question('bpf_core_field_exists(rq->gone)'), 0);
-    t.equal(question('bpf_core_field_size(rq->cpu)'), 4);
-    t.equal(question('bpf_core_type_exists(struct rq___mine)'), 1);
-    t.equal(question('bpf_core_type_exists(struct missing)'), 0);
-    // struct rq above: 8 lock, 4 union, 4 padding, 8 width, 16 array, 16 inner, 8 next.
-    t.equal(question('bpf_core_type_size(struct rq___mine)'), 64);
-    t.equal(question('bpf_core_type_size(struct missing)'), 0);
-    t.equal(question('bpf_core_enum_value_exists(enum state___mine, BUSY___mine)'), 1);
-    t.equal(question('bpf_core_enum_value_exists(enum state___mine, GONE)'), 0);
-    t.equal(question('bpf_core_enum_value(enum state___mine, BUSY___mine)'), 70000);
-    t.equal(question('rq->gone'), 'poison');
-    t.equal(question('bpf_core_enum_value(enum state___mine, GONE)'), 'poison');
-    t.end();
-  });
-
-  t.test('names what it poisoned, and refuses what it cannot answer', (t) => {
-    const { result } = apply(`
-struct rq___mine { struct { int gone; } in; } __attribute__((preserve_access_index));
-SEC("raw_tp/x") long prog(struct rq___mine *rq) { return rq->in.gone; }`);
-    t.match(result.poisoned, [{ text: 'rq___mine.in.gone' }]);
-    const refusals: readonly (readonly [body: string, code: string, why: RegExp])[] = [
-      [
-        'SEC("raw_tp/x") long prog(void *ctx) { return bpf_core_type_id_kernel(struct rq); }',
-        'core-relocation-unsupported',
-        /rq/,
-      ],
-      [
-        'SEC("raw_tp/x") long prog(struct rq *rq) { return rq->width; }',
-        'core-instruction',
-        /8 bytes in the kernel, 4/,
-      ],
-    ];
-    for (const [body, code, why] of refusals) {
-      const struct = 'struct rq { int width; } __attribute__((preserve_access_index));';
-      try {
-        apply(`${struct}${body}`);
-        t.fail(`${body} was accepted`);
-      } catch (error) {
-        t.ok(error instanceof ObjectError, `${error}`);
-        t.match(error, { code, why, section: 'raw_tp/x', symbol: 'prog', instruction: 0 });
-      }
-    }
-    t.end();
-  });
-  t.end();
-});
+t.test('CO-RE', (t) => testCore(t, folder));
