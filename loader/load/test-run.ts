@@ -38,6 +38,8 @@ const INPUTS: Readonly<Partial<Record<ProgramType, 'packet' | 'arguments' | 'con
   tracing: 'nothing',
   syscall: 'context',
 };
+/** `tp_btf/…` is of type tracing, whose test run is for fentry, fexit and fmod_ret only (bpf_prog_test_run_tracing). */
+const BPF_TRACE_RAW_TP = 23;
 const PACKET_SIZE = 64;
 /** XDP programs may grow a packet. */
 const PACKET_HEADROOM = 512;
@@ -51,9 +53,9 @@ export async function testRun(
   fd: number,
   options: TestRunOptions = {},
 ): Promise<TestRunResult> {
-  const kind = INPUTS[program.type];
+  const kind = program.attachType === BPF_TRACE_RAW_TP ? undefined : INPUTS[program.type];
   if (kind === undefined) {
-    throw testRunFailed(program, `the kernel has no test run for programs of type ${program.type}`);
+    throw testRunFailed(program, `the kernel has no test run for programs in section ${program.section}`);
   }
   if (options.cpu !== undefined) await runOnCpu(agent, options.cpu);
   const packet = kind === 'packet' ? (options.data ?? new Uint8Array(PACKET_SIZE)) : null;

@@ -11,7 +11,7 @@ export class AgentProcess {
   #reader = new FrameReader();
 
   constructor(path: string, args: readonly string[] = []) {
-    const child = spawn(path, args, { stdio: ['pipe', 'pipe', 'inherit'] });
+    const child = spawn(path, args, { stdio: ['pipe', 'pipe', 'ignore'] });
     this.child = child;
     child.stdout.on('data', (chunk: Uint8Array) => {
       this.frames.push(...(this.#reader.push(chunk) ?? []));

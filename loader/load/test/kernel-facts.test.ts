@@ -1,0 +1,130 @@
+import { execFileSync } from 'node:child_process';
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import t from 'tap';
+import { parseObject } from '../../object/parse.ts';
+import { Kallsyms } from '../../resolve/kallsyms.ts';
+import { AttrWriter, cstring, input, objectName } from '../attr.ts';
+import { programLoadAttr } from '../attr-program.ts';
+import { probeBtfIdLoads } from '../btf-id-probe.ts';
+import { cpuListEnd } from '../cpus.ts';
+import { readKernelFacts } from '../kernel-facts.ts';
+import { readModuleBtfs } from '../module-btf.ts';
+import { summarizeVerifierLog } from '../verifier-log.ts';
+import { FakeAgent } from './fake-agent.ts';
+
+const PROG_LOAD = 5;
+const object = join(t.testdir(), 'kernel.o');
+execFileSync('clang', ['-target', 'bpf', '-O2', '-g', '-c', '-x', 'c', '-', '-o', object], {
+  input: 'int unrelated(void) { return 0; }',
+});
+const { btf: kernelBtf } = parseObject(await readFile(object), 'kernel.o');
+const kallsyms = Kallsyms.parse(new TextEncoder().encode('ffffffff81234568 T present\n'));
+
+t.test('an attribute ends with the last field that says something', (t) => {
+  t.equal(new AttrWriter().u32(1).u32(0).u64(0n).finish().bytes.length, 4);
+  t.equal(new AttrWriter().u32(1).u32(0).pointer(input(new Uint8Array())).u32(0).finish().bytes.length, 16);
+  t.equal(new AttrWriter().u32(0).u32(0).finish({ whole: true }).bytes.length, 8);
+  const plain = { type: 1, code: new Uint8Array(16), license: cstring('GPL'), name: 'a_name_longer_than_15' };
+  t.equal(programLoadAttr(plain).bytes.length, 63 + 1);
+  t.equal(programLoadAttr({ ...plain, fdArray: [0, 7] }).bytes.length, 128);
+  t.equal(Buffer.from(objectName('a-name.longer than 15')).toString(), 'a_name.longer_t\0');
+  t.end();
+});
+
+t.test('facts that cannot be had are null, and say why where there is a place for it', async (t) => {
+  const forbidden = new FakeAgent(({ command }) => (command === 23 || command === PROG_LOAD ? 'EPERM' : undefined));
+  t.same(await readKernelFacts(forbidden), {
+    kallsyms: null,
+    vmlinuxBtf: null,
+    moduleBtfs: [],
+    moduleBtfsUnavailable: null,
+    btfIdLoads: null,
+  });
+  t.match(await readModuleBtfs(forbidden, kernelBtf), { moduleBtfsUnavailable: 'permission' });
+  const none = new FakeAgent(({ command }) => (command === 23 ? 'ENOENT' : undefined));
+  t.match(
+    await readModuleBtfs(none, kernelBtf),
+    { moduleBtfsUnavailable: 'not-supported' },
+    '5.10 lists not even vmlinux',
+  );
+  const known = await readKernelFacts(forbidden, { kallsyms });
+  t.equal(known.kallsyms, kallsyms, 'what is known is not read again');
+
+  const modules = new FakeAgent((call) => {
+    if (call.command === 23) {
+      const id = call.attr.getUint32(0, true) + 1;
+      if (id > 4) return 'ENOENT';
+      call.attr.setUint32(4, id, true);
+    }
+    if (call.command === 19) return call.attr.getUint32(0, true) === 3 ? 'ENOENT' : 200 + call.attr.getUint32(0, true);
+    if (call.command === 15) {
+      const name = ['vmlinux', 'loop', 'gone', 'a_program'][call.attr.getUint32(0, true) - 201] ?? '';
+      const info = call.args[1];
+      const to = typeof info === 'object' ? info.pointers?.[0]?.to : undefined;
+      to?.pointers?.[0]?.to.bytes.set(new TextEncoder().encode(name));
+      if (to !== undefined) new DataView(to.bytes.buffer).setUint32(28, name === 'a_program' ? 0 : 1, true);
+    }
+    return undefined;
+  });
+  t.same(
+    await readModuleBtfs(modules, kernelBtf),
+    { moduleBtfs: [], moduleBtfsUnavailable: null },
+    'a module whose file is gone',
+  );
+  modules.files['/sys/kernel/btf/loop'] = (kernelBtf?.bytes ?? new Uint8Array()).slice();
+  const read = await readModuleBtfs(modules, kernelBtf);
+  t.same(
+    read.moduleBtfs.map(({ name }) => name),
+    ['loop'],
+    'neither vmlinux nor BTF of programs',
+  );
+
+  // The sentences are those of check_pseudo_btf_id and resolve_pseudo_ldimm64 in kernel/bpf/verifier.c.
+  const probe = (text: string): Promise<boolean | null> =>
+    probeBtfIdLoads(
+      new FakeAgent((call) => {
+        if (call.command === PROG_LOAD) call.at(32)?.set(new TextEncoder().encode(text));
+        return call.command === PROG_LOAD ? 'EINVAL' : undefined;
+      }),
+      null,
+    );
+  t.equal(await probe('unrecognized bpf_ld_imm64 insn\n'), false);
+  t.equal(await probe('ldimm64 insn specifies invalid btf_id 2147483632.\n'), true);
+  t.equal(await probe("ldimm64 failed to find the address for kernel symbol 'x'.\n"), true);
+  t.equal(await probe('something else\n'), null);
+  t.equal(await probeBtfIdLoads(new FakeAgent(), null), true, 'a program that loads');
+  t.same([cpuListEnd('0-3\n'), cpuListEnd('0'), cpuListEnd('0,2-11')], [4, 1, 12]);
+  t.throws(() => cpuListEnd('all'), { code: 'cpu-list' });
+});
+
+t.test('the telling lines of a verifier log are found, whatever stands after them', (t) => {
+  // The objections are sentences of kernel/bpf/verifier.c; around them what 6.x prints, and the report that 7.3 appends.
+  const state =
+    '0: R1=ctx(off=0,imm=0) R10=fp0\n; int f(void *ctx) @ a.bpf.c:3\n0: (18) r1 = 0x1a ; R1_w=percpu_ptr_int(off=0)\n';
+  t.equal(
+    summarizeVerifierLog(
+      `${state}R0 cannot write into rdonly_mem\nprocessed 5 insns (limit 1000000) max_states_per_insn 0\n`,
+    ),
+    'R0 cannot write into rdonly_mem',
+  );
+  t.equal(
+    summarizeVerifierLog(
+      `${state}R1 cannot write into rdonly_mem\nCaller passes invalid args into func#1\nprocessed 9 insns\n\n`,
+    ),
+    'R1 cannot write into rdonly_mem; Caller passes invalid args into func#1',
+  );
+  const report = 'Verification failed: invalid access\nReason: …\nCausal path:\n  insn 4\nSuggestion: test for NULL\n';
+  t.equal(
+    summarizeVerifierLog(`${state}R0 invalid mem access 'rdonly_mem_or_null'\n\n${report}processed 5 insns\n`),
+    "R0 invalid mem access 'rdonly_mem_or_null'",
+  );
+  t.equal(
+    summarizeVerifierLog(
+      "from 4 to 6: R0_w=0 R10=fp0\n6: (61) r0 = *(u32 *)(r0 +0)\nR0 invalid mem access 'scalar'\nverification time 60 usec\nstack depth 0\nprocessed 2 insns\n",
+    ),
+    "R0 invalid mem access 'scalar'",
+  );
+  t.equal(summarizeVerifierLog(''), '');
+  t.end();
+});
