@@ -7,19 +7,28 @@ import type { ToolResult } from '../run-tool.ts';
  * @param otherwise the code if none of the known causes is recognised
  */
 export function classifyAptFailure(result: ToolResult, otherwise: string, what: string): ExplainedError {
-  const complaints = `${result.stdout.toString('utf8')}\n${result.stderr}`
-    .split('\n')
-    .filter((line) => /^(E|W|Err| {2})[: ]?/.test(line))
-    .map((line) => line.trim());
-  const why =
-    [...new Set(complaints)].slice(0, 6).join('\n    ') || result.stderr.trim() || `apt ended with ${result.exitCode}`;
-  for (const cause of CAUSES) {
+  const why = complaints(result);
+  const known = CAUSES.filter((cause) => cause.code !== 'package-gone' || otherwise === 'download-failed');
+  for (const cause of known) {
     if (cause.pattern.test(why)) return new ExplainedError(cause.code, what, { why, fix: cause.fix });
   }
   return new ExplainedError(otherwise, what, {
     why,
     fix: 'Check the mirror (KSYM_MATRIX_DEBIAN_MIRROR names another) and the proxy settings of apt.',
   });
+}
+
+/** Whether a reason that apt gives may be gone in a minute, so that asking again is worth while. */
+export function isPassing(why: string): boolean {
+  return CAUSES.some(({ code, pattern }) => (code === 'network-failed' || code === 'disk-full') && pattern.test(why));
+}
+
+/** What apt complains of, each thing once: the reasons stand in indented lines below `Err:`, or in `E:` and `W:`. */
+function complaints(result: ToolResult): string {
+  const lines = `${result.stdout.toString('utf8')}\n${result.stderr}`.split('\n');
+  const reasons = lines.filter((line) => /^( {2}|[EW]: )/.test(line)).map((line) => line.trim());
+  const distinct = [...new Set(reasons)].filter((line) => !line.startsWith('E: Some index files failed'));
+  return distinct.slice(0, 4).join('\n    ') || result.stderr.trim() || `it ended with ${result.exitCode}`;
 }
 
 const CAUSES: readonly { code: string; pattern: RegExp; fix: string }[] = [

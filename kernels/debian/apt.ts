@@ -3,7 +3,7 @@ import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ExplainedError } from '../../loader/errors.ts';
 import { runTool, type ToolResult } from '../run-tool.ts';
-import { classifyAptFailure } from './apt-failure.ts';
+import { classifyAptFailure, isPassing } from './apt-failure.ts';
 import type { DebianMirror } from './mirror.ts';
 import { type DebianPackage, scanPackages } from './package-list.ts';
 import { isKernelPackage, KERNEL_PACKAGE_PREFIXES } from './resolve.ts';
@@ -13,6 +13,8 @@ import { SUITES, type Suite } from './suites.ts';
 export interface PackageLists {
   /** When the mirror was asked, in milliseconds since 1970. */
   readonly fetchedAt: number;
+  /** False if a suite is missing for a reason that may be gone in a minute, such as a connection that timed out. */
+  readonly complete: boolean;
   readonly mirror: { readonly main: string; readonly security: string | null };
   readonly packages: readonly DebianPackage[];
   /** Suites that could not be had, each with apt's reason. */
@@ -66,9 +68,12 @@ export class Apt {
    */
   async update(): Promise<PackageLists> {
     await this.#configure();
+    const previous = await this.lists();
     const result = await this.#run('apt-get', ['-o', 'APT::Update::Error-Mode=any', 'update']);
     const output = `${result.stdout.toString('utf8')}\n${result.stderr}`;
     const { main, security } = this.#options.mirror;
+    const failure = classifyAptFailure(result, 'apt-update-failed', `the package lists of ${main} cannot be read`);
+    if (result.exitCode !== 0 && failure.code === 'disk-full') throw failure;
     const present = await this.#presentLists();
     const packages: DebianPackage[] = [];
     const missing: { suite: string; why: string }[] = [];
@@ -80,7 +85,9 @@ export class Apt {
           suite: suite.name,
           why: complaint ?? (this.#address(suite) === null ? NO_SECURITY : 'apt has no list of it'),
         });
-        // A list that was refused or could not be renewed is not used, even if an older one is still there.
+        // A list that was refused is not used, even if an older one is still there; one that could not be renewed is.
+        if (isPassing(complaint ?? ''))
+          packages.push(...(previous?.packages ?? []).filter((one) => one.suite === suite.name));
         continue;
       }
       const list = await this.#run(APT_HELPER, ['cat-file', file]);
@@ -95,8 +102,15 @@ export class Apt {
         ),
       );
     }
-    if (packages.length === 0) throw classifyAptFailure(result, 'apt-update-failed', `${main} gave no package list`);
-    const lists: PackageLists = { fetchedAt: Date.now(), mirror: { main, security }, packages, missing };
+    if (packages.length === 0) throw failure;
+    const passing = missing.some(({ why }) => isPassing(why));
+    const lists: PackageLists = {
+      complete: !passing,
+      fetchedAt: Date.now(),
+      mirror: { main, security },
+      packages,
+      missing,
+    };
     const temporary = this.#path(`packages.json.${process.pid}`);
     await writeFile(temporary, JSON.stringify(lists));
     await rename(temporary, this.#path('packages.json'));
@@ -242,6 +256,7 @@ function isLists(document: unknown): document is PackageLists {
   return (
     typeof document === 'object' &&
     document !== null &&
+    'complete' in document &&
     'fetchedAt' in document &&
     typeof document.fetchedAt === 'number' &&
     'packages' in document &&

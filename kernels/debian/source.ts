@@ -51,42 +51,38 @@ export class DebianSource {
   async lists(options: { readonly refresh?: boolean } = {}): Promise<PackageLists> {
     const apt = await this.#getApt();
     const asked = Date.now();
+    const { offline } = this.#options;
+    const usable = (lists: PackageLists): boolean =>
+      offline === true || lists.fetchedAt >= asked || (options.refresh !== true && isFresh(lists, asked));
     const old = await apt.lists();
-    if (
-      old !== null &&
-      (this.#options.offline === true || (options.refresh !== true && asked - old.fetchedAt < FRESH_MS))
-    )
-      return old;
-    if (this.#options.offline === true) {
+    if (old !== null && usable(old)) return old;
+    if (offline === true) {
       throw new ExplainedError('no-lists-offline', 'there are no package lists in the cache', {
         where: this.#directory,
         fix: 'Run once with a network (without --offline).',
       });
     }
     return withLock(this.#lock(), { onWait: this.onWait }, async () => {
-      const current = await apt.lists();
       // Somebody else may have asked the mirror while this run waited.
-      if (
-        current !== null &&
-        (current.fetchedAt >= asked || (options.refresh !== true && asked - current.fetchedAt < FRESH_MS))
-      )
-        return current;
+      const current = await apt.lists();
+      if (current !== null && usable(current)) return current;
       try {
         const lists = await apt.update();
         for (const { suite, why } of lists.missing) this.say(`warning: Debian's suite ${suite} cannot be used: ${why}`);
         return lists;
       } catch (error) {
         if (
-          old === null ||
-          options.refresh === true ||
           !(error instanceof ExplainedError) ||
-          !TRANSIENT.has(error.code)
+          !TRANSIENT.has(error.code) ||
+          current === null ||
+          options.refresh === true
         )
           throw error;
+        const date = new Date(current.fetchedAt).toISOString();
         this.say(
-          `warning: the mirror cannot be asked, the package lists of ${new Date(old.fetchedAt).toISOString()} are used: ${error.why ?? error.message}`,
+          `warning: the mirror cannot be asked, its package lists of ${date} are used: ${error.why ?? error.message}`,
         );
-        return old;
+        return current;
       }
     });
   }
@@ -132,6 +128,12 @@ export class DebianSource {
   }
 }
 
+function isFresh(lists: PackageLists, now: number): boolean {
+  return now - lists.fetchedAt < (lists.complete ? FRESH_MS : INCOMPLETE_MS);
+}
+
 /** How long package lists are used without asking the mirror again. */
 const FRESH_MS = 24 * 60 * 60 * 1000;
+/** The same if a suite is missing that may be back at once. */
+const INCOMPLETE_MS = 60 * 1000;
 const TRANSIENT: ReadonlySet<string> = new Set(['network-failed', 'apt-update-failed']);

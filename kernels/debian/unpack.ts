@@ -43,6 +43,8 @@ export async function unpackDeb(
     for await (const rest of child.stdout) void rest;
   } catch (error) {
     problem = error;
+    // With output still unread its end would never be told.
+    child.stdout.destroy();
     child.kill('SIGKILL');
   }
   const { code, error } = await ended;
