@@ -118,9 +118,7 @@ function refused(
     verifierLog: log,
     resolutions: context.resolutions,
     summary,
-    ...(errnoName(errno) === 'EPERM' && summary === ''
-      ? { fix: 'give the agent CAP_BPF and CAP_PERFMON, or root' }
-      : {}),
+    ...(summary === '' ? fixWithoutLog(program, errno) : {}),
   });
 }
 
@@ -133,4 +131,11 @@ function poisons(log: string, context: ProgramContext, core: CoreResult): string
     const extern = context.resolutions[number - MISSING_KFUNC_BASE];
     return extern === undefined ? [] : [`kernel function ${extern.name} is weak and missing, and the program calls it`];
   });
+}
+
+/** The verifier was not even reached: what a person can do then. */
+function fixWithoutLog(program: ProgramSpec, errno: number): { fix?: string } {
+  if (errnoName(errno) === 'EPERM') return { fix: 'give the agent CAP_BPF and CAP_PERFMON, or root' };
+  if (errnoName(errno) !== 'EINVAL') return {};
+  return { fix: `this kernel may be too old for what section ${program.section} asks for` };
 }
