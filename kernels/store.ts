@@ -6,7 +6,7 @@ import type { MirrorSources } from './debian/mirror.ts';
 import { type Flavour, newestOfEachLine, type ResolvedKernel, resolveLine } from './debian/resolve.ts';
 import { DebianSource } from './debian/source.ts';
 import type { Suite } from './debian/suites.ts';
-import { diskFull } from './debian/unpack.ts';
+import { diskFull, isDiskFull } from './free-space.ts';
 import { type Kernel, type KernelManifest, readManifest } from './kernel.ts';
 import { withLock } from './lock.ts';
 import { populateDirectory } from './populate.ts';
@@ -125,8 +125,7 @@ export class KernelStore {
         return this.#install(name, await this.#resolve(name, request.debian, flavour, true));
       });
     } catch (error) {
-      const code = error instanceof Error && 'code' in error ? error.code : '';
-      throw code === 'ENOSPC' || code === 'EDQUOT' ? diskFull(this.#options.cache, error) : error;
+      throw isDiskFull(error) ? diskFull(this.#options.cache, error) : error;
     }
   }
 

@@ -2,6 +2,7 @@ import { existsSync } from 'node:fs';
 import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ExplainedError } from '../../loader/errors.ts';
+import { requireSpace } from '../free-space.ts';
 import { runTool, type ToolResult } from '../run-tool.ts';
 import { classifyAptFailure, isPassing } from './apt-failure.ts';
 import type { DebianMirror } from './mirror.ts';
@@ -68,6 +69,8 @@ export class Apt {
    */
   async update(): Promise<PackageLists> {
     await this.#configure();
+    // apt 2.6 hangs if the disk fills up while it stores a list.
+    await requireSpace(this.#options.directory, LISTS_BYTES, 'package lists');
     const previous = await this.lists();
     const result = await this.#run('apt-get', ['-o', 'APT::Update::Error-Mode=any', 'update']);
     const output = `${result.stdout.toString('utf8')}\n${result.stderr}`;
@@ -125,6 +128,7 @@ export class Apt {
   async download(one: DebianPackage, directory: string): Promise<void> {
     await this.#configure();
     await mkdir(directory, { recursive: true });
+    await requireSpace(directory, one.size, one.name);
     const result = await this.#run('apt-get', ['download', `${one.name}=${one.version}`], directory);
     if (result.exitCode !== 0)
       throw classifyAptFailure(result, 'download-failed', `${one.name} ${one.version} cannot be downloaded`);
@@ -231,6 +235,8 @@ export class Apt {
   }
 }
 
+/** What the lists take on disk: 42 MB kept, and as much while they are renewed. */
+const LISTS_BYTES = 85e6;
 const APT_HELPER = '/usr/lib/apt/apt-helper';
 const HONOURED =
   /^Acquire::(?:(?:http|https|ftp|tor|socks5h?)(?:::[^ ]+)?|Proxy-Auto-Detect|ForceIPv[46]|Queue-Mode|Check-Valid-Until|Check-Date|Max-FutureTime) "/i;

@@ -5,6 +5,7 @@ import { dirname, join, posix, relative } from 'node:path';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { ExplainedError } from '../../loader/errors.ts';
+import { diskFull, isDiskFull } from '../free-space.ts';
 import { readTar, type TarEntry } from './tar.ts';
 
 /**
@@ -55,7 +56,7 @@ export async function unpackDeb(
     });
   }
   if (problem instanceof ExplainedError && !problem.code.startsWith('tar-')) throw problem;
-  if (isNodeError(problem) && (problem.code === 'ENOSPC' || problem.code === 'EDQUOT')) throw diskFull(target, problem);
+  if (isDiskFull(problem)) throw diskFull(target, problem);
   if (problem !== undefined || code !== 0) {
     throw new ExplainedError('deb-unreadable', 'the package cannot be unpacked', {
       where: deb,
@@ -64,15 +65,6 @@ export async function unpackDeb(
       cause: problem,
     });
   }
-}
-
-/** The error for a disk that is full, with the folder that was written to. */
-export function diskFull(where: string, cause: unknown): ExplainedError {
-  return new ExplainedError('disk-full', 'no space is left on the disk', {
-    where,
-    fix: 'Free some space (a kernel takes 20 to 150 MB), or set KSYM_MATRIX_CACHE to a folder on another disk.',
-    cause,
-  });
 }
 
 async function writeEntries(
@@ -158,8 +150,4 @@ function refused(deb: string, entry: TarEntry, why: string): ExplainedError {
     why,
     fix: 'No package of Debian that is used here has such an entry: do not use this mirror.',
   });
-}
-
-function isNodeError(value: unknown): value is NodeJS.ErrnoException {
-  return value instanceof Error && 'code' in value;
 }
