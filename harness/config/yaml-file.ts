@@ -68,12 +68,13 @@ export async function readYamlFile<S extends z.ZodType>(path: string, schema: S)
     path,
     document,
     lines,
-    result.error.issues.flatMap((issue) => toFindings(issue, schema)),
+    result.error.issues.flatMap((issue) => toFindings(issue, schema, document)),
   );
 }
 
-function toFindings(issue: z.core.$ZodIssue, schema: z.ZodType): Finding[] {
+function toFindings(issue: z.core.$ZodIssue, schema: z.ZodType, document: Document.Parsed): Finding[] {
   const path = issue.path.filter((part) => typeof part !== 'symbol');
+  const value: unknown = document.getIn(path);
   if (issue.code === 'unrecognized_keys') {
     const known = knownKeys(schema, path);
     return issue.keys.map((key) => ({ path: [...path, key], message: unknownWord('key', key, known), atKey: true }));
@@ -81,11 +82,20 @@ function toFindings(issue: z.core.$ZodIssue, schema: z.ZodType): Finding[] {
   if (issue.code === 'invalid_union') {
     // The alternative that came furthest says most about what was meant.
     const [deepest] = issue.errors
-      .map((issues) => issues.flatMap((inner) => toFindings(prefixed(inner, path), schema)))
+      .map((issues) => issues.flatMap((inner) => toFindings(prefixed(inner, path), schema, document)))
       .filter((findings) => findings.length > 0)
       .sort((left, right) => depth(right) - depth(left));
     if (deepest !== undefined && depth(deepest) > path.length) return deepest;
+    if (value === undefined) return [{ path, message: 'missing' }];
+    const literals = issue.errors.flat().flatMap((inner) => (inner.code === 'invalid_value' ? inner.values : []));
+    if (typeof value === 'string' && literals.length > 0) {
+      return [{ path, message: unknownWord('value', value, literals.map(String)) }];
+    }
     return [{ path, message: 'none of the forms that are allowed here (see docs/matrix-yaml.md)' }];
+  }
+  if (value === undefined) return [{ path, message: 'missing' }];
+  if (issue.code === 'invalid_value' && typeof value === 'string') {
+    return [{ path, message: unknownWord('value', value, issue.values.map(String)) }];
   }
   return [{ path, message: issue.message }];
 }
