@@ -15,15 +15,27 @@ export function renderDetails(results: RunResults, paint: Paint): string {
   const groups = new Map<string, CellResult[]>();
   for (const cell of results.cells) {
     if (cell.verdict === 'pass') continue;
-    const key = JSON.stringify([cell.verdict, cell.program, cell.variant, withoutAddresses(cell.why)]);
+    const key = JSON.stringify([cell.verdict, cell.program, cell.variant, answerOf(cell)]);
     groups.set(key, [...(groups.get(key) ?? []), cell]);
   }
-  const sorted = [...groups.values()].sort((left, right) => redness(left) - redness(right));
+  const order = results.programs.map((program) => program.name);
+  const sorted = [...groups.values()].sort(
+    (left, right) => redness(left) - redness(right) || position(left, order) - position(right, order),
+  );
   return sorted.map((cells) => renderGroup(cells, results, paint)).join('');
 }
 
 function redness(cells: readonly CellResult[]): number {
   return cells[0] !== undefined && RED_VERDICTS.has(cells[0].verdict) ? 1 : 0;
+}
+
+function position(cells: readonly CellResult[], order: readonly string[]): number {
+  return order.indexOf(cells[0]?.program ?? '');
+}
+
+/** An expected failure is told by its class and reason; any other needs its own words, though addresses and counts differ from kernel to kernel. */
+function answerOf({ verdict, outcome, expected, why }: CellResult): unknown {
+  return verdict === 'xfail' ? [outcome.class, outcome.phase, outcome.errno, expected?.reason] : withoutNumbers(why);
 }
 
 function renderGroup(cells: readonly CellResult[], results: RunResults, paint: Paint): string {
@@ -58,7 +70,6 @@ function evidencePath(cell: CellResult, results: RunResults): string {
   return path.startsWith(`${results.directory}/`) ? path.slice(results.directory.length + 1) : path;
 }
 
-/** Addresses differ from boot to boot and kernel to kernel; two answers that differ in nothing else are the same answer. */
-function withoutAddresses(text: string): string {
-  return text.replace(/0x[0-9a-f]+/g, '0x…').replace(/\d+/g, 'N');
+function withoutNumbers(text: string): string {
+  return text.replace(/0x[0-9a-f]+|\d+/g, 'N');
 }

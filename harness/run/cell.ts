@@ -60,7 +60,9 @@ function describeLoadFailure(error: unknown): Outcome {
     return {
       phase: error.phase === 'resolve' ? 'resolve' : 'load',
       class: classOfLoadFailure(error),
-      message: error.explain(),
+      message: [error.message, error.program, error.errnoName, error.summary]
+        .filter((part) => part !== null)
+        .join(': '),
       ...(error.errnoName === undefined || error.errnoName === null ? {} : { errno: error.errnoName }),
       resolutions,
       ...(log === undefined || log === null || log === '' ? {} : { verifierLog: log }),

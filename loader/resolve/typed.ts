@@ -1,4 +1,4 @@
-import type { Btf } from '../btf/btf.ts';
+import { type Btf, MAX_RESOLVE_DEPTH, type TypeId } from '../btf/btf.ts';
 import { typesAreCompatible } from '../btf/compat.ts';
 import { formatType } from '../btf/format.ts';
 import type { ExternSpec, ObjectSpec } from '../object/spec.ts';
@@ -33,12 +33,27 @@ export function resolveTyped(spec: ObjectSpec, extern: ExternSpec, facts: Kernel
   const target = found.btf.resolve(found.type.type);
   const type = formatType(found.btf, found.type.type);
   if (!typesAreCompatible(localBtf, local.id, found.btf, target.id)) {
+    const forward = forwardDeclared(localBtf, local.id);
+    const advice =
+      forward === null
+        ? "Declare it with the kernel's type"
+        : `The object only announces ${forward} without defining it: give it a definition, if an empty one`;
+    const excuse = extern.weak ? '; being __weak excuses a variable that is missing, not one of another type' : '';
     return wrong(
       'INCOMPATIBLE_TYPE',
-      `${name} is declared as ${formatType(localBtf, extern.typeId)}, but in the BTF of ${found.module ?? 'vmlinux'} it is ${type}. Declare it with the kernel's type${extern.weak ? '; being __weak excuses a variable that is missing, not one of another type' : ''}.`,
+      `${name} is declared as ${formatType(localBtf, extern.typeId)}, but in the BTF of ${found.module ?? 'vmlinux'} it is ${type}. ${advice}${excuse}.`,
     );
   }
   return { result: 'btf-id', id: found.type.id, module: found.module, type };
+}
+
+/** The struct or union at the end of pointers and arrays that the object never defines: libbpf does not take a forward declaration for the real thing. */
+function forwardDeclared(btf: Btf, id: TypeId): string | null {
+  let type = btf.resolve(id);
+  for (let depth = 0; depth < MAX_RESOLVE_DEPTH && (type.kind === 'ptr' || type.kind === 'array'); depth++) {
+    type = btf.resolve(type.type);
+  }
+  return type.kind === 'fwd' ? formatType(btf, type.id) : null;
 }
 
 function explainAbsence(extern: ExternSpec, vmlinux: Btf, facts: KernelFacts): ExternOutcome {
@@ -64,13 +79,13 @@ function explainAbsence(extern: ExternSpec, vmlinux: Btf, facts: KernelFacts): E
 
 function describeSearch(name: string, count: number, place: Whereabouts, facts: KernelFacts): string {
   const modules = facts.moduleBtfs.length;
-  const also = modules === 0 ? '' : `, nor of ${modules} ${modules === 1 ? 'module' : 'modules'},`;
+  const also = modules === 0 ? '' : `, nor of ${modules} ${modules === 1 ? 'module' : 'modules'}`;
   const searched = `${name} is not among the ${count} variables in the BTF of vmlinux${also}`;
   if (place.at === 'kernel')
-    return `${searched} though /proc/kallsyms has it: kernels list only per-CPU variables there.`;
-  if (place.at === 'module') return `${searched} though /proc/kallsyms has it in module ${place.module}.`;
-  if (place.at === 'nowhere') return `${searched.replace(/,$/, '')}, and /proc/kallsyms does not have it either.`;
-  return `${searched.replace(/,$/, '')}; /proc/kallsyms could not be asked.`;
+    return `${searched}, though /proc/kallsyms has it: kernels list only per-CPU variables there.`;
+  if (place.at === 'module') return `${searched}, though /proc/kallsyms has it in module ${place.module}.`;
+  if (place.at === 'nowhere') return `${searched}, and /proc/kallsyms does not have it either.`;
+  return `${searched}; /proc/kallsyms could not be asked.`;
 }
 
 function adviseVariable({ name, weak }: ExternSpec, place: Whereabouts): string {
