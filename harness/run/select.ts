@@ -45,7 +45,11 @@ export function selectPrograms(matrix: Matrix, filters: Filters): readonly Progr
  * Gets the kernels that the filters let through, from the cache or the mirror.
  * @throws ConfigError `no-such-kernel`; whatever {@link KernelStore.get} throws
  */
-export async function selectKernels(matrix: Matrix, filters: Filters, store: KernelStore): Promise<SelectedKernel[]> {
+export async function selectKernels(
+  matrix: Matrix,
+  filters: Filters,
+  store: Pick<KernelStore, 'get'>,
+): Promise<SelectedKernel[]> {
   const named = matrix.kernels.map((entry) => ({
     entry,
     names: [entry.name, entry.debian].filter((name) => name !== undefined),
