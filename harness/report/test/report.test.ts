@@ -1,0 +1,241 @@
+import t from 'tap';
+import type { Outcome } from '../../run/outcome.ts';
+import type { CellResult, RunResults } from '../../run/results.ts';
+import type { Verdict } from '../../run/verdict.ts';
+import { renderDetails } from '../details.ts';
+import { renderGrid } from '../grid.ts';
+import { paintFor } from '../paint.ts';
+import { renderSummary } from '../summary.ts';
+
+/** A stream as the painter sees it. */
+function stream(isTTY: boolean): NodeJS.WriteStream {
+  return { isTTY } as unknown as NodeJS.WriteStream;
+}
+
+/** Runs with other environment variables, and puts the old ones back. */
+function withEnvironment<T>(changes: Record<string, string | undefined>, work: () => T): T {
+  const before = { ...process.env };
+  const clean = { NO_COLOR: undefined, FORCE_COLOR: undefined, TERM: 'xterm', ...changes };
+  for (const [name, value] of Object.entries(clean)) {
+    if (value === undefined) delete process.env[name];
+    else process.env[name] = value;
+  }
+  try {
+    return work();
+  } finally {
+    process.env = before;
+  }
+}
+
+const PLAIN = withEnvironment({ NO_COLOR: '1' }, () => paintFor(stream(true)));
+
+function cell(kernel: string, program: string, verdict: Verdict, more: Partial<CellResult> = {}): CellResult {
+  const outcome: Omit<Outcome, 'values' | 'verifierLog'> = {
+    phase: verdict === 'pass' ? 'check' : 'load',
+    class: verdict === 'pass' ? 'ok' : 'verifier-rejected',
+    message: 'the verifier refused it',
+    resolutions: [],
+  };
+  return {
+    kernel,
+    loader: 'ksym-matrix',
+    program,
+    variant: 'default',
+    outcome,
+    verdict,
+    why: 'the verifier refused it',
+    expected: { outcome: 'works', reason: 'it works everywhere', source: 'programs/x.yaml expect[0]' },
+    durationMs: 5,
+    evidence: { console: `/runs/1/${kernel}/console-1.log`, resolution: null, verifierLog: null, values: null },
+    ...more,
+  };
+}
+
+function results(cells: readonly CellResult[], more: Partial<RunResults> = {}): RunResults {
+  const totals: Record<Verdict, number> = { pass: 0, xfail: 0, fail: 0, xpass: 0, panic: 0, timeout: 0, infra: 0 };
+  for (const one of cells) totals[one.verdict]++;
+  const names = [...new Set(cells.map((one) => one.program))];
+  return {
+    schemaVersion: 1,
+    startedAt: '2026-01-31T12:00:00.000Z',
+    tool: { name: 'ksym-matrix', version: '0.1.0' },
+    host: {
+      clang: 'clang 14',
+      qemu: 'QEMU 7.2',
+      virtmeNg: '1.35',
+      accelerator: 'tcg',
+      acceleratorReason: 'there is no /dev/kvm',
+      node: '20.20.2',
+      cpus: 2,
+    },
+    totals,
+    timings: { compile: 1234, cells: 10_000, total: 12_340 },
+    kernels: ['5.10', '6.12-generic'].map((name) => ({
+      name,
+      release: `${name}.1-amd64`,
+      version: `${name}.1-1`,
+      source: 'Debian',
+      sha256: '00',
+      facts: {},
+      boots: [],
+    })),
+    programs: names.map((name) => ({
+      name,
+      title: name,
+      about: null,
+      source: `${name}.bpf.c`,
+      objectSha256: null,
+      compilerWarnings: '',
+    })),
+    cells,
+    directory: '/runs/1',
+    complete: true,
+    ...more,
+  };
+}
+
+t.test(
+  'the grid has a row for each program and variant, a column for each kernel, and a legend of what occurs',
+  (t) => {
+    const text = renderGrid(
+      results([
+        cell('5.10', 'second-one', 'xfail'),
+        cell('5.10', 'first', 'pass'),
+        cell('6.12-generic', 'second-one', 'xpass'),
+        cell('6.12-generic', 'first', 'pass'),
+        cell('6.12-generic', 'first', 'fail', { variant: 'strict' }),
+      ]),
+      PLAIN,
+    );
+    // Written by hand: names to the left, each column as wide as its widest entry, what was not run as a dot.
+    const expected = [
+      'program       5.10     6.12-generic',
+      '───────────────────────────────────',
+      'second-one    ○ xfail  ✖ XPASS',
+      'first         ✔ pass   ✔ pass',
+      'first@strict  ·        ✖ FAIL',
+      '',
+      '✔ pass       2  works, and every value it read is right',
+      '○ xfail      1  is refused, exactly as expected',
+      '✖ FAIL       1  fails, and should not, or not like this',
+      '✖ XPASS      1  works, and should not',
+      '',
+    ];
+    t.same(text.split('\n'), expected);
+    t.end();
+  },
+);
+
+t.test('every verdict has a symbol and a word; red ones are told by capitals, without colour', (t) => {
+  const verdicts: Verdict[] = ['pass', 'xfail', 'fail', 'xpass', 'panic', 'timeout', 'infra'];
+  const text = renderGrid(results(verdicts.map((verdict) => cell('5.10', verdict, verdict))), PLAIN);
+  for (const word of ['✔ pass', '○ xfail', '✖ FAIL', '✖ XPASS', '✖ PANIC', '✖ TIMEOUT', '! INFRA']) t.match(text, word);
+  t.notMatch(text, '\u001b');
+  t.end();
+});
+
+t.test('a grid of nothing is still a grid', (t) => {
+  t.match(renderGrid(results([]), PLAIN), /^program {2}5\.10 {2}6\.12-generic\n/);
+  t.equal(renderDetails(results([]), PLAIN), '');
+  t.end();
+});
+
+t.test('details say why, what was expected and where the evidence lies, the red ones last', (t) => {
+  const evidence = { console: '/runs/1/5.10/console-1.log', resolution: null, verifierLog: null, values: null };
+  const text = renderDetails(
+    results([
+      cell('5.10', 'red', 'fail', {
+        outcome: {
+          phase: 'load',
+          class: 'verifier-rejected',
+          errno: 'EACCES',
+          message: 'refused',
+          resolutions: [],
+        },
+        why: 'refused\nR0 cannot write into rdonly_mem',
+        evidence: { ...evidence, verifierLog: '/runs/1/5.10/red/verifier.log', values: '/runs/1/5.10/red/values.json' },
+      }),
+      cell('5.10', 'fine', 'pass'),
+      cell('5.10', 'expected', 'xfail', { evidence: { ...evidence, values: '/runs/1/5.10/expected/values.json' } }),
+      cell('5.10', 'crash', 'panic'),
+      cell('5.10', 'never', 'infra', { evidence: { ...evidence, console: null } }),
+      cell('5.10', 'elsewhere', 'fail', { evidence: { ...evidence, console: '/runs/10/console.log' } }),
+    ]),
+    PLAIN,
+  );
+  t.same(text.split('\n'), [
+    '○ xfail expected on 5.10',
+    '    verifier-rejected in phase load: the verifier refused it',
+    '    as expected: it works everywhere',
+    '    evidence: 5.10/expected',
+    '✖ FAIL red on 5.10',
+    '    verifier-rejected in phase load (EACCES): refused',
+    '    R0 cannot write into rdonly_mem',
+    '    evidence: 5.10/red/verifier.log',
+    '✖ PANIC crash on 5.10',
+    '    verifier-rejected in phase load: the verifier refused it',
+    '    evidence: 5.10/console-1.log',
+    '! INFRA never on 5.10',
+    '    verifier-rejected in phase load: the verifier refused it',
+    '    evidence: none: it was never run',
+    '✖ FAIL elsewhere on 5.10',
+    '    verifier-rejected in phase load: the verifier refused it',
+    '    evidence: /runs/10/console.log',
+    '',
+  ]);
+  t.end();
+});
+
+t.test('kernels that gave the same answer are put together; addresses and counts do not make it another', (t) => {
+  const text = renderDetails(
+    results([
+      cell('5.10', 'a', 'fail', { why: 'a is 0xffffffff81000000 and 98210 symbols' }),
+      cell('6.12-generic', 'a', 'fail', { why: 'a is 0xffffffff82abcdef and 101 symbols' }),
+      cell('6.12-generic', 'b', 'fail', { why: 'something else' }),
+    ]),
+    PLAIN,
+  );
+  t.equal(text.match(/✖ FAIL/g)?.length, 2);
+  t.match(text, '✖ FAIL a on 5.10, 6.12-generic\n');
+  t.match(text, 'evidence: 5.10/console-1.log 6.12-generic/console-1.log\n');
+  t.end();
+});
+
+t.test('the summary says how long it took, with what, and where the evidence lies', (t) => {
+  const text = renderSummary(results([cell('5.10', 'a', 'pass')]), PLAIN);
+  t.match(text, '1 cells on 5.10 (5.10.1-amd64), 6.12-generic (6.12-generic.1-amd64)\n');
+  t.match(text, 'TCG: there is no /dev/kvm\n');
+  t.match(text, 'time: compile 1.2 s, cells 10.0 s; 12.3 s in total\n');
+  t.match(text, 'evidence: /runs/1\n');
+  t.notMatch(text, 'INTERRUPTED');
+  t.match(renderSummary(results([], { complete: false }), PLAIN), 'INTERRUPTED: cells are missing\n');
+  t.end();
+});
+
+t.test('colours are for terminals, and NO_COLOR, FORCE_COLOR and TERM=dumb are heeded', (t) => {
+  const coloured = (isTTY: boolean, changes: Record<string, string>): boolean =>
+    withEnvironment(changes, () => paintFor(stream(isTTY)).bad('x')) !== 'x';
+  t.equal(coloured(true, {}), true);
+  t.equal(coloured(false, {}), false);
+  t.equal(coloured(true, { NO_COLOR: '1' }), false);
+  // no-color.org: set and not empty.
+  t.equal(coloured(true, { NO_COLOR: '' }), true);
+  t.equal(coloured(true, { TERM: 'dumb' }), false);
+  t.equal(coloured(false, { FORCE_COLOR: '1' }), true);
+  t.equal(coloured(true, { FORCE_COLOR: '0' }), false);
+  t.equal(coloured(false, { CI: 'true' }), false);
+  t.equal(coloured(true, { NO_COLOR: '1', FORCE_COLOR: '1' }), false);
+  t.end();
+});
+
+t.test('colour adds escape codes and changes nothing that can be seen', (t) => {
+  const sample = results([cell('5.10', 'a', 'pass'), cell('5.10', 'b', 'fail'), cell('5.10', 'c', 'xfail')]);
+  const paint = withEnvironment({ FORCE_COLOR: '1' }, () => paintFor(stream(false)));
+  for (const render of [renderGrid, renderDetails, renderSummary]) {
+    const text = render(sample, paint);
+    t.match(text, '\u001b[');
+    // The blanks that fill a column's last cell may stand inside its colour.
+    t.equal(text.replace(/\u001b\[\d+m/g, '').replace(/ +$/gm, ''), render(sample, PLAIN));
+  }
+  t.end();
+});
