@@ -4,7 +4,7 @@ import { loadMatrix } from '../config/load.ts';
 import { renderDetails } from '../report/details.ts';
 import { renderGrid } from '../report/grid.ts';
 import { paintFor } from '../report/paint.ts';
-import { renderSummary, seconds } from '../report/summary.ts';
+import { renderSummary } from '../report/summary.ts';
 import { toJson, writeWhole } from '../run/evidence.ts';
 import type { RunResults } from '../run/results.ts';
 import { runMatrix } from '../run/run-matrix.ts';
@@ -31,12 +31,8 @@ export interface RunCommandOptions {
 export async function run(options: RunCommandOptions): Promise<number> {
   const matrix = await loadMatrix(resolve(options.matrix));
   const cache = cacheDirectory();
-  const preparation = performance.now();
   if (options.setup === true) await installSystemPackages({ tests: false });
   else requireTools();
-  process.stderr.write(
-    `setup: took ${seconds(preparation)} to start and ${seconds(performance.now() - preparation)} to look around\n`,
-  );
   const view = createProgressView(process.stderr);
   return interruptible(async (signal) => {
     let results: RunResults;
@@ -49,6 +45,7 @@ export async function run(options: RunCommandOptions): Promise<number> {
         append: options.append ?? [],
         cache,
         mirror: options.debianMirror,
+        setupMs: performance.now(),
         listener: view.show,
         signal,
       });

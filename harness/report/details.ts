@@ -9,28 +9,34 @@ const INDENT = '    ';
 
 /**
  * Why each cell is not `pass`, red ones last because a terminal shows the end. Kernels that gave the same answer to the same
- * program are put together. Empty if every cell passed.
+ * program are put together, then programs that were expected to fail, and did, in the same way for the same reason on the same kernels.
+ * Empty if every cell passed.
  */
 export function renderDetails(results: RunResults, paint: Paint): string {
-  const groups = new Map<string, CellResult[]>();
-  for (const cell of results.cells) {
-    if (cell.verdict === 'pass') continue;
-    const key = JSON.stringify([cell.verdict, cell.program, cell.variant, answerOf(cell)]);
-    groups.set(key, [...(groups.get(key) ?? []), cell]);
-  }
+  const failures = results.cells.filter((cell) => cell.verdict !== 'pass');
   const order = results.programs.map((program) => program.name);
-  const sorted = [...groups.values()].sort(
-    (left, right) => redness(left) - redness(right) || position(left, order) - position(right, order),
+  const position = (cells: readonly CellResult[]): number => order.indexOf(cells[0]?.program ?? '');
+  const byProgram = groupBy(failures, (cell) => [cell.verdict, cell.program, cell.variant, answerOf(cell)]);
+  byProgram.sort((left, right) => redness(left) - redness(right) || position(left) - position(right));
+  const merged = groupBy(byProgram, ([first, ...rest]) =>
+    first === undefined || first.verdict !== 'xfail'
+      ? [first?.program, first?.variant, first?.why, rest.length]
+      : [answerOf(first), [first, ...rest].map((cell) => cell.kernel)],
   );
-  return sorted.map((cells) => renderGroup(cells, results, paint)).join('');
+  return merged.map((groups) => renderGroups(groups, results, paint)).join('');
+}
+
+function groupBy<T>(items: readonly T[], keyOf: (item: T) => unknown): T[][] {
+  const groups = new Map<string, T[]>();
+  for (const item of items) {
+    const key = JSON.stringify(keyOf(item));
+    groups.set(key, [...(groups.get(key) ?? []), item]);
+  }
+  return [...groups.values()];
 }
 
 function redness(cells: readonly CellResult[]): number {
   return cells[0] !== undefined && RED_VERDICTS.has(cells[0].verdict) ? 1 : 0;
-}
-
-function position(cells: readonly CellResult[], order: readonly string[]): number {
-  return order.indexOf(cells[0]?.program ?? '');
 }
 
 /** An expected failure is told by its class and reason; any other needs its own words, though addresses and counts differ from kernel to kernel. */
@@ -38,21 +44,30 @@ function answerOf({ verdict, outcome, expected, why }: CellResult): unknown {
   return verdict === 'xfail' ? [outcome.class, outcome.phase, outcome.errno, expected?.reason] : withoutNumbers(why);
 }
 
-function renderGroup(cells: readonly CellResult[], results: RunResults, paint: Paint): string {
-  const [first] = cells;
+/** One paragraph for programs that failed alike; each group is one program on the same kernels. */
+function renderGroups(groups: readonly (readonly CellResult[])[], results: RunResults, paint: Paint): string {
+  const first = groups[0]?.[0];
   if (first === undefined) return '';
-  const kernels = cells.map((cell) => cell.kernel).join(', ');
-  const title = `${paintVerdict(first.verdict, lookOf(first.verdict), paint)} ${paint.strong(cellName(first.program, first.variant))} on ${kernels}`;
-  const lines = [title, ...describe(first).map((line) => `${INDENT}${line}`)];
-  const evidence = cells.map((cell) => evidencePath(cell, results)).join(' ');
-  lines.push(`${INDENT}${paint.dim(`evidence: ${evidence}`)}`);
-  return `${lines.join('\n')}\n`;
+  const programs = groups.flatMap(([cell]) => (cell === undefined ? [] : [cellName(cell.program, cell.variant)]));
+  const kernels = (groups[0] ?? []).map((cell) => cell.kernel);
+  const title = `${paintVerdict(first.verdict, lookOf(first.verdict), paint)} ${paint.strong(programs.join(', '))} on ${kernels.join(', ')}`;
+  const evidence = groups.flat().map((cell) => evidencePath(cell, results));
+  const shown =
+    evidence.length <= MOST_PATHS ? evidence.join(' ') : `${kernels.join('|')}/PROGRAM/, one folder for each cell`;
+  const lines = [title, ...describe(first, programs.length > 1), paint.dim(`evidence: ${shown}`)];
+  return `${lines.map((line, index) => (index === 0 ? line : `${INDENT}${line}`)).join('\n')}\n`;
 }
 
-function describe(cell: CellResult): string[] {
+/** Beyond this many paths, what they have in common says more. */
+const MOST_PATHS = 8;
+
+function describe(cell: CellResult, forSeveral: boolean): string[] {
   const { outcome } = cell;
   const head = `${outcome.class} in phase ${outcome.phase}${outcome.errno === undefined ? '' : ` (${outcome.errno})`}: `;
-  const text = cell.verdict === 'xfail' ? outcome.message : cell.why;
+  const own = cell.verdict === 'xfail' ? outcome.message : cell.why;
+  // Programs that share a paragraph differ in the extern's name.
+  const text =
+    forSeveral && outcome.extern !== undefined ? own.replaceAll(outcome.extern, 'NAME').replace(/^NAME: /, '') : own;
   const lines = `${head}${text}`
     .split('\n')
     .map((line) => line.trim())

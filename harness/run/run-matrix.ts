@@ -37,6 +37,8 @@ export interface RunOptions {
   readonly append: readonly string[];
   readonly cache: string;
   readonly mirror: string | undefined;
+  /** Time from the start of the process to this call: starting up, compiling this program, installing packages. */
+  readonly setupMs: number;
   readonly listener: RunListener;
   /** Aborting stops every machine; what is known by then is still returned. */
   readonly signal: AbortSignal;
@@ -51,7 +53,7 @@ export async function runMatrix(options: RunOptions): Promise<RunResults> {
   const startedAt = new Date().toISOString();
   const programs = selectPrograms(matrix, options.filters);
   const evidence = await EvidenceFolder.create(join(cache, 'runs'), startedAt.replaceAll(':', '-'));
-  const timings: Partial<Record<RunPhase | 'total', number>> = {};
+  const timings: Partial<Record<RunPhase | 'total', number>> = { setup: options.setupMs };
   const timed = async <T>(phase: RunPhase, detail: string, work: () => Promise<T>): Promise<T> => {
     listener({ kind: 'phase', phase, detail });
     const started = performance.now();

@@ -1,4 +1,6 @@
 import { execa } from 'execa';
+import { compareVersions } from '../../kernels/debian/version.ts';
+import { OLDEST_VIRTME_NG } from '../../kernels/virtme-ng.ts';
 import { ExplainedError } from '../../loader/errors.ts';
 import { findProgram, type Requirement, requirements } from './requirements.ts';
 
@@ -32,7 +34,9 @@ export async function installMissing(options: {
   }
   options.onStep(`Installing ${packages.join(', ')} with apt`);
   await run([...prefix, 'apt-get', 'update', '--quiet', '--quiet'], packages);
-  await run([...prefix, ...command, '--quiet', '--quiet'], packages);
+  // Where the distribution's virtme-ng is recent enough it is the one to use; elsewhere Debian's package goes into the cache.
+  const virtme = (await offersVirtmeNg()) && findProgram('virtme-run') === undefined ? ['virtme-ng'] : [];
+  await run([...prefix, ...command, ...virtme, '--quiet', '--quiet'], packages);
   const still = missingRequirements(options.tests);
   if (still.length > 0) {
     throw new ExplainedError(
@@ -43,6 +47,17 @@ export async function installMissing(options: {
       },
     );
   }
+}
+
+/** Whether apt would install a virtme-ng that this project works with. */
+async function offersVirtmeNg(): Promise<boolean> {
+  const policy = await execa('apt-cache', ['policy', 'virtme-ng'], {
+    reject: false,
+    stdin: 'ignore',
+    env: { LC_ALL: 'C' },
+  });
+  const candidate = /^\s*Candidate: (\d\S*)$/m.exec(policy.stdout ?? '')?.[1];
+  return candidate !== undefined && compareVersions(candidate, OLDEST_VIRTME_NG) >= 0;
 }
 
 /** What of the requirements is not there. */
