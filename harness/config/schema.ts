@@ -25,6 +25,7 @@ export const CLASSES = [
   'btf-rejected',
   'map-rejected',
   'ksym-address-unavailable',
+  'load-refused',
   'verifier-rejected',
   'test-run-failed',
   'wrong-return-value',

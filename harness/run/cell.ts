@@ -50,7 +50,7 @@ function describeLoadFailure(error: unknown): Outcome {
         return {
           phase: 'resolve',
           class: CLASS_OF_REASON[broken.outcome.reason],
-          message: `${broken.name}: ${broken.outcome.explanation}`,
+          message: nameOnce(broken.name, broken.outcome.explanation),
           extern: broken.name,
           resolutions,
         };
@@ -61,7 +61,7 @@ function describeLoadFailure(error: unknown): Outcome {
       phase: error.phase === 'resolve' ? 'resolve' : 'load',
       class: classOfLoadFailure(error),
       message: [error.message, error.program, error.errnoName, error.summary]
-        .filter((part) => part !== null)
+        .filter((part) => part !== null && part !== '')
         .join(': '),
       ...(error.errnoName === undefined || error.errnoName === null ? {} : { errno: error.errnoName }),
       resolutions,
@@ -74,6 +74,11 @@ function describeLoadFailure(error: unknown): Outcome {
   throw error;
 }
 
+/** Most explanations name their extern; the others need it in front. */
+function nameOnce(name: string, explanation: string): string {
+  return explanation.includes(name) ? explanation : `${name}: ${explanation}`;
+}
+
 function classOfLoadFailure(error: LoadError): Outcome['class'] {
   switch (error.phase) {
     case 'btf':
@@ -81,6 +86,8 @@ function classOfLoadFailure(error: LoadError): Outcome['class'] {
     case 'map':
       return 'map-rejected';
     case 'load':
+      // Without a log the verifier was not even asked: an unknown program type, say.
+      if ((error.verifierLog ?? '') === '') return 'load-refused';
       // kernel/bpf/verifier.c: the variable is in BTF, but kallsyms_lookup_name() does not know it (CONFIG_KALLSYMS_ALL=n).
       return (error.verifierLog ?? '').includes('failed to find the address for kernel symbol')
         ? 'ksym-address-unavailable'
