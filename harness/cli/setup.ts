@@ -1,6 +1,9 @@
+import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { execa } from 'execa';
 import { cacheDirectory } from '../../kernels/cache-directory.ts';
 import { buildAgent } from '../../loader/agent/build.ts';
+import { PACKAGE_ROOT } from '../package-root.ts';
 import { seconds } from '../report/summary.ts';
 import { installMissing } from '../setup/install.ts';
 import { EXIT } from './exit-codes.ts';
@@ -9,7 +12,19 @@ import { EXIT } from './exit-codes.ts';
 export async function setup(options: { readonly tests?: true }): Promise<number> {
   await installSystemPackages({ tests: options.tests === true });
   await buildAgent({ outputDirectory: join(cacheDirectory(), 'agent') });
+  if (options.tests === true) await buildTestRunner();
   return EXIT.ok;
+}
+
+/** tap compiles itself anew for the set of plugins that .taprc names; without that its first run goes by the old set. */
+async function buildTestRunner(): Promise<void> {
+  const wanted = await readFile(join(PACKAGE_ROOT, '.taprc'), 'utf8');
+  // npm ci removes the stamp together with what it stands for.
+  const stamp = join(PACKAGE_ROOT, 'node_modules', '.tap-plugins');
+  if ((await readFile(stamp, 'utf8').catch(() => '')) === wanted) return;
+  process.stderr.write('Building the test runner …\n');
+  await execa(join(PACKAGE_ROOT, 'node_modules', '.bin', 'tap'), ['build'], { cwd: PACKAGE_ROOT, stdin: 'ignore' });
+  await writeFile(stamp, wanted);
 }
 
 /** Installs what is missing and says so; says nothing if nothing is. */
