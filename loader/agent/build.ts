@@ -1,7 +1,7 @@
 import { execFile } from 'node:child_process';
 import { createHash, randomUUID } from 'node:crypto';
 import { existsSync } from 'node:fs';
-import { mkdir, readdir, readFile, rename, rm } from 'node:fs/promises';
+import { access, constants, mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
@@ -37,7 +37,7 @@ export interface BuildAgentOptions {
 
 /**
  * Compiles the agent with clang and lld, without a libc or sysroot, and returns the binary's path. Its name holds a digest of sources,
- * flags and compiler version, so an unchanged agent is not built again, and builds at the same time do not disturb each other.
+ * flags and compiler version, so an unchanged agent is not built again unless its file was damaged, and builds at the same time do not disturb each other.
  * Throws ExplainedError `agent-compiler-missing` or `agent-build-failed`.
  */
 export async function buildAgent(options: BuildAgentOptions): Promise<string> {
@@ -50,15 +50,17 @@ export async function buildAgent(options: BuildAgentOptions): Promise<string> {
   for (const name of names) digest.update(`${name}\0`).update(await readFile(join(sources, name)));
 
   const binary = join(outputDirectory, `ksym-agent-${architecture}-${digest.digest('hex').slice(0, 16)}`);
-  if (existsSync(binary)) return binary;
+  if (await isWhole(binary)) return binary;
   await mkdir(outputDirectory, { recursive: true });
   const unfinished = `${binary}.${randomUUID()}.tmp`;
   try {
     const files = names.filter((name) => name.endsWith('.c')).map((name) => join(sources, name));
     await run(clang, [...flags, ...files, '-o', unfinished]);
+    await writeFile(`${unfinished}.sha256`, await sha256Of(unfinished));
+    await rename(`${unfinished}.sha256`, `${binary}.sha256`);
     await rename(unfinished, binary);
   } catch (error) {
-    await rm(unfinished, { force: true });
+    for (const path of [unfinished, `${unfinished}.sha256`]) await rm(path, { force: true });
     throw buildFailed(clang, error);
   }
   return binary;
@@ -76,6 +78,22 @@ export function agentSourceDirectory(): string {
   throw new ExplainedError('agent-sources-missing', "the agent's C sources are not in this package", {
     fix: 'install the package again: loader/agent/*.c belongs to it',
   });
+}
+
+/** Whether the binary is the one that was built: one that was cut off would start, and fail in the guest. */
+async function isWhole(binary: string): Promise<boolean> {
+  try {
+    await access(binary, constants.X_OK);
+    return (await sha256Of(binary)) === (await readFile(`${binary}.sha256`, 'utf8'));
+  } catch {
+    return false;
+  }
+}
+
+async function sha256Of(path: string): Promise<string> {
+  return createHash('sha256')
+    .update(await readFile(path))
+    .digest('hex');
 }
 
 async function compilerVersion(clang: string): Promise<string> {

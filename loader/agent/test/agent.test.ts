@@ -1,6 +1,6 @@
 import { execFileSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { chmod, readdir, readFile, stat, writeFile } from 'node:fs/promises';
+import { chmod, readdir, readFile, stat, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { PassThrough } from 'node:stream';
 import t from 'tap';
@@ -48,6 +48,22 @@ t.test(
     t.notMatch((await readdir(folder)).join(), /tmp/, 'a failed build leaves nothing behind');
   },
 );
+
+t.test('an agent whose file was damaged is built again', async (t) => {
+  const outputDirectory = t.testdir();
+  const built = await buildAgent({ outputDirectory });
+  const whole = await readFile(built);
+  for (const [name, damage] of [
+    ['cut off', () => truncate(built, 7000)],
+    ['altered', () => writeFile(built, Buffer.alloc(whole.length))],
+    ['not executable', () => chmod(built, 0o644)],
+  ] as const) {
+    await damage();
+    t.equal(await buildAgent({ outputDirectory }), built, name);
+    t.same(await readFile(built), whole, name);
+    t.ok((await stat(built)).mode & 0o100, name);
+  }
+});
 
 t.test('system calls go through with their arguments, nested buffers and results', async (t) => {
   let pid = 0;
