@@ -1,4 +1,4 @@
-import { mkdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ExplainedError } from '../loader/errors.ts';
 import { installKernel, type KernelProgress } from './debian/install.ts';
@@ -8,7 +8,7 @@ import { DebianSource } from './debian/source.ts';
 import type { Suite } from './debian/suites.ts';
 import { diskFull, isDiskFull } from './free-space.ts';
 import { type Kernel, type KernelManifest, readManifest } from './kernel.ts';
-import { withLock } from './lock.ts';
+import { type IndexEntry, readIndex, rememberKernel } from './kernel-index.ts';
 import { populateDirectory } from './populate.ts';
 
 export type { KernelProgress } from './debian/install.ts';
@@ -80,7 +80,7 @@ export class KernelStore {
     try {
       kernels = newestOfEachLine((await this.#debian.lists(options)).packages, flavour);
     } catch (error) {
-      const known = Object.values(await this.#index());
+      const known = Object.values(await readIndex(this.#indexFile()));
       kernels = known.map((entry) => entry.kernel).filter((kernel) => kernel.flavour === flavour);
       if (kernels.length === 0 || this.#options.offline !== true) throw error;
     }
@@ -116,7 +116,7 @@ export class KernelStore {
     const flavour = request.flavour ?? 'cloud';
     const name = flavour === 'cloud' ? request.debian : `${request.debian}-${flavour}`;
     try {
-      const known = (await this.#index())[name];
+      const known = (await readIndex(this.#indexFile()))[name];
       if (known !== undefined && options.refresh !== true) return await this.#install(name, known);
       const entry = await this.#resolve(name, request.debian, flavour, options.refresh === true);
       return await this.#install(name, entry).catch(async (error: unknown) => {
@@ -172,7 +172,7 @@ export class KernelStore {
         why: whole.damage,
       });
     }
-    await this.#remember(name, entry);
+    await rememberKernel(this.#indexFile(), name, entry);
     return toKernel(name, directory, whole, entry.resolvedAt);
   }
 
@@ -180,42 +180,9 @@ export class KernelStore {
     return join(this.#options.cache, 'kernels', `debian-${kernel.line}-${kernel.flavour}-${kernel.version}`);
   }
 
-  async #index(): Promise<Readonly<Record<string, IndexEntry>>> {
-    const text = await readFile(this.#indexFile(), 'utf8').catch(() => null);
-    try {
-      const document =
-        text === null ? null : (JSON.parse(text) as { schemaVersion?: number; kernels?: Record<string, IndexEntry> });
-      return document?.schemaVersion === 1 && document.kernels !== undefined ? document.kernels : {};
-    } catch {
-      return {};
-    }
-  }
-
-  async #remember(name: string, entry: IndexEntry): Promise<void> {
-    const before = (await this.#index())[name];
-    if (before?.kernel.version === entry.kernel.version && before.resolvedAt === entry.resolvedAt) return;
-    await mkdir(join(this.#options.cache, 'kernels'), { recursive: true });
-    await withLock(`${this.#indexFile()}.lock`, {}, async () => {
-      const kernels = { ...(await this.#index()), [name]: entry };
-      const temporary = `${this.#indexFile()}.partial`;
-      try {
-        await writeFile(temporary, `${JSON.stringify({ schemaVersion: 1, kernels }, null, 1)}\n`);
-        await rename(temporary, this.#indexFile());
-      } finally {
-        await rm(temporary, { force: true });
-      }
-    });
-  }
-
   #indexFile(): string {
     return join(this.#options.cache, 'kernels', 'index.json');
   }
-}
-
-/** What a request was resolved to, and when (milliseconds since 1970). */
-interface IndexEntry {
-  readonly kernel: ResolvedKernel;
-  readonly resolvedAt: number;
 }
 
 function toKernel(name: string, directory: string, manifest: KernelManifest, resolvedAt: number): Kernel {

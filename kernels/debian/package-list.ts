@@ -1,3 +1,5 @@
+import { z } from 'zod';
+
 /** A binary package in a suite, as far as it matters here. */
 export interface DebianPackage {
   readonly name: string;
@@ -15,6 +17,18 @@ export interface DebianPackage {
   /** Names of the packages it depends on, alternatives included, without versions. */
   readonly depends: readonly string[];
 }
+
+/** A {@link DebianPackage} that was kept as JSON. */
+export const packageSchema = z.object({
+  name: z.string(),
+  version: z.string(),
+  architecture: z.string(),
+  suite: z.string(),
+  filename: z.string(),
+  size: z.number(),
+  sha256: z.string(),
+  depends: z.array(z.string()),
+});
 
 /**
  * Picks the packages whose name passes `wanted` out of a Packages file (deb822 stanzas, separated by empty lines).

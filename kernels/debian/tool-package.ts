@@ -2,7 +2,7 @@ import { mkdir, readdir, readFile, rename, stat, writeFile } from 'node:fs/promi
 import { basename, join } from 'node:path';
 import { ExplainedError } from '../../loader/errors.ts';
 import { populateDirectory } from '../populate.ts';
-import type { DebianPackage } from './package-list.ts';
+import { type DebianPackage, packageSchema } from './package-list.ts';
 import type { DebianSource } from './source.ts';
 import { unpackDeb } from './unpack.ts';
 import { compareVersions } from './version.ts';
@@ -66,7 +66,7 @@ async function newest(name: string, source: DebianSource): Promise<DebianPackage
 
 async function readRecord(file: string): Promise<DebianPackage | null> {
   try {
-    return JSON.parse(await readFile(file, 'utf8')) as DebianPackage;
+    return packageSchema.parse(JSON.parse(await readFile(file, 'utf8')));
   } catch {
     return null;
   }

@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import t from 'tap';
 import { unpackDeb } from '../debian/unpack.ts';
+import { readIndex, rememberKernel } from '../kernel-index.ts';
 import { acquireLock, withLock } from '../lock.ts';
 import { populateDirectory } from '../populate.ts';
 import { type Member, makeDeb } from './archive.ts';
@@ -175,4 +176,29 @@ t.test('a truncated package is an error, not half a tree', async (t) => {
   }
   await t.rejects(unpackDeb(join(root, 'nothing.deb'), join(root, 'out')), { code: 'deb-unreadable' });
   await t.rejects(lstat(join(root, 'out', 'x')), { code: 'ENOENT' });
+});
+
+t.test('an index that was damaged costs a look-up, not the run: what can be read of it is used', async (t) => {
+  const file = join(t.testdir({}), 'kernels', 'index.json');
+  const one = { name: 'a', version: '1', architecture: 'amd64', suite: 's', filename: 'a.deb', size: 1, sha256: '00' };
+  const kernel = {
+    ...{ line: '6.12', flavour: 'cloud' as const, release: '6.12.1', version: '6.12.1-1', suite: 's' },
+    ...{ packages: [{ ...one, depends: [] }], modules: null, split: false },
+  };
+  t.same(await readIndex(file), {}, 'it is not there yet');
+  await rememberKernel(file, '6.12', { kernel, resolvedAt: 1 });
+  t.same(await readIndex(file), { '6.12': { kernel, resolvedAt: 1 } });
+  for (const text of [
+    '',
+    '{{',
+    'null',
+    '[]',
+    '{"schemaVersion":1,"kernels":[1]}',
+    '{"schemaVersion":2,"kernels":{}}',
+  ]) {
+    writeFileSync(file, text);
+    t.same(await readIndex(file), {}, text);
+  }
+  writeFileSync(file, JSON.stringify({ schemaVersion: 1, kernels: { '6.1': {}, '6.12': { kernel, resolvedAt: 1 } } }));
+  t.same(Object.keys(await readIndex(file)), ['6.12'], 'an entry without a kernel is left out');
 });
