@@ -135,6 +135,7 @@ async function prepareAll(
       agent,
       virtme,
       cache,
+      onMessage: (text) => options.listener({ kind: 'warning', text }),
     }),
   );
   const prepared = new Map(

@@ -1,9 +1,12 @@
 import { createHash } from 'node:crypto';
 import { readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { z } from 'zod';
+import { sha256OfFile } from '../../kernels/kernel.ts';
 import { populateDirectory } from '../../kernels/populate.ts';
 import { PACKAGE_ROOT } from '../package-root.ts';
 import { pad, writeCpio } from './cpio.ts';
+import { MachineError } from './errors.ts';
 import { type MachinePlan, planMachine, type VirtmeRun } from './plan.ts';
 
 /** A machine that is ready to start: everything that does not change from boot to boot. */
@@ -25,10 +28,12 @@ export interface PrepareRequest {
   readonly agent: string;
   readonly virtme: VirtmeRun;
   readonly cache: string;
+  /** Told why a machine in the cache is planned again. */
+  readonly onMessage?: (message: string) => void;
 }
 
 /** Part of the key, so that folders laid out by an older version of this file are not used. */
-const LAYOUT = 1;
+const LAYOUT = 2;
 
 /**
  * Plans the machine and writes its initramfs, once for each combination of kernel, size, agent and virtme-ng version; later
@@ -46,7 +51,7 @@ export async function prepareMachine(request: PrepareRequest): Promise<PreparedM
     .digest('hex')
     .slice(0, 32);
   const directory = join(request.cache, 'machines', key);
-  await populateDirectory(directory, async (temporary) => {
+  const fill = async (temporary: string): Promise<void> => {
     const planned = join(temporary, 'planned.cpio');
     const plan = await planMachine(request.virtme, { ...request, initramfs: planned });
     // The kernel unpacks archive after archive, so our /init takes the place of virtme-ng's.
@@ -54,12 +59,42 @@ export async function prepareMachine(request: PrepareRequest): Promise<PreparedM
       { path: 'init', mode: 0o755, content: init },
       { path: 'agent', mode: 0o755, content: agent },
     ]);
-    await writeFile(join(temporary, INITRD), Buffer.concat([pad(await readFile(planned)), ours]));
+    const initrd = join(temporary, INITRD);
+    await writeFile(initrd, Buffer.concat([pad(await readFile(planned)), ours]));
     await rm(planned);
-    await writeFile(join(temporary, PLAN), JSON.stringify(plan, undefined, 2));
+    const record: PlanRecord = { plan, initrdSha256: await sha256OfFile(initrd) };
+    await writeFile(join(temporary, PLAN), JSON.stringify(record, undefined, 2));
+  };
+  await populateDirectory(directory, fill, {
+    damageOf: async () => ((await readRecord(directory)) === null ? 'a file is missing or altered' : null),
+    onDamage: (damage) => request.onMessage?.(`${directory} is damaged (${damage}): the machine is planned again`),
   });
-  const plan = JSON.parse(await readFile(join(directory, PLAN), 'utf8')) as MachinePlan;
-  return { plan, image: request.image, initrd: join(directory, INITRD) };
+  const record = await readRecord(directory);
+  if (record === null)
+    throw new MachineError('plan-failed', 'the machine in the cache is damaged', 'boot', { where: directory });
+  return { plan: record.plan, image: request.image, initrd: join(directory, INITRD) };
+}
+
+const recordSchema = z.object({
+  plan: z.object({
+    qemu: z.string(),
+    arguments: z.array(z.string()).readonly(),
+    kernelParameters: z.array(z.string()).readonly(),
+  }),
+  /** SHA256 in hex: a kernel whose initramfs is cut off panics, and would be blamed for it. */
+  initrdSha256: z.string(),
+});
+
+type PlanRecord = z.infer<typeof recordSchema>;
+
+/** What lies in a machine's folder; null if something is missing or is not what was written. */
+async function readRecord(directory: string): Promise<PlanRecord | null> {
+  try {
+    const record = recordSchema.parse(JSON.parse(await readFile(join(directory, PLAN), 'utf8')));
+    return (await sha256OfFile(join(directory, INITRD))) === record.initrdSha256 ? record : null;
+  } catch {
+    return null;
+  }
 }
 
 const INITRD = 'initrd.cpio';

@@ -1,0 +1,44 @@
+import { chmodSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import t from 'tap';
+import { prepareMachine } from '../prepare.ts';
+
+/** Writes an initramfs and prints a command line as virtme-run does, and counts how often it was asked. */
+const VIRTME_RUN = `#!/bin/sh
+echo planned >> "$COUNT"
+while [ "$#" -gt 0 ]; do [ "$1" = --save-initramfs ] && printf planned > "$2"; shift; done
+echo "/usr/bin/qemu-system-x86_64 -m 256M -kernel k -append 'a=1 -- b'"
+`;
+
+t.test('a prepared machine whose files were damaged is planned again, and that is said', async (t) => {
+  const folder = t.testdir({ agent: 'agent', 'virtme-run': VIRTME_RUN });
+  chmodSync(join(folder, 'virtme-run'), 0o755);
+  const count = join(folder, 'count');
+  const messages: string[] = [];
+  const prepare = (): ReturnType<typeof prepareMachine> =>
+    prepareMachine({
+      ...{ image: join(folder, 'vmlinuz'), imageSha256: '00', memoryMiB: 256, cpus: 1, cache: folder },
+      agent: join(folder, 'agent'),
+      virtme: { command: [join(folder, 'virtme-run')], environment: { COUNT: count }, version: '1' },
+      onMessage: (message) => messages.push(message),
+    });
+  const plans = (): number => readFileSync(count, 'utf8').split('\n').length - 1;
+  const first = await prepare();
+  const initrd = readFileSync(first.initrd);
+  const plan = join(dirname(first.initrd), 'plan.json');
+  await prepare();
+  t.equal(plans(), 1, 'one that is whole is used again');
+  const damages: readonly (readonly [string, () => void])[] = [
+    ['initrd cut off', () => truncateSync(first.initrd, 100)],
+    ['plan.json garbage', () => writeFileSync(plan, 'garbage')],
+    ['plan.json without a plan', () => writeFileSync(plan, '{}')],
+    ['plan.json missing', () => rmSync(plan)],
+  ];
+  for (const [index, [name, damage]] of damages.entries()) {
+    damage();
+    t.same(await prepare(), first, name);
+    t.same(readFileSync(first.initrd), initrd, name);
+    t.equal(plans(), index + 2, name);
+    t.match(messages[index], /damaged/, name);
+  }
+});
