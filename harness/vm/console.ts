@@ -21,8 +21,9 @@ const CRASH_PATTERNS: readonly { readonly kind: ConsoleCrash['kind']; readonly p
   { kind: 'oops', pattern: /\bBUG: / },
   // include/asm-generic/bug.h, "kernel BUG at mm/slab.c:123!"
   { kind: 'oops', pattern: /\bkernel BUG at / },
-  // arch/x86/kernel/dumpstack.c, "Oops: 0000 [#1] SMP"; a general protection fault is an oops as well
-  { kind: 'oops', pattern: /\bOops: |general protection fault/ },
+  // arch/x86/kernel/dumpstack.c, __die_header(): "Oops: 0000 [#1] SMP". Older kernels put the exception's name in place of
+  // "Oops" if it is no page fault, as in "invalid opcode: 0000 [#1]".
+  { kind: 'oops', pattern: /\bOops: |general protection fault|: [0-9a-f]{4} \[#\d+\]/ },
 ];
 
 /** Lines kept in memory; the file has all of them. A console flood must not fill the host's memory. */

@@ -135,6 +135,8 @@ async function startParts(options: MachineOptions): Promise<MachineParts> {
   const parts: MachineParts = { options, group, console, socketDirectory, exit: undefined };
   const kill = (): void => group.signal('SIGKILL');
   options.signal?.addEventListener('abort', kill);
+  // An abort during what was awaited above calls no listener any more.
+  if (options.signal?.aborted === true) kill();
   void group.exited.then((exit) => {
     parts.exit = exit;
     options.signal?.removeEventListener('abort', kill);

@@ -48,11 +48,14 @@ export function startGroupProcess(command: string, args: readonly string[]): Gro
   const exited = (async (): Promise<ProcessExit> => {
     const result = await child;
     liveGroups.delete(pid);
-    const failedToStart = pid === -1 || (result.exitCode === undefined && result.signal === undefined);
+    const noSetpriv = pid === -1 || (result.exitCode === undefined && result.signal === undefined);
+    // setpriv speaks only if it could not put the program in its place: "setpriv: failed to execute …: No such file …".
+    const noProgram = result.exitCode !== 0 && result.stderr.startsWith('setpriv: ');
+    const startError = noSetpriv ? (result.originalMessage ?? result.shortMessage ?? 'unknown reason') : result.stderr;
     return {
       exitCode: result.exitCode,
       signal: result.signal,
-      startError: failedToStart ? (result.originalMessage ?? result.shortMessage ?? 'unknown reason') : undefined,
+      startError: noSetpriv || noProgram ? startError : undefined,
       stderr: result.stderr,
     };
   })();
