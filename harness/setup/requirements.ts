@@ -1,4 +1,4 @@
-import { accessSync, constants, existsSync, readFileSync } from 'node:fs';
+import { accessSync, constants, existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 
 /** Something of the system that the project cannot do without. */
@@ -46,7 +46,7 @@ export function requirements(): Requirement[] {
     ...(isDebian()
       ? []
       : [file('debootstrap', '/usr/share/debootstrap/scripts', 'debootstrap', "knows Debian's default mirror")]),
-    { ...command('bpftool', bpftoolPackage(), 'an independent reading of BTF'), tests: true },
+    bpftool(),
     { ...command('readelf', 'binutils', 'an independent reading of ELF'), tests: true },
   ];
 }
@@ -86,7 +86,20 @@ function isDynamic(path: string): boolean {
   return Array.from({ length: count }, (_, index) => elf.readUInt32LE(offset + index * size)).includes(3);
 }
 
-/** The distribution's name for it: Ubuntu ships bpftool in linux-tools-common, which only wraps it, and as a package of its own from 25.04. */
+function bpftool(): Requirement {
+  const requirement = command('bpftool', bpftoolPackage(), 'an independent reading of BTF');
+  const find = isDebian() ? requirement.find : () => findLinuxTool('bpftool');
+  return { ...requirement, find, tests: true };
+}
+
+/** Ubuntu keeps the tools of each kernel in a folder of their own. */
+function findLinuxTool(name: string): string | undefined {
+  const parent = '/usr/lib/linux-tools';
+  const folders = existsSync(parent) ? readdirSync(parent) : [];
+  return folders.map((folder) => join(parent, folder, name)).find(isExecutable);
+}
+
+/** The distribution's name for it: Ubuntu 24.04 has only a wrapper in linux-tools-common, and the real ones in packages for each kernel. */
 function bpftoolPackage(): string {
   return isDebian() ? 'bpftool' : 'linux-tools-generic';
 }

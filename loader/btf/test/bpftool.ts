@@ -1,10 +1,11 @@
+import { existsSync, readdirSync } from 'node:fs';
 import { run } from '../../elf/test/compile.ts';
 import type { Btf } from '../btf.ts';
 import type { BtfType } from '../types.ts';
 
 /** What `bpftool btf dump file … -j` says of each type, in our words where it uses others. */
 export function bpftoolTypes(path: string): unknown[] {
-  const dump: { types: Record<string, unknown>[] } = JSON.parse(run('bpftool', ['btf', 'dump', 'file', path, '-j']));
+  const dump: { types: Record<string, unknown>[] } = JSON.parse(run(bpftool(), ['btf', 'dump', 'file', path, '-j']));
   return dump.types.map((type) => JSON.parse(JSON.stringify(type).replaceAll('"(anon)"', '""')));
 }
 
@@ -74,4 +75,14 @@ function fields(type: BtfType, btf: Btf): Record<string, unknown> {
     case 'void':
       throw new Error(`void is no type of ${btf.name}`);
   }
+}
+
+/**
+ * Ubuntu's /usr/sbin/bpftool only looks for the one that was built for the running kernel, and on a cloud's kernel there is none;
+ * the real ones lie in folders of their own, and any of them will do for reading files.
+ */
+function bpftool(): string {
+  const folders = existsSync('/usr/lib/linux-tools') ? readdirSync('/usr/lib/linux-tools') : [];
+  const real = folders.map((folder) => `/usr/lib/linux-tools/${folder}/bpftool`).find((path) => existsSync(path));
+  return real ?? 'bpftool';
 }
