@@ -90,11 +90,12 @@ async function run(command: readonly string[], packages: readonly string[]): Pro
 }
 
 /**
- * Stops at once if something is missing, for commands that install nothing.
+ * Stops at once if something is missing, for commands that install nothing. What only fetching needs is not asked for: with a
+ * filled cache nothing is fetched, and where something is, the tool that is missing is named.
  * @throws ExplainedError `packages-missing`
  */
 export function requireTools(): void {
-  const missing = missingRequirements(false);
+  const missing = missingRequirements(false).filter((one) => one.fetching !== true);
   if (missing.length === 0) return;
   const packages = [...new Set(missing.map((requirement) => requirement.package))];
   throw new ExplainedError('packages-missing', `missing on this system: ${missing.map((one) => one.name).join(', ')}`, {

@@ -13,6 +13,8 @@ export interface Requirement {
   readonly find: () => string | undefined;
   /** Needed by the tests alone. */
   readonly tests?: true;
+  /** Needed to fetch and unpack packages: what is in the cache works without. */
+  readonly fetching?: true;
 }
 
 /** Folders that an ordinary user's PATH lacks on Debian. */
@@ -27,25 +29,33 @@ export function requirements(): Requirement[] {
     file('libbpf headers', '/usr/include/bpf/bpf_helpers.h', 'libbpf-dev', 'the programs include them'),
     file('kernel headers', '/usr/include/linux/bpf.h', 'linux-libc-dev', 'the programs include them'),
     command('modprobe', 'kmod', 'virtme-ng asks it which modules a kernel needs'),
-    command('depmod', 'kmod', 'indexes the modules of a kernel'),
+    { ...command('depmod', 'kmod', 'indexes the modules of a kernel'), fetching: true },
     staticBusybox(),
     command('file', 'file', 'virtme-ng looks at kernel images with it'),
-    command('xz', 'xz-utils', 'unpacks modules'),
-    command('zstd', 'zstd', 'unpacks modules'),
-    file(
-      'Debian archive keys',
-      '/usr/share/keyrings/debian-archive-keyring.gpg',
-      'debian-archive-keyring',
-      'checks what Debian signed',
-    ),
+    { ...command('xz', 'xz-utils', 'unpacks modules'), fetching: true },
+    { ...command('zstd', 'zstd', 'unpacks modules'), fetching: true },
+    {
+      ...file(
+        'Debian archive keys',
+        '/usr/share/keyrings/debian-archive-keyring.gpg',
+        'debian-archive-keyring',
+        'checks what Debian signed',
+      ),
+      fetching: true,
+    },
     file('python3', '/usr/bin/python3', 'python3', 'runs virtme-ng'),
-    command('apt-get', 'apt', 'fetches kernels, with a state of its own'),
-    command('dpkg-deb', 'dpkg', 'unpacks packages'),
+    { ...command('apt-get', 'apt', 'fetches kernels, with a state of its own'), fetching: true },
+    { ...command('dpkg-deb', 'dpkg', 'unpacks packages'), fetching: true },
     command('setpriv', 'util-linux', 'ends QEMU when the harness dies'),
     command('flock', 'util-linux', "keeps two runs out of each other's way"),
     ...(isDebian()
       ? []
-      : [file('debootstrap', '/usr/share/debootstrap/scripts', 'debootstrap', "knows Debian's default mirror")]),
+      : [
+          {
+            ...file('debootstrap', '/usr/share/debootstrap/scripts', 'debootstrap', "knows Debian's default mirror"),
+            fetching: true as const,
+          },
+        ]),
     bpftool(),
     { ...command('readelf', 'binutils', 'an independent reading of ELF'), tests: true },
   ];

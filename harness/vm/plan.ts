@@ -60,7 +60,7 @@ export async function planMachine(virtme: VirtmeRun, request: PlanRequest): Prom
     if (result.failed || line === undefined) {
       throw new MachineError('plan-failed', 'virtme-ng could not plan a machine for this kernel', 'boot', {
         where,
-        why: result.stderr?.trim() || result.originalMessage || 'it printed no QEMU command',
+        why: complaintOf(result.stderr ?? '') || result.originalMessage || 'it printed no QEMU command',
         fix: 'run `ksym-matrix doctor` to see what is missing',
       });
     }
@@ -68,6 +68,12 @@ export async function planMachine(virtme: VirtmeRun, request: PlanRequest): Prom
   } finally {
     await rm(emptyRoot, { recursive: true, force: true });
   }
+}
+
+/** What virtme-run complains of: without its warning about terminals, and of a Python traceback the last line alone. */
+function complaintOf(stderr: string): string {
+  const lines = stderr.split('\n').filter((line) => line.trim() !== '' && !line.startsWith('WARNING: '));
+  return lines.some((line) => line.startsWith('Traceback ')) ? (lines.at(-1) ?? '') : lines.join('\n');
 }
 
 /** Arguments with a value that belong to virtme-ng's way of running: consoles, shared folders, accelerator, its kernel and initrd. */

@@ -8,6 +8,7 @@ import { PACKAGE_ROOT } from '../package-root.ts';
 import { pad, writeCpio } from './cpio.ts';
 import { MachineError } from './errors.ts';
 import { type MachinePlan, planMachine, type VirtmeRun } from './plan.ts';
+import { findQemu } from './qemu.ts';
 
 /** A machine that is ready to start: everything that does not change from boot to boot. */
 export interface PreparedMachine {
@@ -36,15 +37,16 @@ export interface PrepareRequest {
 const LAYOUT = 2;
 
 /**
- * Plans the machine and writes its initramfs, once for each combination of kernel, size, agent and virtme-ng version; later
+ * Plans the machine and writes its initramfs, once for each combination of kernel, size, agent and version of virtme-ng and QEMU; later
  * calls find it in the cache.
- * @throws MachineError `plan-failed`
+ * @throws MachineError `plan-failed`, `qemu-missing`, `qemu-failed`
  */
 export async function prepareMachine(request: PrepareRequest): Promise<PreparedMachine> {
+  const qemu = await findQemu();
   const init = await readFile(join(PACKAGE_ROOT, 'harness', 'vm', 'init.sh'));
   const agent = await readFile(request.agent);
   const key = createHash('sha256')
-    .update(JSON.stringify([LAYOUT, request.image, request.imageSha256, request.memoryMiB, request.cpus]))
+    .update(JSON.stringify([LAYOUT, request.image, request.imageSha256, request.memoryMiB, request.cpus, qemu]))
     .update(request.virtme.version)
     .update(init)
     .update(agent)
