@@ -113,7 +113,8 @@ async function compilerVersion(clang: string): Promise<string> {
 }
 
 function buildFailed(clang: string, error: unknown): ExplainedError {
-  const messages = error instanceof Error && 'stderr' in error ? String(error.stderr).trim() : String(error);
+  const said = error instanceof Error && 'stderr' in error ? String(error.stderr).trim() : '';
+  const messages = said === '' ? (error instanceof Error ? error.message : String(error)) : said;
   const noLinker = /invalid linker name|unable to execute command.*ld/.test(messages);
   return new ExplainedError('agent-build-failed', 'the agent does not compile', {
     where: clang,
