@@ -3,10 +3,10 @@ import { errnoName } from '../agent/errno.ts';
 import type { Btf } from '../btf/btf.ts';
 import { setImm, writeInstruction } from '../insn/instruction.ts';
 import { LD_IMM64, LoadSource, SLOT_SIZE } from '../insn/opcodes.ts';
+import { PROGRAM_TYPES } from '../object/program-types.ts';
 import { cstring, output } from './attr.ts';
 import { programLoadAttr } from './attr-program.ts';
 import { BpfCommand, bpf, closeAll, liftMemoryLimit } from './bpf.ts';
-import { PROGRAM_TYPES } from './program-types.ts';
 import { verifierLogText } from './verifier-log.ts';
 
 /** No BTF has so many types. */

@@ -1,6 +1,7 @@
 import type { AgentConnection, SyscallBuffer } from '../agent/connection.ts';
 import { errnoName } from '../agent/errno.ts';
 import { ObjectError } from '../errors.ts';
+import { PROGRAM_TYPES } from '../object/program-types.ts';
 import type { ObjectSpec, ProgramSpec } from '../object/spec.ts';
 import { applyCoreRelocations, CORE_POISON, type CoreResult } from '../resolve/core.ts';
 import type { ExternResolution, KernelFacts } from '../resolve/outcome.ts';
@@ -10,7 +11,6 @@ import { functionInfo, lineInfo, type ProgramLoad, programLoadAttr } from './att
 import { BpfCommand, bpf } from './bpf.ts';
 import { LoadError } from './load-error.ts';
 import type { UploadedBtf } from './object-btf.ts';
-import { PROGRAM_TYPES } from './program-types.ts';
 import { MISSING_KFUNC_BASE, relocateProgram } from './relocate.ts';
 import { summarizeVerifierLog, verifierLogText } from './verifier-log.ts';
 

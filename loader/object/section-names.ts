@@ -14,21 +14,6 @@ export interface SectionMeaning {
   readonly autoload: boolean;
 }
 
-/** `enum bpf_prog_type` of `include/uapi/linux/bpf.h`. */
-export const programTypeIds: Readonly<Record<ProgramType, number>> = {
-  socket_filter: 1,
-  kprobe: 2,
-  sched_cls: 3,
-  sched_act: 4,
-  tracepoint: 5,
-  xdp: 6,
-  perf_event: 7,
-  raw_tracepoint: 17,
-  tracing: 26,
-  lsm: 29,
-  syscall: 31,
-};
-
 /** The members of `enum bpf_attach_type` that section names select here. */
 export const attachTypeIds = {
   traceRawTracepoint: 23,

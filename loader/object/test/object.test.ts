@@ -4,7 +4,8 @@ import { ExplainedError, ObjectError } from '../../errors.ts';
 import { formatInstruction } from '../../insn/format.ts';
 import { isCall, isLoadImm64, readImm64, readInstruction, slotCount } from '../../insn/instruction.ts';
 import { parseObject } from '../parse.ts';
-import { parseSectionName, programTypeIds } from '../section-names.ts';
+import { PROGRAM_TYPES } from '../program-types.ts';
+import { parseSectionName } from '../section-names.ts';
 import type { ObjectSpec, ProgramSpec } from '../spec.ts';
 import { checkCalls, find, listing, readelfObjects, readInt } from './inspect.ts';
 import { REFUSALS } from './refusals.ts';
@@ -274,7 +275,7 @@ t.test('section names select what libbpf documents', (t) => {
   for (const [section, type, attachType, target, sleepable] of cases) {
     const found = parseSectionName(section);
     t.strictSame(
-      [programTypeIds[found.type], found.attachType, found.target, found.sleepable],
+      [PROGRAM_TYPES[found.type], found.attachType, found.target, found.sleepable],
       [type, attachType, target, sleepable],
       section,
     );

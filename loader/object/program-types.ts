@@ -1,4 +1,4 @@
-import type { ProgramType } from '../object/spec.ts';
+import type { ProgramType } from './spec.ts';
 
 /** `enum bpf_prog_type` (include/uapi/linux/bpf.h). */
 export const PROGRAM_TYPES: Readonly<Record<ProgramType, number>> = {
