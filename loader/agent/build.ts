@@ -2,7 +2,7 @@ import { execFile } from 'node:child_process';
 import { createHash, randomUUID } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { access, constants, mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { basename, dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { ExplainedError } from '../errors.ts';
@@ -41,7 +41,8 @@ export interface BuildAgentOptions {
  * Throws ExplainedError `agent-compiler-missing` or `agent-build-failed`.
  */
 export async function buildAgent(options: BuildAgentOptions): Promise<string> {
-  const { outputDirectory, clang = 'clang', architecture = 'x86_64' } = options;
+  const { outputDirectory, architecture = 'x86_64' } = options;
+  const clang = options.clang?.includes('/') === true ? resolve(options.clang) : (options.clang ?? 'clang');
   const sources = agentSourceDirectory();
   const names = (await readdir(sources)).filter((name) => /\.[ch]$/.test(name)).sort();
   const flags = ['-target', TARGETS[architecture], ...FLAGS];
@@ -55,7 +56,8 @@ export async function buildAgent(options: BuildAgentOptions): Promise<string> {
   const unfinished = `${binary}.${randomUUID()}.tmp`;
   try {
     const files = names.filter((name) => name.endsWith('.c')).map((name) => join(sources, name));
-    await run(clang, [...flags, ...files, '-o', unfinished]);
+    // lld takes a % in the path of its output for a digit to choose, so it is given the name alone.
+    await run(clang, [...flags, ...files, '-o', basename(unfinished)], { cwd: outputDirectory });
     await writeFile(`${unfinished}.sha256`, await sha256Of(unfinished));
     await rename(`${unfinished}.sha256`, `${binary}.sha256`);
     await rename(unfinished, binary);
