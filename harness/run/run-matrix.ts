@@ -89,9 +89,20 @@ export async function runMatrix(options: RunOptions): Promise<RunResults> {
     async () => {
       const limit = pLimit(jobs);
       const byName = new Map(compiled.map((one) => [one.program.name, one]));
-      await Promise.all(
-        groups.map((group) => limit(() => runOneGroup(group, byName, prepared, accelerator, collector, options))),
+      // What breaks the harness in one group ends the others too: nothing may go on after the error is told.
+      const broken = new AbortController();
+      const signal = AbortSignal.any([options.signal, broken.signal]);
+      const ends = await Promise.allSettled(
+        groups.map((group) =>
+          limit(() => runOneGroup(group, byName, prepared, accelerator, collector, { ...options, signal })).catch(
+            (error: unknown) => {
+              broken.abort();
+              throw error;
+            },
+          ),
+        ),
       );
+      for (const end of ends) if (end.status === 'rejected') throw end.reason;
     },
   );
   return collector.finish({
