@@ -9,6 +9,7 @@ import { type ErrorDetails, ExplainedError } from '../../loader/errors.ts';
  * - `qemu-exited`: QEMU ended by itself, or was killed, with no crash on the console
  * - `qemu-missing`, `qemu-failed`: QEMU could not be started, or refused its command line
  * - `plan-failed`: virtme-ng could not plan the machine
+ * - `no-temporary-folder`: TMPDIR is missing, full or read-only
  */
 export type MachineErrorCode =
   | 'kernel-panic'
@@ -18,7 +19,8 @@ export type MachineErrorCode =
   | 'qemu-exited'
   | 'qemu-missing'
   | 'qemu-failed'
-  | 'plan-failed';
+  | 'plan-failed'
+  | 'no-temporary-folder';
 
 /** A machine that did not start, or is gone. */
 export class MachineError extends ExplainedError {

@@ -1,4 +1,4 @@
-import { mkdtemp, rm } from 'node:fs/promises';
+import { rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -11,6 +11,7 @@ import { MachineError } from './errors.ts';
 import type { PreparedMachine } from './prepare.ts';
 import { type GroupProcess, type ProcessExit, startGroupProcess } from './process.ts';
 import { connectUnix, QmpClient } from './qmp.ts';
+import { makeTemporaryFolder } from './temporary-folder.ts';
 
 /** How long each phase of a machine's life may take, in milliseconds. */
 export interface Deadlines {
@@ -116,7 +117,7 @@ export interface MachineParts {
 
 async function startParts(options: MachineOptions): Promise<MachineParts> {
   const { prepared, accelerator } = options;
-  const socketDirectory = await mkdtemp(join(tmpdir().length < 60 ? tmpdir() : '/tmp', 'ksym-matrix-vm-'));
+  const socketDirectory = await makeTemporaryFolder('ksym-matrix-vm-', tmpdir().length < 60 ? tmpdir() : '/tmp');
   const console = new ConsoleLog(options.consolePath);
   const group = startGroupProcess(prepared.plan.qemu, [
     ...prepared.plan.arguments,
@@ -125,8 +126,8 @@ async function startParts(options: MachineOptions): Promise<MachineParts> {
     // Five-level paging makes emulated page walks longer for nothing: no test machine has 64 TiB.
     ...['-cpu', accelerator.name === 'tcg' ? 'max,la57=off' : 'host'],
     ...['-chardev', 'stdio,id=console,signal=off', '-serial', 'chardev:console'],
-    ...['-qmp', `unix:${join(socketDirectory, 'qmp')},server=on,wait=off`],
-    ...['-chardev', `socket,id=agent,path=${join(socketDirectory, 'agent')},server=on,wait=off`],
+    ...['-qmp', `unix:${optionValue(join(socketDirectory, 'qmp'))},server=on,wait=off`],
+    ...['-chardev', `socket,id=agent,path=${optionValue(join(socketDirectory, 'agent'))},server=on,wait=off`],
     ...['-device', 'virtio-serial-pci', '-device', 'virtserialport,chardev=agent,name=org.ksym-matrix.agent'],
     ...['-kernel', prepared.image, '-initrd', prepared.initrd],
     ...['-append', [...KERNEL_PARAMETERS, ...prepared.plan.kernelParameters, ...options.append].join(' ')],
@@ -142,6 +143,11 @@ async function startParts(options: MachineOptions): Promise<MachineParts> {
     options.signal?.removeEventListener('abort', kill);
   });
   return parts;
+}
+
+/** A value inside one of QEMU's comma-separated options. */
+function optionValue(text: string): string {
+  return text.replaceAll(',', ',,');
 }
 
 /** The agent's socket is there as soon as QEMU is; what is written waits in QEMU until the agent opens its port. */

@@ -1,9 +1,9 @@
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { basename, join } from 'node:path';
+import { rm } from 'node:fs/promises';
+import { basename } from 'node:path';
 import { execa } from 'execa';
 import { MachineError } from './errors.ts';
 import { splitShellWords } from './shell-words.ts';
+import { makeTemporaryFolder } from './temporary-folder.ts';
 
 /** How to call virtme-run. */
 export interface VirtmeRun {
@@ -41,7 +41,7 @@ const PLAN_TIMEOUT_MS = 60_000;
 export async function planMachine(virtme: VirtmeRun, request: PlanRequest): Promise<MachinePlan> {
   const where = `virtme-run --kimg ${request.image}`;
   // virtme-run exports its root folder to the guest: an empty one keeps the host's files out of it.
-  const emptyRoot = await mkdtemp(join(tmpdir(), 'ksym-matrix-root-'));
+  const emptyRoot = await makeTemporaryFolder('ksym-matrix-root-');
   try {
     const [command = 'virtme-run', ...leading] = virtme.command;
     const args = [
