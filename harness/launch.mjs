@@ -2,7 +2,7 @@
 // The first step of every command: plain JavaScript without dependencies, because in a fresh clone there is nothing else.
 // It installs the npm packages and compiles the TypeScript when a checkout needs it, then hands over to the compiled
 // command line. In an installed package, which ships compiled, it only hands over.
-import { spawnSync } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import {
   existsSync,
@@ -15,18 +15,33 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { dirname, join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 
 const ROOT = dirname(dirname(fileURLToPath(import.meta.url)));
 const SOURCE_FOLDERS = ['loader', 'kernels', 'harness', 'programs'];
 const BUILD = join(ROOT, 'build');
 const EXIT_MACHINE_BROKE = 3;
+const EXIT_INTERRUPTED = 130;
+const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'];
+
+/** The tool that runs now, and the signal that asked this process to end. */
+let child;
+let interruptedBy;
+
+/** What ends this program before its work begins, with its last words. */
+class Stop extends Error {
+  constructor(message, exitCode = EXIT_MACHINE_BROKE) {
+    super(message);
+    this.exitCode = exitCode;
+  }
+}
 
 requireNode(20, 12);
 if (existsSync(join(ROOT, 'harness', 'cli', 'main.ts'))) {
-  withCheckoutLock(() => {
-    installPackages();
-    compile();
+  await withCheckoutLock(async () => {
+    await installPackages();
+    await compile();
   });
 }
 const { main } = await import(new URL('../build/harness/cli/main.js', import.meta.url).href);
@@ -35,31 +50,38 @@ process.exitCode = await main(process.argv.slice(2));
 function requireNode(major, minor) {
   const [haveMajor = 0, haveMinor = 0] = process.versions.node.split('.').map(Number);
   if (haveMajor > major || (haveMajor === major && haveMinor >= minor)) return;
-  stop(`Node ${process.versions.node} is too old: ksym-matrix needs ${major}.${minor} or later`);
+  process.stderr.write(
+    `ksym-matrix: Node ${process.versions.node} is too old: ksym-matrix needs ${major}.${minor} or later\n`,
+  );
+  process.exit(EXIT_MACHINE_BROKE);
 }
 
 // npm writes node_modules/.package-lock.json last, so its age tells whether an installation ended, and for which lock file.
-function installPackages() {
+async function installPackages() {
   const installed = join(ROOT, 'node_modules', '.package-lock.json');
   const wanted = join(ROOT, 'package-lock.json');
   const complete = existsSync(installed) && existsSync(join(ROOT, 'node_modules', 'typescript', 'package.json'));
   if (complete && statSync(installed).mtimeMs >= statSync(wanted).mtimeMs) return;
-  step('Installing npm packages', 'npm', ['ci', '--no-audit', '--no-fund', '--loglevel=error']);
-  if (!existsSync(installed)) stop(`npm ci ended well, but left no ${installed}`);
+  await step('Installing npm packages', 'npm', ['ci', '--no-audit', '--no-fund', '--loglevel=error']);
+  if (!existsSync(installed)) throw new Stop(`npm ci ended well, but left no ${installed}`);
   const now = new Date();
   utimesSync(installed, now, now);
 }
 
 // Compiles beside the old output and swaps the folders: a run that is under way keeps its files, a failed one spoils nothing.
-function compile() {
+async function compile() {
   const digest = sourceDigest();
   const stamp = join(BUILD, '.sources');
   if (existsSync(stamp) && readFileSync(stamp, 'utf8') === digest) return;
+  // Whoever compiles holds the lock, so these belong to processes that were killed.
+  for (const entry of readdirSync(ROOT)) {
+    if (/^build\.(new|old)-\d+$/.test(entry)) removeStale(join(ROOT, entry));
+  }
   const fresh = `${BUILD}.new-${process.pid}`;
   const old = `${BUILD}.old-${process.pid}`;
   const tsc = join(ROOT, 'node_modules', 'typescript', 'bin', 'tsc');
   try {
-    step('Compiling TypeScript', process.execPath, [
+    await step('Compiling TypeScript', process.execPath, [
       tsc,
       '-p',
       ROOT,
@@ -79,6 +101,14 @@ function compile() {
   }
 }
 
+function removeStale(folder) {
+  try {
+    rmSync(folder, { recursive: true, force: true });
+  } catch {
+    // A compiler whose parent was killed may still write to it: the next compilation removes it.
+  }
+}
+
 function sourceDigest() {
   const hash = createHash('sha256').update(readFileSync(join(ROOT, 'tsconfig.json')));
   const packages = join(ROOT, 'node_modules', '.package-lock.json');
@@ -94,46 +124,83 @@ function sourceDigest() {
 }
 
 // Two commands in one checkout must not install or compile at the same time. A lock whose process is gone is taken over.
-function withCheckoutLock(work) {
+async function withCheckoutLock(work) {
   const lock = join(ROOT, '.checkout-lock');
+  for (const signal of SIGNALS) process.on(signal, interrupt);
+  try {
+    await takeLock(lock);
+    try {
+      await work();
+      // Lets a signal be noticed that came while nothing was waited for.
+      await sleep(0);
+      if (interruptedBy !== undefined) throw new Stop(`stopped by ${interruptedBy}`, EXIT_INTERRUPTED);
+    } finally {
+      rmSync(lock, { force: true });
+    }
+  } catch (error) {
+    if (!(error instanceof Stop)) throw error;
+    process.stderr.write(error.message === '' ? '' : `ksym-matrix: ${error.message}\n`);
+    process.exit(error.exitCode);
+  } finally {
+    for (const signal of SIGNALS) process.off(signal, interrupt);
+  }
+}
+
+async function takeLock(lock) {
   let told = false;
   for (;;) {
     try {
       writeFileSync(lock, String(process.pid), { flag: 'wx' });
-      break;
+      return;
     } catch (error) {
-      if (error.code !== 'EEXIST') stop(`cannot write ${lock}: ${error.message}`);
+      if (error.code !== 'EEXIST') throw new Stop(`cannot write ${lock}: ${error.message}`);
     }
-    let owner = 0;
-    try {
-      owner = Number(readFileSync(lock, 'utf8'));
-    } catch {
-      continue;
-    }
-    if (owner > 0 && !isAlive(owner)) {
+    const owner = ownerOf(lock);
+    if (owner === undefined) continue;
+    if (!isAlive(owner)) {
       rmSync(lock, { force: true });
       continue;
     }
-    if (!told) process.stderr.write(`Waiting for process ${owner}, which is preparing this checkout …\n`);
+    if (!told) {
+      process.stderr.write(`Waiting for process ${owner}, which is preparing this checkout (it holds ${lock}) …\n`);
+    }
     told = true;
-    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 200);
+    await sleep(200);
+    if (interruptedBy !== undefined) throw new Stop('', EXIT_INTERRUPTED);
   }
-  const release = () => rmSync(lock, { force: true });
-  const interrupted = (signal) => {
-    release();
-    process.kill(process.pid, signal);
-  };
-  process.once('exit', release);
-  process.once('SIGINT', interrupted);
-  process.once('SIGTERM', interrupted);
+}
+
+// Undefined if the lock is gone. A process that was killed before it wrote its number counts as dead after a while.
+function ownerOf(lock) {
   try {
-    work();
-  } finally {
-    release();
-    process.removeListener('exit', release);
-    process.removeListener('SIGINT', interrupted);
-    process.removeListener('SIGTERM', interrupted);
+    const owner = Number(readFileSync(lock, 'utf8'));
+    if (Number.isInteger(owner) && owner > 0) return owner;
+    if (Date.now() - statSync(lock).mtimeMs > 2000) rmSync(lock, { force: true });
+    return undefined;
+  } catch {
+    return undefined;
   }
+}
+
+// The tool has a process group of its own, so this reaches it and its children, and nothing else does.
+function interrupt(signal) {
+  killGroup(interruptedBy === undefined ? signal : 'SIGKILL');
+  interruptedBy = signal;
+}
+
+function killGroup(signal) {
+  try {
+    if (child?.pid !== undefined) process.kill(-child.pid, signal);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+// npm and tsc start further processes, which may end a little later.
+async function groupEnds() {
+  for (let tries = 0; tries < 20 && killGroup(0); tries++) await sleep(50);
+  killGroup('SIGKILL');
 }
 
 function isAlive(pid) {
@@ -146,18 +213,21 @@ function isAlive(pid) {
 }
 
 // What the tools print is progress for this program: it goes to stderr, so that stdout holds results alone.
-function step(what, command, args) {
+async function step(what, command, args) {
   const start = performance.now();
   process.stderr.write(`${what} …\n`);
-  const result = spawnSync(command, args, { cwd: ROOT, stdio: ['ignore', 2, 2] });
-  if (result.error !== undefined) stop(`${what} failed: cannot run ${command}: ${result.error.message}`);
-  if (result.signal !== null) process.kill(process.pid, result.signal);
-  if (result.status !== 0)
-    stop(`${what} failed: ${command} ended with exit code ${result.status} (its messages are above)`);
+  const end = await new Promise((resolve) => {
+    child = spawn(command, args, { cwd: ROOT, stdio: ['ignore', 2, 2], detached: true });
+    child.once('error', (error) => resolve({ error }));
+    child.once('exit', (status, signal) => resolve({ status, signal }));
+  });
+  if (interruptedBy !== undefined) await groupEnds();
+  child = undefined;
+  if (interruptedBy !== undefined) throw new Stop(`${what}: stopped by ${interruptedBy}`, EXIT_INTERRUPTED);
+  if (end.error !== undefined) throw new Stop(`${what} failed: cannot run ${command}: ${end.error.message}`);
+  if (end.signal !== null) throw new Stop(`${what} failed: ${command} was ended by ${end.signal}`);
+  if (end.status !== 0) {
+    throw new Stop(`${what} failed: ${command} ended with exit code ${end.status} (its messages are above)`);
+  }
   process.stderr.write(`${what} took ${((performance.now() - start) / 1000).toFixed(1)} s\n`);
-}
-
-function stop(message) {
-  process.stderr.write(`ksym-matrix: ${message}\n`);
-  process.exit(EXIT_MACHINE_BROKE);
 }

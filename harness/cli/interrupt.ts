@@ -11,7 +11,7 @@ export async function interruptible<T>(work: (signal: AbortSignal) => Promise<T>
   const controller = new AbortController();
   const onSignal = (signal: NodeJS.Signals): void => {
     if (controller.signal.aborted) process.exit(EXIT.interrupted);
-    process.stderr.write(`\n${signal}: stopping the machines (again to end at once) …\n`);
+    process.stderr.write(`\n${signal}: stopping (again to end at once) …\n`);
     controller.abort(new Error(signal));
   };
   for (const signal of SIGNALS) process.on(signal, onSignal);

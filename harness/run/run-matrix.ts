@@ -46,7 +46,8 @@ export interface RunOptions {
 
 /**
  * Compiles the programs, gets the kernels, boots them and runs every cell.
- * @throws ConfigError, ExplainedError for what stops the whole run; a cell's failure is a verdict
+ * @throws ConfigError, ExplainedError for what stops the whole run; the signal's reason if it aborts before the first cell; a
+ *   cell's failure is a verdict
  */
 export async function runMatrix(options: RunOptions): Promise<RunResults> {
   const { matrix, listener, cache } = options;
@@ -55,6 +56,7 @@ export async function runMatrix(options: RunOptions): Promise<RunResults> {
   const evidence = await EvidenceFolder.create(join(cache, 'runs'), startedAt.replaceAll(':', '-'));
   const timings: Partial<Record<RunPhase | 'total', number>> = { setup: options.setupMs };
   const timed = async <T>(phase: RunPhase, detail: string, work: () => Promise<T>): Promise<T> => {
+    options.signal.throwIfAborted();
     listener({ kind: 'phase', phase, detail });
     const started = performance.now();
     const result = await work();
