@@ -1,5 +1,6 @@
 import { resolve } from 'node:path';
 import { cacheDirectory } from '../../kernels/cache-directory.ts';
+import { ExplainedError } from '../../loader/errors.ts';
 import { loadMatrix } from '../config/load.ts';
 import { renderDetails } from '../report/details.ts';
 import { renderGrid } from '../report/grid.ts';
@@ -76,8 +77,11 @@ async function report(results: RunResults, json: string | undefined): Promise<nu
   try {
     await writeWhole(resolve(json), toJson(results));
     return EXIT.ok;
-  } catch (error) {
-    return reportError(error);
+  } catch (cause) {
+    const why = cause instanceof Error ? cause.message : String(cause);
+    return reportError(
+      new ExplainedError('json-not-written', 'the results cannot be written', { where: json, why, cause }),
+    );
   }
 }
 

@@ -4,6 +4,7 @@ import { availableParallelism } from 'node:os';
 import { basename, dirname, join } from 'node:path';
 import { execa } from 'execa';
 import pLimit from 'p-limit';
+import { diskFull } from '../../kernels/free-space.ts';
 import { ExplainedError } from '../../loader/errors.ts';
 import { parseObject } from '../../loader/object/parse.ts';
 import type { ObjectSpec } from '../../loader/object/spec.ts';
@@ -32,7 +33,7 @@ const INCLUDE_FOLDERS = ['/usr/include/x86_64-linux-gnu'];
 
 /**
  * Compiles every program into `folder`. A program that does not compile does not stop the others.
- * @throws ExplainedError `clang-missing`
+ * @throws ExplainedError `clang-missing`, `disk-full`
  */
 export async function compilePrograms(programs: readonly Program[], folder: string): Promise<CompiledProgram[]> {
   await mkdir(folder, { recursive: true });
@@ -57,6 +58,8 @@ async function compileProgram(program: Program, folder: string): Promise<Compile
   }
   const warnings = result.all ?? '';
   const base = { program, warnings, object };
+  // A full disk is not the program's fault: it must not become a verdict.
+  if (result.failed && warnings.includes('No space left on device')) throw diskFull(folder);
   if (result.failed) {
     const error = warnings.split('\n').find((line) => line.includes('error:')) ?? warnings.split('\n')[0] ?? '';
     return {

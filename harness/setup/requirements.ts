@@ -83,17 +83,18 @@ function staticBusybox(): Requirement {
     purpose: 'the shell of the initramfs',
     find: () => {
       const path = findProgram('busybox');
-      return path !== undefined && !isDynamic(path) ? path : undefined;
+      return path !== undefined && isStatic(path) ? path : undefined;
     },
   };
 }
 
-/** Whether an ELF program asks for a dynamic linker: its program headers have one of type PT_INTERP (3). */
-function isDynamic(path: string): boolean {
+/** Whether this is an ELF program, and none of its program headers has type PT_INTERP (3), which asks for a dynamic linker. */
+function isStatic(path: string): boolean {
   const elf = readFileSync(path);
+  if (elf.length < 64 || elf.readUInt32BE(0) !== 0x7f454c46) return false;
   const offset = Number(elf.readBigUInt64LE(32));
   const [size, count] = [elf.readUInt16LE(54), elf.readUInt16LE(56)];
-  return Array.from({ length: count }, (_, index) => elf.readUInt32LE(offset + index * size)).includes(3);
+  return !Array.from({ length: count }, (_, index) => elf.readUInt32LE(offset + index * size)).includes(3);
 }
 
 function bpftool(): Requirement {

@@ -1,6 +1,7 @@
 import { rm } from 'node:fs/promises';
-import { basename } from 'node:path';
+import { basename, dirname } from 'node:path';
 import { execa } from 'execa';
+import { diskFull } from '../../kernels/free-space.ts';
 import { MachineError } from './errors.ts';
 import { splitShellWords } from './shell-words.ts';
 import { makeTemporaryFolder } from './temporary-folder.ts';
@@ -36,7 +37,7 @@ const PLAN_TIMEOUT_MS = 60_000;
 /**
  * Lets virtme-ng plan a machine for a kernel (`virtme-run --dry-run`): its QEMU command line, and an initramfs with the
  * modules the kernel needs for virtio, in load order. What it would print, share or wait for is ours (see architecture.md).
- * @throws MachineError `plan-failed` with virtme-run's own message.
+ * @throws ExplainedError `disk-full`; MachineError `plan-failed` with virtme-run's own message.
  */
 export async function planMachine(virtme: VirtmeRun, request: PlanRequest): Promise<MachinePlan> {
   const where = `virtme-run --kimg ${request.image}`;
@@ -58,6 +59,7 @@ export async function planMachine(virtme: VirtmeRun, request: PlanRequest): Prom
     });
     const line = result.stdout?.split('\n').find((text) => text.includes(' -kernel '));
     if (result.failed || line === undefined) {
+      if (/\[Errno 28\]|No space left on device/.test(result.stderr ?? '')) throw diskFull(dirname(request.initramfs));
       throw new MachineError('plan-failed', 'virtme-ng could not plan a machine for this kernel', 'boot', {
         where,
         why: complaintOf(result.stderr ?? '') || result.originalMessage || 'it printed no QEMU command',

@@ -201,6 +201,32 @@ t.test('kernels that gave the same answer are put together; addresses and counts
   t.end();
 });
 
+t.test(
+  'programs that were expected to fail, and did for the same reason, share a paragraph; red ones never do',
+  (t) => {
+    const text = renderDetails(
+      results([
+        cell('5.10', 'a', 'xfail'),
+        cell('5.10', 'b', 'xfail', { why: 'in other words', variant: 'strict' }),
+        cell('5.10', 'c', 'xfail', { expected: { outcome: 'works', reason: 'another reason', source: 'x' } }),
+        cell('6.12-generic', 'd', 'xfail'),
+        cell('5.10', 'e', 'fail'),
+        cell('5.10', 'f', 'fail'),
+      ]),
+      PLAIN,
+    );
+    const titles = text.split('\n').filter((line) => /^\S/.test(line));
+    t.same(titles, [
+      '○ xfail a, b@strict on 5.10',
+      '○ xfail c on 5.10',
+      '○ xfail d on 6.12-generic',
+      '✖ FAIL e on 5.10',
+      '✖ FAIL f on 5.10',
+    ]);
+    t.end();
+  },
+);
+
 t.test('the summary says how long it took, with what, and where the evidence lies', (t) => {
   const text = renderSummary(results([cell('5.10', 'a', 'pass')]), PLAIN);
   t.match(text, '1 cells on 5.10 (5.10.1-amd64), 6.12-generic (6.12-generic.1-amd64)\n');

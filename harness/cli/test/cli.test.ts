@@ -1,0 +1,320 @@
+import { spawnSync } from 'node:child_process';
+import { existsSync, mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import t, { type Test } from 'tap';
+import type { CellResult, RunResults } from '../../run/results.ts';
+import { findProgram } from '../../setup/requirements.ts';
+import { commandLine, eventually, processesWith } from '../../vm/test/host.ts';
+import { createPlace, type Ended, shareCache, writeMatrix } from './command.ts';
+
+const KERNEL = '5.10';
+const place = createPlace();
+t.teardown(() => place.end());
+const matrix = writeMatrix(place.folder, KERNEL);
+const { run } = place;
+
+/** `run` on the test's matrix with some of its programs. */
+const runPrograms = (programs: readonly string[], ...more: string[]): Promise<Ended> =>
+  run(['run', '-m', matrix, ...programs.flatMap((name) => ['-p', name]), ...more]);
+
+/** That a command left no machine and no temporary folder. */
+function tidy(t: Test): void {
+  t.same(processesWith(place.folder), [], 'no process of it is left');
+  t.same(readdirSync(join(place.folder, 'tmp')), [], 'no temporary file is left');
+}
+
+function cellOf(results: RunResults, program: string): CellResult | undefined {
+  return results.cells.find((cell) => cell.program === program);
+}
+
+t.test('help goes to stdout and names commands, exit codes and examples', async (t) => {
+  const [help, ofRun, version, nothing] = await Promise.all([
+    run(['--help']),
+    run(['help', 'run']),
+    run(['--version']),
+    run([]),
+  ]);
+  t.equal(help.code, 0);
+  for (const word of ['run', 'doctor', 'kernels', 'setup', 'KSYM_MATRIX_CACHE', 'Exit codes', 'Examples']) {
+    t.match(help.stdout, word);
+  }
+  t.equal(ofRun.code, 0);
+  for (const option of ['--matrix', '--kernel', '--program', '--jobs', '--accel', '--append', '--json', '--setup']) {
+    t.match(ofRun.stdout, option);
+  }
+  t.equal(version.code, 0);
+  t.match(version.stdout, /^\d+\.\d+\.\d+\n$/);
+  t.equal(nothing.code, 2, 'no command is wrong usage');
+  t.equal(nothing.stdout, '');
+});
+
+t.test('wrong usage and wrong configuration exit with 2, say what was meant, and print no result', async (t) => {
+  const broken = join(place.folder, 'broken.yaml');
+  writeFileSync(broken, `kernels: [{debian: "${KERNEL}", flavor: cloud}]\nprograms: [works]\n`);
+  const cases = [
+    [['rum'], /unknown command 'rum'\s+\(Did you mean run\?\)/],
+    [['run', '--kernal', 'x'], /unknown option '--kernal'\s+\(Did you mean --kernel\?\)/],
+    [['run', '--accel', 'xen'], /Allowed choices are auto, kvm, tcg/],
+    [['run', '--jobs', '0'], /whole number from 1 up/],
+    [['run', '-m', matrix, '-k', '5.1O'], /--kernel 5\.1O: unknown kernel "5\.1O" \(did you mean "5\.10"\?\)/],
+    [['run', '-m', matrix, '-p', 'refuse'], /--program refuse: unknown program "refuse" \(did you mean "refused"\?\)/],
+    [
+      ['run', '-m', broken],
+      /broken\.yaml:1:28: kernels\[0\]\.flavor: unknown key "flavor" \(did you mean "flavour"\?\)/,
+    ],
+    [['run', '-m', join(place.folder, 'none.yaml')], /none\.yaml: the file cannot be read: ENOENT/],
+    [['kernels', 'pull', '6.x'], /not a kernel line: "6\.x"/],
+    [['kernels', 'lst'], /unknown command 'lst'/],
+  ] as const;
+  const results = await Promise.all(cases.map(([args]) => run(args)));
+  for (const [index, [args, message]] of cases.entries()) {
+    const { code, stdout, stderr } = results[index] ?? { code: null, stdout: '', stderr: '' };
+    t.equal(code, 2, args.join(' '));
+    t.match(stderr, message);
+    t.equal(stdout, '');
+    t.notMatch(stderr, /defect|\n +at /, 'no stack trace');
+  }
+});
+
+t.test('an interrupted run ends its machines and exits with 130; the next one works and exits with 0', async (t) => {
+  const interrupted = place.start(['run', '-m', matrix, '-p', 'works']);
+  await interrupted.said(/booting/);
+  const runsQemu = (): boolean => processesWith(place.folder).some((pid) => commandLine(pid).includes('qemu'));
+  t.ok(await eventually(runsQemu), 'QEMU runs');
+  // Ctrl-C in a terminal reaches the whole foreground process group.
+  process.kill(-(interrupted.child.pid ?? 0), 'SIGINT');
+  const { code, stderr, stdout } = await interrupted.ended;
+  t.equal(code, 130, stderr);
+  t.match(stderr, 'SIGINT: stopping the machines');
+  t.match(stdout, 'INTERRUPTED: cells are missing');
+  tidy(t);
+
+  const json = join(place.folder, 'results.json');
+  const good = await runPrograms(['works', 'refused', 'hidden'], '--json', json);
+  t.equal(good.code, 0, good.stderr);
+  tidy(t);
+  const lines = good.stdout.split('\n');
+  t.equal(lines[0]?.trim(), 'program        5.10', 'the grid comes first');
+  t.equal(lines[2], 'works          ✔ pass');
+  t.equal(lines[3], 'refused        ○ xfail');
+  t.equal(lines[4], 'hidden@strict  ○ xfail');
+  t.match(good.stdout, /ksym-not-in-kallsyms in phase resolve: .*ksym_matrix_nowhere/);
+  t.match(good.stdout, 'as expected: written for this test');
+  t.match(good.stdout, /time: .*in total/);
+  t.notMatch(good.stdout, 'booting', 'progress is not on stdout');
+  for (const progress of [/compile/, /5\.10: booting/, /5\.10: up in \d+\.\d s/]) t.match(good.stderr, progress);
+  t.notMatch(good.stderr, '✔ pass ', 'the grid is not on stderr');
+  t.notMatch(good.stdout + good.stderr, '\u001b', 'pipes get no escape codes');
+
+  const results = JSON.parse(readFileSync(json, 'utf8')) as RunResults;
+  t.match(results, { schemaVersion: 1, complete: true, tool: { name: 'ksym-matrix' } });
+  t.match(results.totals, { pass: 1, xfail: 2, fail: 0, xpass: 0, panic: 0, timeout: 0, infra: 0 });
+  t.match(results.kernels, [{ name: '5.10', release: /^5\.10\./, sha256: /^[0-9a-f]{64}$/, source: /Debian/ }]);
+  const facts = results.kernels[0]?.facts ?? {};
+  // Debian's 5.10: BTF without a single variable, and KALLSYMS_ALL (design notes, "Decision 5").
+  t.match(facts, { 'btf.present': true, 'btf.vars': 0, 'config.KALLSYMS_ALL': 'y', 'kallsyms.restricted': false });
+  t.match(cellOf(results, 'works'), {
+    kernel: '5.10',
+    loader: 'ksym-matrix',
+    variant: 'default',
+    verdict: 'pass',
+    outcome: {
+      phase: 'check',
+      class: 'ok',
+      resolutions: [{ name: 'bpf_link_fops', kind: 'typeless', outcome: { result: 'address', address: /^0xf{8}/ } }],
+    },
+  });
+  const evidence = cellOf(results, 'works')?.evidence;
+  t.match(JSON.parse(readFileSync(evidence?.values ?? '', 'utf8')), [{ variable: 'address', holds: true }]);
+  t.match(readFileSync(evidence?.console ?? '', 'utf8'), 'Linux version 5.10.');
+});
+
+t.test('a planted wrong expectation turns its cell red and exits with 1, either way round', async (t) => {
+  const [fails, works] = await Promise.all([
+    runPrograms(['wrong-expectation'], '--json', '-'),
+    runPrograms(['unexpected-success'], '--json', '-'),
+  ]);
+  t.equal(fails.code, 1, fails.stderr);
+  t.equal(works.code, 1, works.stderr);
+  // With `--json -` stdout is one JSON document and nothing else.
+  const [failed, passed] = [fails, works].map((ended) => JSON.parse(ended.stdout) as RunResults);
+  t.match(failed?.cells, [{ verdict: 'fail', outcome: { phase: 'resolve', class: 'ksym-not-in-kallsyms' } }]);
+  t.match(passed?.cells, [{ verdict: 'xpass', outcome: { class: 'ok' }, why: /works, but ksym-not-in-kallsyms/ }]);
+  t.match(fails.stderr, '✖ FAIL wrong-expectation');
+  t.match(works.stderr, '✖ XPASS unexpected-success');
+  tidy(t);
+});
+
+t.test('each broken program is charged alone, with the reason, and the others run', async (t) => {
+  const json = join(place.folder, 'broken.json');
+  const names = ['uncompilable', 'unloadable', 'wrong-value', 'wrong-return', 'warned', 'works'];
+  const { code, stdout, stderr } = await runPrograms(names, '--json', json);
+  t.equal(code, 1, stderr);
+  const results = JSON.parse(readFileSync(json, 'utf8')) as RunResults;
+  t.match(cellOf(results, 'uncompilable'), {
+    verdict: 'fail',
+    outcome: {
+      phase: 'compile',
+      class: 'compile-failed',
+      message: /uncompilable\.bpf\.c:\d+:\d+: error: .*no_such_thing/,
+    },
+  });
+  t.match(cellOf(results, 'unloadable'), {
+    verdict: 'fail',
+    outcome: { phase: 'compile', class: 'object-refused', message: /elsewhere/ },
+  });
+  t.match(cellOf(results, 'wrong-value'), {
+    verdict: 'fail',
+    outcome: { phase: 'check', class: 'wrong-value', message: /address is 0xf{8}.* should be 0x1234/ },
+  });
+  t.match(cellOf(results, 'wrong-return'), {
+    verdict: 'fail',
+    outcome: { phase: 'run', class: 'wrong-return-value', message: /returned 0 on CPU 0, and should return 7/ },
+  });
+  for (const name of ['warned', 'works']) t.match(cellOf(results, name), { verdict: 'pass' });
+  t.match(stdout, /^uncompilable {2}✖ FAIL$/m);
+  t.match(stdout, 'no_such_thing');
+  t.match(stderr, /warned\.bpf\.c:\d+:\d+: warning: unused variable 'not_used'/, "clang's warnings are shown");
+  t.match(results.programs.find((program) => program.name === 'warned')?.compilerWarnings, 'not_used');
+  tidy(t);
+});
+
+t.test('a crash is charged to the cell that was running, and the rest go on in a new machine', async (t) => {
+  const { code, stdout, stderr } = await runPrograms(['works', 'crashes'], '--json', '-');
+  t.equal(code, 1, stderr);
+  const results = JSON.parse(stdout) as RunResults;
+  const seen = results.cells.map((cell) => `${cell.program}@${cell.variant} ${cell.verdict}`);
+  t.same(seen, ['works@default pass', 'crashes@starved panic', 'crashes@strict xfail']);
+  t.match(results.cells[1]?.outcome, { phase: 'run', class: 'kernel-panic', message: /panic_on_oom is enabled/ });
+  t.equal(results.kernels[0]?.boots.length, 2);
+  const consoles = results.cells.map((cell) => cell.evidence.console?.split('/').at(-1));
+  t.same(consoles, ['console-1.log', 'console-1.log', 'console-2.log'], 'each cell has the console of its own machine');
+  tidy(t);
+});
+
+t.test('a kernel that panics at boot is a red verdict with its console, not a hang', async (t) => {
+  const { code, stdout, stderr } = await runPrograms(['works', 'refused'], '--append', 'init=/nope');
+  t.equal(code, 1, stderr);
+  t.match(stdout, /^works +✖ PANIC$/m);
+  t.match(stdout, /^refused +✖ PANIC$/m, 'also where another failure was expected');
+  t.match(stdout, 'Kernel panic - not syncing: Attempted to kill init!');
+  t.match(stdout, 'evidence: 5.10/console-1.log');
+  tidy(t);
+});
+
+t.test('doctor says what is there, and what is missing, for people and for programs', async (t) => {
+  const empty = join(place.folder, 'bin');
+  mkdirSync(empty);
+  symlinkSync(process.execPath, join(empty, 'node'));
+  const [text, coloured, plain, json, bare] = await Promise.all([
+    run(['doctor']),
+    run(['doctor'], { environment: { FORCE_COLOR: '1' } }),
+    run(['doctor'], { environment: { FORCE_COLOR: '1', NO_COLOR: '1' } }),
+    run(['doctor', '--json']),
+    run(['doctor'], { environment: { PATH: empty } }),
+  ]);
+  t.equal(text.code, 0, text.stdout);
+  for (const name of ['Node', 'qemu-system-x86_64', 'clang', 'virtme-ng', 'accelerator', 'cache'])
+    t.match(text.stdout, name);
+  t.match(text.stdout, 'Everything is there.');
+  t.match(text.stdout, /(KVM|TCG)/, 'which accelerator is used');
+  t.notMatch(text.stdout, '\u001b');
+  t.match(coloured.stdout, '\u001b[');
+  t.equal(plain.stdout.replace(/[\d.]+ GB/, ''), text.stdout.replace(/[\d.]+ GB/, ''), 'NO_COLOR wins');
+  const parsed = JSON.parse(json.stdout) as { healthy: boolean; findings: { name: string; state: string }[] };
+  t.equal(parsed.healthy, true);
+  t.match(
+    parsed.findings.find((finding) => finding.name === 'clang'),
+    { state: 'ok' },
+  );
+  t.equal(bare.code, 3);
+  t.match(bare.stdout, /✖ missing {2}clang +.*install clang/);
+  t.match(bare.stdout, 'ksym-matrix setup');
+});
+
+t.test('kernels list gives what can be had, and what is in the cache', async (t) => {
+  const { code, stdout, stderr } = await run(['kernels', 'list', '--json']);
+  t.equal(code, 0, stderr);
+  const kernels = JSON.parse(stdout) as { line: string; cached: boolean; release: string; bytes: number }[];
+  t.match(
+    kernels.find((kernel) => kernel.line === KERNEL),
+    { release: /^5\.10\.0-\d+-cloud-amd64$/ },
+  );
+  t.ok(kernels.every((kernel) => kernel.bytes > 1e6));
+});
+
+t.test('a system without the tools is told what to install, and nothing is started', async (t) => {
+  const { code, stdout, stderr } = await run(['run', '-m', matrix], {
+    environment: { PATH: join(place.folder, 'bin') },
+  });
+  t.equal(code, 3);
+  t.match(stderr, /missing on this system: .*qemu-system-x86_64, clang/);
+  t.match(stderr, /sudo apt-get install --no-install-recommends .*qemu-system-x86 clang lld/);
+  t.equal(stdout, '');
+});
+
+t.test('a cache that cannot be written is said in words', async (t) => {
+  // A file where the folder should be stops root as well.
+  const { code, stderr } = await run(['run', '-m', matrix], { environment: { KSYM_MATRIX_CACHE: matrix } });
+  t.equal(code, 3);
+  t.match(stderr, `${matrix}: the cache folder cannot be written`);
+  t.match(stderr, 'KSYM_MATRIX_CACHE');
+  t.notMatch(stderr, 'defect');
+});
+
+t.test('results that cannot be written are printed, and exit with 3', async (t) => {
+  const { code, stdout, stderr } = await runPrograms(['refused'], '--json', join(matrix, 'results.json'));
+  t.equal(code, 3);
+  t.match(stdout, /^refused +○ xfail$/m);
+  t.match(stderr, /results\.json: the results cannot be written: ENOTDIR/);
+  t.notMatch(stderr, /defect|\n +at /);
+});
+
+/** A command that gives what follows a mount namespace of its own; undefined where this user may not have one. */
+function namespace(): string[] | undefined {
+  for (const options of [['-m'], ['-r', '-m']]) {
+    if (findProgram('unshare') === undefined) return undefined;
+    const tried = spawnSync('unshare', [...options, 'sh', '-c', 'mount -t tmpfs -o size=64k tmpfs /mnt'], {
+      stdio: 'ignore',
+    });
+    if (tried.status === 0) return ['unshare', ...options];
+  }
+  return undefined;
+}
+
+t.test('a full disk is called that, at whatever point it is found', async (t) => {
+  const wrapper = namespace();
+  if (wrapper === undefined) {
+    t.comment('this user may not mount: a folder that cannot be written stands for the full disk');
+    // Permissions do not stop root; a file where a folder should be does.
+    const folder = join(process.getuid?.() === 0 ? matrix : place.folder, 'read-only');
+    if (process.getuid?.() !== 0) mkdirSync(folder, { mode: 0o500 });
+    const { code, stderr } = await run(['run', '-m', matrix], { environment: { KSYM_MATRIX_CACHE: folder } });
+    t.equal(code, 3);
+    t.match(stderr, 'the cache folder cannot be written');
+    return;
+  }
+  // What does not fit any more: the objects, virtme-ng's initramfs (2 MB), ours beside it.
+  for (const size of ['8k', '200k', '3m']) {
+    const small = join(place.folder, `small-${size}`);
+    mkdirSync(small);
+    const prepared = `${small}-cache`;
+    shareCache(prepared);
+    const script = `mount -t tmpfs -o size=${size} tmpfs "$0" && cp -a "${prepared}/." "$0" && exec "$@"`;
+    const { code, stdout, stderr } = await run(['run', '-m', matrix], {
+      environment: { KSYM_MATRIX_CACHE: small },
+      prefix: [...wrapper, 'sh', '-c', script, small],
+    });
+    t.equal(code, 3, `${size}: ${stdout}${stderr}`);
+    t.match(stderr, /no space is left on the disk|the disk is full/, size);
+    t.notMatch(stderr, /defect|\n +at |Traceback/, `${size}: no stack trace`);
+    t.notOk(existsSync(join(small, 'runs')), 'the mount went with the command');
+  }
+  tidy(t);
+});
+
+t.test('the launcher works from any folder', async (t) => {
+  const { code, stdout } = await run(['--version'], { cwd: dirname(place.folder) });
+  t.equal(code, 0);
+  t.match(stdout, /^\d/);
+});
