@@ -85,7 +85,7 @@ t.test('an interrupted run ends its machines and exits with 130; the next one wo
   process.kill(-(interrupted.child.pid ?? 0), 'SIGINT');
   const { code, stderr, stdout } = await interrupted.ended;
   t.equal(code, 130, stderr);
-  t.match(stderr, 'SIGINT: stopping the machines');
+  t.match(stderr, 'SIGINT: stopping');
   t.match(stdout, 'INTERRUPTED: cells are missing');
   tidy(t);
 

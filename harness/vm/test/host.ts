@@ -16,6 +16,8 @@ export interface TestHost {
   /** Holds TMPDIR of the machines, with a path short enough for sockets, and their console logs. */
   readonly folder: string;
   readonly start: (line: string, options?: StartOptions) => Promise<Machine>;
+  /** Closes every machine that was started, for a test that failed before it did. */
+  readonly closeAll: () => Promise<void>;
   /** Folders that machines have left behind. */
   readonly leftovers: () => string[];
   readonly end: () => void;
@@ -48,15 +50,16 @@ export async function createTestHost(lines: readonly string[]): Promise<TestHost
   mkdirSync(temporary);
   mkdirSync(consoles);
   process.env.TMPDIR = temporary;
+  const machines: Machine[] = [];
   let boots = 0;
   return {
     prepared,
     accelerator,
     folder,
-    start: (line, { deadlines, ...options } = {}) => {
+    start: async (line, { deadlines, ...options } = {}) => {
       const machine = prepared.get(line);
       if (machine === undefined) throw new Error(`no machine was prepared for ${line}`);
-      return Machine.start({
+      const started = await Machine.start({
         prepared: machine,
         accelerator,
         append: [],
@@ -64,6 +67,11 @@ export async function createTestHost(lines: readonly string[]): Promise<TestHost
         deadlines: { ...DEFAULT_DEADLINES, ...deadlines },
         ...options,
       });
+      machines.push(started);
+      return started;
+    },
+    closeAll: async () => {
+      await Promise.all(machines.map((machine) => machine.close()));
     },
     leftovers: () => readdirSync(temporary),
     end: () => {

@@ -20,7 +20,8 @@ export async function patchKernel(qemuPid: number, address: bigint, code: Uint8A
     const sum = [...text].reduce((total, character) => total + character.charCodeAt(0), 0) % 256;
     socket.write(`+$${text}#${sum.toString(16).padStart(2, '0')}`);
     let answer = '';
-    while (!/\$[^#]*#../.test(answer)) answer += String((await once(socket, 'data'))[0]);
+    // That the machine stopped is told in between, as $T02thread:01;#04.
+    while (!/\$(OK|E\d\d)?#../.test(answer)) answer += String((await once(socket, 'data'))[0]);
     return answer;
   };
   const hex = Buffer.from(code).toString('hex');

@@ -56,7 +56,8 @@ async function clean(t: Test, machine: Machine): Promise<void> {
   t.equal(machine.spoilt, true);
 }
 
-t.afterEach(() => {
+t.afterEach(async () => {
+  await host.closeAll();
   // Tests run one after the other, so nothing may be left after any of them.
   t.same(host.leftovers(), [], 'no socket folder is left');
 });
