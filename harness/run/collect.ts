@@ -31,6 +31,7 @@ export class ResultCollector {
   readonly #boots = new Map<string, BootResult[]>();
   readonly #facts = new Map<string, FactValues>();
   readonly #used = new Set<string>();
+  #evidenceLost = false;
 
   constructor(options: CollectorOptions) {
     this.#options = options;
@@ -71,7 +72,7 @@ export class ResultCollector {
     durationMs: number,
     console: string | null,
   ): Promise<void> {
-    const { matrix, evidence, listener, groups } = this.#options;
+    const { matrix, listener, groups } = this.#options;
     const { kernel, program, variant } = cell;
     const situation = { version: kernel.version, variant: variant.name, facts: facts?.values ?? {} };
     const expected = findExpectation(program, matrix.exceptions, situation);
@@ -89,7 +90,7 @@ export class ResultCollector {
       why,
       expected: describe(expected),
       durationMs,
-      evidence: await evidence.writeCell(kernel.name, cellName(program.name, variant.name), outcome, lastConsole),
+      evidence: await this.#writeEvidence(cell, outcome, lastConsole),
     };
     this.#cells.set(key(cell), result);
     const total = groups.reduce((sum, group) => sum + group.cells.length, 0);
@@ -127,6 +128,25 @@ export class ResultCollector {
       directory: evidence.path,
       complete: run.complete,
     };
+  }
+
+  /** A verdict is not lost because its evidence cannot be written; that is said once. */
+  async #writeEvidence(cell: Cell, outcome: Outcome, console: string | null): Promise<CellResult['evidence']> {
+    const { evidence, listener } = this.#options;
+    try {
+      return await evidence.writeCell(
+        cell.kernel.name,
+        cellName(cell.program.name, cell.variant.name),
+        outcome,
+        console,
+      );
+    } catch (error) {
+      const why = error instanceof Error ? error.message : String(error);
+      if (!this.#evidenceLost)
+        listener({ kind: 'warning', text: `evidence cannot be written (${why}): some is missing` });
+      this.#evidenceLost = true;
+      return { console, resolution: null, verifierLog: null, values: null };
+    }
   }
 
   #describeKernel(selected: SelectedKernel): KernelResult {

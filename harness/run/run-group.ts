@@ -25,6 +25,8 @@ export interface GroupHost {
     durationMs: number,
     console: string | null,
   ) => Promise<void>;
+  /** Something that the user should know. */
+  readonly onWarning?: (text: string) => void;
   readonly signal: AbortSignal;
 }
 
@@ -53,6 +55,8 @@ export async function runGroup(group: BootGroup, host: GroupHost): Promise<void>
       await runOnMachine(machine, waiting, host);
     } finally {
       await machine.close();
+      const { fileError, path } = machine.console;
+      if (fileError !== undefined) host.onWarning?.(`${path} is incomplete: ${fileError.message}`);
     }
   }
 }

@@ -3,6 +3,7 @@ import { availableParallelism, freemem } from 'node:os';
 import { join } from 'node:path';
 import { execa } from 'execa';
 import pLimit from 'p-limit';
+import { requireSpace } from '../../kernels/free-space.ts';
 import { KernelStore } from '../../kernels/store.ts';
 import { locateVirtmeNg, type VirtmeNg } from '../../kernels/virtme-ng.ts';
 import { buildAgent } from '../../loader/agent/build.ts';
@@ -53,6 +54,8 @@ export async function runMatrix(options: RunOptions): Promise<RunResults> {
   const { matrix, listener, cache } = options;
   const startedAt = new Date().toISOString();
   const programs = selectPrograms(matrix, options.filters);
+  // clang and lld crash on a full disk, and logs that are cut off prove nothing.
+  await requireSpace(cache, RUN_BYTES, 'the logs of a run');
   const evidence = await EvidenceFolder.create(join(cache, 'runs'), startedAt.replaceAll(':', '-'));
   const timings: Partial<Record<RunPhase | 'total', number>> = { setup: options.setupMs };
   const timed = async <T>(phase: RunPhase, detail: string, work: () => Promise<T>): Promise<T> => {
@@ -123,6 +126,9 @@ export async function runMatrix(options: RunOptions): Promise<RunResults> {
     },
   });
 }
+
+/** What a run of the default matrix leaves in the cache, with room to spare: initramfs files, objects, logs. */
+const RUN_BYTES = 50e6;
 
 /** One machine for each core, as long as half of the free memory suffices; an emulated machine keeps a core busy. */
 function defaultJobs(memoryMiB: number): number {
@@ -200,6 +206,7 @@ async function runOneGroup(
         throw error;
       }
     },
+    onWarning: (text) => options.listener({ kind: 'warning', text }),
     onFacts: (facts) => collector.addFacts(kernel.name, group.boot, facts),
     onOutcome: (cell, outcome, facts, durationMs, console) =>
       collector.addCell(cell, outcome, facts, durationMs, console),
