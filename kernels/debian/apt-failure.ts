@@ -28,7 +28,11 @@ function complaints(result: ToolResult): string {
   const lines = `${result.stdout.toString('utf8')}\n${result.stderr}`.split('\n');
   const reasons = lines.filter((line) => /^( {2}|[EW]: )/.test(line)).map((line) => line.trim());
   const distinct = [...new Set(reasons)].filter((line) => !line.startsWith('E: Some index files failed'));
-  return distinct.slice(0, 4).join('\n    ') || result.stderr.trim() || `it ended with ${result.exitCode}`;
+  return (
+    distinct.slice(0, 4).join('\n    ') ||
+    result.stderr.trim().split('\n').slice(0, 3).join('\n    ') ||
+    `it ended with ${result.exitCode}`
+  );
 }
 
 const CAUSES: readonly { code: string; pattern: RegExp; fix: string }[] = [
