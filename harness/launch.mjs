@@ -19,7 +19,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 
 const ROOT = dirname(dirname(fileURLToPath(import.meta.url)));
-const SOURCE_FOLDERS = ['loader', 'kernels', 'harness', 'programs'];
+const SOURCE_FOLDERS = ['loader', 'kernels', 'harness'];
 const BUILD = join(ROOT, 'build');
 const EXIT_MACHINE_BROKE = 3;
 const EXIT_INTERRUPTED = 130;

@@ -10,7 +10,7 @@ export function renderSummary(results: RunResults, paint: Paint): string {
     .map(([phase, milliseconds]) => `${phase} ${seconds(milliseconds)}`);
   const lines = [
     `${cells} cells on ${kernels.map((kernel) => `${kernel.name} (${kernel.release})`).join(', ')}`,
-    `${host.accelerator === 'kvm' ? 'KVM' : 'TCG'}: ${host.acceleratorReason}`,
+    `${host.accelerator === 'kvm' ? 'accelerated by KVM' : 'emulated (TCG), and so slower'}: ${host.acceleratorReason}`,
     `${host.qemu}; virtme-ng ${host.virtmeNg}; ${host.clang}`,
     `time: ${phases.join(', ')}; ${seconds(timings.total ?? 0)} in total`,
     `evidence: ${results.directory}`,

@@ -30,11 +30,11 @@ export async function chooseAccelerator(options: {
 }): Promise<Accelerator> {
   if (options.wanted !== 'auto') return { name: options.wanted, reason: `asked for with --accel ${options.wanted}` };
   const obstacle = kvmObstacle();
-  if (obstacle !== undefined) return { name: 'tcg', reason: `emulated, and so slower: ${obstacle}` };
+  if (obstacle !== undefined) return { name: 'tcg', reason: obstacle };
   const finding = await rememberedOrNew(options);
   return finding.works
     ? { name: 'kvm', reason: 'KVM was tried and works' }
-    : { name: 'tcg', reason: `emulated, and so slower: KVM was tried and does not work here (${finding.why})` };
+    : { name: 'tcg', reason: `KVM was tried and does not work here (${finding.why})` };
 }
 
 /** Why KVM cannot even be tried; undefined if it can. */
