@@ -1,6 +1,6 @@
 import { accessSync, constants, existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { homedir } from 'node:os';
-import { isAbsolute, join, resolve } from 'node:path';
+import { dirname, isAbsolute, join, resolve } from 'node:path';
 import { ExplainedError } from '../loader/errors.ts';
 
 /** The variables that say where the cache lies, as in `process.env`. */
@@ -16,7 +16,7 @@ export type Environment = Readonly<Record<string, string | undefined>>;
 export function cacheDirectory(env: Environment = process.env): string {
   const { path, from } = choose(env);
   try {
-    mkdirSync(path, { recursive: true });
+    makeFolders(path);
     accessSync(path, constants.W_OK | constants.X_OK);
     const tag = join(path, 'CACHEDIR.TAG');
     if (!existsSync(tag)) writeFileSync(tag, TAG);
@@ -29,6 +29,19 @@ export function cacheDirectory(env: Environment = process.env): string {
     });
   }
   return path;
+}
+
+/** Node's own recursive mkdir runs for ever where the system answers ENOENT below a folder that is there: /proc, and autofs. */
+function makeFolders(path: string): void {
+  if (existsSync(path)) return;
+  const parent = dirname(path);
+  if (parent !== path) makeFolders(parent);
+  try {
+    mkdirSync(path);
+  } catch (error) {
+    // Another run may have made it in between.
+    if (!existsSync(path)) throw error;
+  }
 }
 
 const TAG =

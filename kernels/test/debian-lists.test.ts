@@ -235,6 +235,8 @@ t.test('the cache folder follows KSYM_MATRIX_CACHE, XDG_CACHE_HOME and the home 
   t.match(readFileSync(join(root, 'own', 'CACHEDIR.TAG'), 'utf8'), /^Signature: 8a477f597d28d172789f06886806bc55/);
   t.equal(cacheDirectory({ ...env, KSYM_MATRIX_CACHE: undefined }), join(root, 'xdg', 'ksym-matrix'));
   t.equal(cacheDirectory({ HOME: root, XDG_CACHE_HOME: 'relative' }), join(root, '.cache', 'ksym-matrix'));
+  // mkdir(2) answers ENOENT in /proc although /proc is there, which Node's recursive mkdir never gives up on.
+  t.throws(() => cacheDirectory({ KSYM_MATRIX_CACHE: '/proc/ksym-matrix/cache' }), { code: 'cache-not-writable' });
   t.equal(
     code(() => cacheDirectory({ KSYM_MATRIX_CACHE: join(root, 'file', 'below') })),
     'cache-not-writable',
