@@ -58,7 +58,10 @@ export async function diagnose(error: unknown, parts: MachineParts, phase: 'boot
   if (error instanceof MachineError) {
     return new MachineError(error.code, error.message, error.phase, {
       where,
-      why: consoleExcerpt.length === 0 ? 'its console is empty' : `its console ends with: ${consoleExcerpt.at(-1)}`,
+      why:
+        error.why ??
+        (consoleExcerpt.length === 0 ? 'its console is empty' : `its console ends with: ${consoleExcerpt.at(-1)}`),
+      ...(error.fix === undefined ? {} : { fix: error.fix }),
       consoleExcerpt,
       cause: error,
     });

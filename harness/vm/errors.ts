@@ -8,6 +8,7 @@ import { type ErrorDetails, ExplainedError } from '../../loader/errors.ts';
  * - `boot-timeout`: the kernel printed something, but the agent was not up in time
  * - `qemu-exited`: QEMU ended by itself, or was killed, with no crash on the console
  * - `qemu-missing`, `qemu-failed`: QEMU could not be started, or refused its command line
+ * - `kvm-failed`: KVM gave up on an instruction of the guest, and QEMU stopped it there
  * - `plan-failed`: virtme-ng could not plan the machine
  * - `no-temporary-folder`: TMPDIR is missing, full or read-only
  */
@@ -19,6 +20,7 @@ export type MachineErrorCode =
   | 'qemu-exited'
   | 'qemu-missing'
   | 'qemu-failed'
+  | 'kvm-failed'
   | 'plan-failed'
   | 'no-temporary-folder';
 

@@ -113,6 +113,8 @@ export interface MachineParts {
   /** Holds the sockets; the path is short because a unix socket's may have at most 107 bytes. */
   readonly socketDirectory: string;
   exit: ProcessExit | undefined;
+  /** What QEMU says when KVM cannot go on; QEMU then stops the guest and waits. */
+  kvmFailure: string | undefined;
 }
 
 async function startParts(options: MachineOptions): Promise<MachineParts> {
@@ -133,7 +135,10 @@ async function startParts(options: MachineOptions): Promise<MachineParts> {
     ...['-append', [...KERNEL_PARAMETERS, ...prepared.plan.kernelParameters, ...options.append].join(' ')],
   ]);
   group.child.stdout.on('data', (chunk: Buffer) => console.write(chunk));
-  const parts: MachineParts = { options, group, console, socketDirectory, exit: undefined };
+  const parts: MachineParts = { options, group, console, socketDirectory, exit: undefined, kvmFailure: undefined };
+  group.child.stderr.on('data', (chunk: Buffer | string) => {
+    parts.kvmFailure ??= /^.*(?:KVM internal error|kvm run failed).*$/m.exec(chunk.toString())?.[0];
+  });
   const kill = (): void => group.signal('SIGKILL');
   options.signal?.addEventListener('abort', kill);
   // An abort during what was awaited above calls no listener any more.
@@ -177,6 +182,12 @@ async function failureBeforeReady(parts: MachineParts, signal: AbortSignal): Pro
     const elapsed = performance.now() - started;
     if (parts.exit !== undefined) throw new MachineError('qemu-exited', 'QEMU ended before the agent answered', 'boot');
     if (parts.console.crash !== undefined) throw new MachineError('kernel-panic', 'the kernel crashed', 'boot');
+    if (parts.kvmFailure !== undefined) {
+      throw new MachineError('kvm-failed', 'KVM of this host cannot run the kernel', 'boot', {
+        why: parts.kvmFailure,
+        fix: 'leave out --accel kvm, or use --accel tcg: the kernel is then emulated',
+      });
+    }
     if (parts.console.size === 0 && elapsed > deadlines.firstOutput) {
       throw new MachineError(
         'vm-silent',
