@@ -21,6 +21,8 @@ import { fileURLToPath } from 'node:url';
 const ROOT = dirname(dirname(fileURLToPath(import.meta.url)));
 const SOURCE_FOLDERS = ['loader', 'kernels', 'harness'];
 const BUILD = join(ROOT, 'build');
+const STAMP = join(BUILD, '.sources');
+const INSTALLED = join(ROOT, 'node_modules', '.package-lock.json');
 const EXIT_MACHINE_BROKE = 3;
 const EXIT_INTERRUPTED = 130;
 const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'];
@@ -38,7 +40,7 @@ class Stop extends Error {
 }
 
 requireNode(20, 12);
-if (existsSync(join(ROOT, 'harness', 'cli', 'main.ts'))) {
+if (existsSync(join(ROOT, 'harness', 'cli', 'main.ts')) && !isPrepared()) {
   await withCheckoutLock(async () => {
     await installPackages();
     await compile();
@@ -56,23 +58,33 @@ function requireNode(major, minor) {
   process.exit(EXIT_MACHINE_BROKE);
 }
 
+// A checkout that is prepared is not written to, so others may use it as well.
+function isPrepared() {
+  return isInstalled() && isCompiled(sourceDigest());
+}
+
 // npm writes node_modules/.package-lock.json last, so its age tells whether an installation ended, and for which lock file.
+function isInstalled() {
+  const complete = existsSync(INSTALLED) && existsSync(join(ROOT, 'node_modules', 'typescript', 'package.json'));
+  return complete && statSync(INSTALLED).mtimeMs >= statSync(join(ROOT, 'package-lock.json')).mtimeMs;
+}
+
+function isCompiled(digest) {
+  return existsSync(STAMP) && readFileSync(STAMP, 'utf8') === digest;
+}
+
 async function installPackages() {
-  const installed = join(ROOT, 'node_modules', '.package-lock.json');
-  const wanted = join(ROOT, 'package-lock.json');
-  const complete = existsSync(installed) && existsSync(join(ROOT, 'node_modules', 'typescript', 'package.json'));
-  if (complete && statSync(installed).mtimeMs >= statSync(wanted).mtimeMs) return;
+  if (isInstalled()) return;
   await step('Installing npm packages', 'npm', ['ci', '--no-audit', '--no-fund', '--loglevel=error']);
-  if (!existsSync(installed)) throw new Stop(`npm ci ended well, but left no ${installed}`);
+  if (!existsSync(INSTALLED)) throw new Stop(`npm ci ended well, but left no ${INSTALLED}`);
   const now = new Date();
-  utimesSync(installed, now, now);
+  utimesSync(INSTALLED, now, now);
 }
 
 // Compiles beside the old output and swaps the folders: a run that is under way keeps its files, a failed one spoils nothing.
 async function compile() {
   const digest = sourceDigest();
-  const stamp = join(BUILD, '.sources');
-  if (existsSync(stamp) && readFileSync(stamp, 'utf8') === digest) return;
+  if (isCompiled(digest)) return;
   // Whoever compiles holds the lock, so these belong to processes that were killed.
   for (const entry of readdirSync(ROOT)) {
     if (/^build\.(new|old)-\d+$/.test(entry)) removeStale(join(ROOT, entry));
@@ -111,8 +123,7 @@ function removeStale(folder) {
 
 function sourceDigest() {
   const hash = createHash('sha256').update(readFileSync(join(ROOT, 'tsconfig.json')));
-  const packages = join(ROOT, 'node_modules', '.package-lock.json');
-  hash.update(readFileSync(packages));
+  hash.update(readFileSync(INSTALLED));
   for (const folder of SOURCE_FOLDERS) {
     for (const entry of readdirSync(join(ROOT, folder), { recursive: true }).map(String).sort()) {
       if (!entry.endsWith('.ts')) continue;
