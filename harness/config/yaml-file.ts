@@ -62,7 +62,7 @@ export async function readYamlFile<S extends z.ZodType>(path: string, schema: S)
     const where = at === undefined ? path : `${path}:${at.line}:${at.col}`;
     throw new ConfigError('config-syntax', `this is not YAML: ${syntaxError.message.split('\n')[0]}`, { where });
   }
-  const result = schema.safeParse(document.toJS());
+  const result = schema.safeParse(toValue(path, document));
   if (result.success) return new YamlFile(path, result.data, document, lines);
   throw configError(
     path,
@@ -70,6 +70,17 @@ export async function readYamlFile<S extends z.ZodType>(path: string, schema: S)
     lines,
     result.error.issues.flatMap((issue) => toFindings(issue, schema, document)),
   );
+}
+
+/** The document as plain values; an alias whose anchor is not there comes to light only now. */
+function toValue(path: string, document: Document.Parsed): unknown {
+  if (document.contents === null) throw new ConfigError('config-invalid', 'the file is empty', { where: path });
+  try {
+    return document.toJS();
+  } catch (cause) {
+    const why = cause instanceof Error ? cause.message : String(cause);
+    throw new ConfigError('config-syntax', `this is not YAML: ${why}`, { where: path, cause });
+  }
 }
 
 function toFindings(issue: z.core.$ZodIssue, schema: z.ZodType, document: Document.Parsed): Finding[] {
@@ -96,6 +107,9 @@ function toFindings(issue: z.core.$ZodIssue, schema: z.ZodType, document: Docume
   if (value === undefined) return [{ path, message: 'missing' }];
   if (issue.code === 'invalid_value' && typeof value === 'string') {
     return [{ path, message: unknownWord('value', value, issue.values.map(String)) }];
+  }
+  if (issue.code === 'invalid_type' && issue.expected === 'string' && typeof value === 'number') {
+    return [{ path, message: `a text is wanted, and YAML takes ${value} for a number: write it in quotes` }];
   }
   return [{ path, message: issue.message }];
 }
