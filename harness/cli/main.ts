@@ -27,8 +27,11 @@ export async function main(args: readonly string[]): Promise<number> {
   process.stdout.on('error', (error: NodeJS.ErrnoException) => {
     // The reader of a pipe went away: nothing more can be said to it.
     if (error.code === 'EPIPE') process.exit(EXIT.ok);
-    throw error;
+    process.stderr.write(`ksym-matrix: the results cannot be written to stdout: ${error.message}\n`);
+    process.exit(EXIT.broken);
   });
+  // Progress that nobody can read is no reason to lose the results.
+  process.stderr.on('error', () => undefined);
   const program = createProgram((code) => {
     exitCode = code;
   });
