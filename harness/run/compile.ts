@@ -44,7 +44,7 @@ export async function compilePrograms(programs: readonly Program[], folder: stri
 async function compileProgram(program: Program, folder: string): Promise<CompiledProgram> {
   const object = join(folder, `${program.name.replaceAll('/', '-')}.bpf.o`);
   const includes = INCLUDE_FOLDERS.flatMap((path) => ['-idirafter', path]);
-  const result = await execa('clang', [...CLANG_FLAGS, ...includes, basename(program.source), '-o', object], {
+  const result = await execa('clang', [...CLANG_FLAGS, ...includes, '-o', object, '--', basename(program.source)], {
     cwd: dirname(program.source),
     reject: false,
     stdin: 'ignore',
