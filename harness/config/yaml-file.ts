@@ -74,7 +74,8 @@ export async function readYamlFile<S extends z.ZodType>(path: string, schema: S)
 
 /** The document as plain values; an alias whose anchor is not there comes to light only now. */
 function toValue(path: string, document: Document.Parsed): unknown {
-  if (document.contents === null) throw new ConfigError('config-invalid', 'the file is empty', { where: path });
+  if (document.contents === null)
+    throw new ConfigError('config-invalid', 'the file is empty', { where: `${path}:1:1` });
   try {
     return document.toJS();
   } catch (cause) {

@@ -133,7 +133,7 @@ const MATRIX_MISTAKES: readonly (readonly [string, string, string, RegExp])[] = 
     'a version that YAML takes for a number',
     'kernels:\n  - debian: 6.10\nprograms: [one]\n',
     '2:13',
-    /kernels\[0\]\.debian: .*expected string/,
+    /kernels\[0\]\.debian: .*write it in quotes/,
   ],
   [
     'a class of failure that is not known',
