@@ -84,14 +84,14 @@ t.test('an interrupted run ends its machines and exits with 130; the next one wo
   // Ctrl-C in a terminal reaches the whole foreground process group.
   process.kill(-(interrupted.child.pid ?? 0), 'SIGINT');
   const { code, stderr, stdout } = await interrupted.ended;
-  t.equal(code, 130, stderr);
+  t.equal(code, 130, 'exit code', { stderr });
   t.match(stderr, 'SIGINT: stopping');
   t.match(stdout, 'INTERRUPTED: cells are missing');
   tidy(t);
 
   const json = join(place.folder, 'results.json');
   const good = await runPrograms(['works', 'refused', 'hidden'], '--json', json);
-  t.equal(good.code, 0, good.stderr);
+  t.equal(good.code, 0, 'exit code', { stderr: good.stderr });
   tidy(t);
   const lines = good.stdout.split('\n');
   t.equal(lines[0]?.trim(), 'program        5.10', 'the grid comes first');
@@ -134,8 +134,8 @@ t.test('a planted wrong expectation turns its cell red and exits with 1, either 
     runPrograms(['wrong-expectation'], '--json', '-'),
     runPrograms(['unexpected-success'], '--json', '-'),
   ]);
-  t.equal(fails.code, 1, fails.stderr);
-  t.equal(works.code, 1, works.stderr);
+  t.equal(fails.code, 1, 'exit code', { stderr: fails.stderr });
+  t.equal(works.code, 1, 'exit code', { stderr: works.stderr });
   // With `--json -` stdout is one JSON document and nothing else.
   const [failed, passed] = [fails, works].map((ended) => JSON.parse(ended.stdout) as RunResults);
   t.match(failed?.cells, [{ verdict: 'fail', outcome: { phase: 'resolve', class: 'ksym-not-in-kallsyms' } }]);
@@ -149,7 +149,7 @@ t.test('each broken program is charged alone, with the reason, and the others ru
   const json = join(place.folder, 'broken.json');
   const names = ['uncompilable', 'unloadable', 'wrong-value', 'wrong-return', 'warned', 'works'];
   const { code, stdout, stderr } = await runPrograms(names, '--json', json);
-  t.equal(code, 1, stderr);
+  t.equal(code, 1, 'exit code', { stderr });
   const results = JSON.parse(readFileSync(json, 'utf8')) as RunResults;
   t.match(cellOf(results, 'uncompilable'), {
     verdict: 'fail',
@@ -181,7 +181,7 @@ t.test('each broken program is charged alone, with the reason, and the others ru
 
 t.test('a crash is charged to the cell that was running, and the rest go on in a new machine', async (t) => {
   const { code, stdout, stderr } = await runPrograms(['works', 'crashes'], '--json', '-');
-  t.equal(code, 1, stderr);
+  t.equal(code, 1, 'exit code', { stderr });
   const results = JSON.parse(stdout) as RunResults;
   const seen = results.cells.map((cell) => `${cell.program}@${cell.variant} ${cell.verdict}`);
   t.same(seen, ['works@default pass', 'crashes@starved panic', 'crashes@strict xfail']);
@@ -194,7 +194,7 @@ t.test('a crash is charged to the cell that was running, and the rest go on in a
 
 t.test('a kernel that panics at boot is a red verdict with its console, not a hang', async (t) => {
   const { code, stdout, stderr } = await runPrograms(['works', 'refused'], '--append', 'init=/nope');
-  t.equal(code, 1, stderr);
+  t.equal(code, 1, 'exit code', { stderr });
   t.match(stdout, /^works +✖ PANIC$/m);
   t.match(stdout, /^refused +✖ PANIC$/m, 'also where another failure was expected');
   t.match(stdout, 'Kernel panic - not syncing: Attempted to kill init!');
@@ -234,7 +234,7 @@ t.test('doctor says what is there, and what is missing, for people and for progr
 
 t.test('kernels list gives what can be had, and what is in the cache', async (t) => {
   const { code, stdout, stderr } = await run(['kernels', 'list', '--json']);
-  t.equal(code, 0, stderr);
+  t.equal(code, 0, 'exit code', { stderr });
   const kernels = JSON.parse(stdout) as { line: string; cached: boolean; release: string; bytes: number }[];
   t.match(
     kernels.find((kernel) => kernel.line === KERNEL),
@@ -305,7 +305,7 @@ t.test('a full disk is called that, at whatever point it is found', async (t) =>
       environment: { KSYM_MATRIX_CACHE: small },
       prefix: [...wrapper, 'sh', '-c', script, small],
     });
-    t.equal(code, 3, `${size}: ${stdout}${stderr}`);
+    t.equal(code, 3, size, { stdout, stderr });
     t.match(stderr, /no space is left on the disk|the disk is full/, size);
     t.notMatch(stderr, /defect|\n +at |Traceback/, `${size}: no stack trace`);
     t.notOk(existsSync(join(small, 'runs')), 'the mount went with the command');

@@ -83,7 +83,7 @@ t.test('every cell of the default matrix is as expected, and as measured elsewhe
   t.teardown(() => place.end());
   const file = join(place.folder, 'results.json');
   const { code, stdout, stderr } = await place.run(['run', '-m', join(PACKAGE_ROOT, 'matrix.yaml'), '--json', file]);
-  t.equal(code, 0, `everything is as expected\n${stdout}\n${stderr}`);
+  t.equal(code, 0, 'everything is as expected', { stdout, stderr });
   t.notMatch(stderr, /warning:/, 'clang has nothing to say about the programs');
   const results = JSON.parse(readFileSync(file, 'utf8')) as RunResults;
   t.equal(results.complete, true);
