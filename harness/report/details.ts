@@ -52,8 +52,8 @@ function renderGroups(groups: readonly (readonly CellResult[])[], results: RunRe
   const kernels = (groups[0] ?? []).map((cell) => cell.kernel);
   const title = `${paintVerdict(first.verdict, lookOf(first.verdict), paint)} ${paint.strong(programs.join(', '))} on ${kernels.join(', ')}`;
   const evidence = groups.flat().map((cell) => evidencePath(cell, results));
-  const shown =
-    evidence.length <= MOST_PATHS ? evidence.join(' ') : `${kernels.join('|')}/PROGRAM/, one folder for each cell`;
+  const pattern = `${kernels.length === 1 ? kernels[0] : 'KERNEL'}/${programs.length === 1 ? programs[0] : 'PROGRAM'}`;
+  const shown = evidence.length <= MOST_PATHS ? evidence.join(' ') : `${pattern}, a folder for each cell`;
   const lines = [title, ...describe(first, programs.length > 1), paint.dim(`evidence: ${shown}`)];
   return `${lines.map((line, index) => (index === 0 ? line : `${INDENT}${line}`)).join('\n')}\n`;
 }
