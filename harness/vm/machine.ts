@@ -121,21 +121,25 @@ async function startParts(options: MachineOptions): Promise<MachineParts> {
   const { prepared, accelerator } = options;
   const socketDirectory = await makeTemporaryFolder('ksym-matrix-vm-', tmpdir().length < 60 ? tmpdir() : '/tmp');
   const console = new ConsoleLog(options.consolePath);
-  const group = startGroupProcess(prepared.plan.qemu, [
-    ...prepared.plan.arguments,
-    ...['-nodefaults', '-no-user-config', '-no-reboot'],
-    // Emulated CPUs take turns: with a thread for each, QEMU now and then runs stale code that the kernel has just patched,
-    // which ends in an int3 oops during boot. Two machines on two cores are also faster so.
-    ...['-accel', accelerator.name === 'tcg' ? 'tcg,thread=single' : 'kvm'],
-    // Five-level paging makes emulated page walks longer for nothing: no test machine has 64 TiB.
-    ...['-cpu', accelerator.name === 'tcg' ? 'max,la57=off' : 'host'],
-    ...['-chardev', 'stdio,id=console,signal=off', '-serial', 'chardev:console'],
-    ...['-qmp', `unix:${optionValue(join(socketDirectory, 'qmp'))},server=on,wait=off`],
-    ...['-chardev', `socket,id=agent,path=${optionValue(join(socketDirectory, 'agent'))},server=on,wait=off`],
-    ...['-device', 'virtio-serial-pci', '-device', 'virtserialport,chardev=agent,name=org.ksym-matrix.agent'],
-    ...['-kernel', prepared.image, '-initrd', prepared.initrd],
-    ...['-append', [...KERNEL_PARAMETERS, ...prepared.plan.kernelParameters, ...options.append].join(' ')],
-  ]);
+  const group = startGroupProcess(
+    prepared.plan.qemu,
+    [
+      ...prepared.plan.arguments,
+      ...['-nodefaults', '-no-user-config', '-no-reboot'],
+      // Emulated CPUs take turns: with a thread for each, QEMU now and then runs stale code that the kernel has just patched,
+      // which ends in an int3 oops during boot. Two machines on two cores are also faster so.
+      ...['-accel', accelerator.name === 'tcg' ? 'tcg,thread=single' : 'kvm'],
+      // Five-level paging makes emulated page walks longer for nothing: no test machine has 64 TiB.
+      ...['-cpu', accelerator.name === 'tcg' ? 'max,la57=off' : 'host'],
+      ...['-chardev', 'stdio,id=console,signal=off', '-serial', 'chardev:console'],
+      ...['-qmp', `unix:${optionValue(join(socketDirectory, 'qmp'))},server=on,wait=off`],
+      ...['-chardev', `socket,id=agent,path=${optionValue(join(socketDirectory, 'agent'))},server=on,wait=off`],
+      ...['-device', 'virtio-serial-pci', '-device', 'virtserialport,chardev=agent,name=org.ksym-matrix.agent'],
+      ...['-kernel', prepared.image, '-initrd', prepared.initrd],
+      ...['-append', [...KERNEL_PARAMETERS, ...prepared.plan.kernelParameters, ...options.append].join(' ')],
+    ],
+    { outputFifo: join(socketDirectory, 'console') },
+  );
   group.child.stdout.on('data', (chunk: Buffer) => console.write(chunk));
   const parts: MachineParts = { options, group, console, socketDirectory, exit: undefined, kvmFailure: undefined };
   group.child.stderr.on('data', (chunk: Buffer | string) => {
@@ -165,7 +169,8 @@ async function connectWhenUp(parts: MachineParts, signal: AbortSignal): Promise<
     try {
       const socket = await connectUnix(path);
       return await connectAgent(socket, {
-        timeoutMs: parts.options.deadlines.ready,
+        // The deadline is watched below, where more is known of why.
+        timeoutMs: parts.options.deadlines.ready + 10_000,
         requestTimeoutMs: parts.options.deadlines.request,
         name: 'the agent in the machine',
       });

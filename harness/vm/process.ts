@@ -35,13 +35,26 @@ const EXECA_OPTIONS = {
   stripFinalNewline: true,
 } as const;
 
+/** Keeps the process id and the exit code of the program; `cat` ends when it does. */
+const THROUGH_FIFO = 'fifo=$1; shift; mkfifo -- "$fifo" && { cat <"$fifo" & exec "$@" >"$fifo"; }';
+
 /**
  * Starts a program that must not outlive this process. It gets a process group of its own, so that a terminal's Ctrl-C
  * reaches it only through us and everything that it starts can be killed at once; `setpriv` (util-linux) asks the kernel
  * to kill it when this process dies, which covers even SIGKILL, where no handler of ours runs.
+ *
+ * @param options `outputFifo`: path of a named pipe to make, through which the standard output goes. Node's own pipes are
+ *   sockets, which are full after some 300 writes of one byte: QEMU writes a serial console so, and drops what does not fit.
  */
-export function startGroupProcess(command: string, args: readonly string[]): GroupProcess {
-  const child = execa('setpriv', ['--pdeathsig', 'KILL', '--', command, ...args], EXECA_OPTIONS);
+export function startGroupProcess(
+  command: string,
+  args: readonly string[],
+  options: { readonly outputFifo?: string } = {},
+): GroupProcess {
+  const whole = ['setpriv', '--pdeathsig', 'KILL', '--', command, ...args];
+  const [program = '', ...rest] =
+    options.outputFifo === undefined ? whole : ['/bin/sh', '-c', THROUGH_FIFO, 'sh', options.outputFifo, ...whole];
+  const child = execa(program, rest, EXECA_OPTIONS);
   const pid = child.pid ?? -1;
   installSweep();
   if (pid > 0) liveGroups.add(pid);

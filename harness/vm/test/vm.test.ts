@@ -5,6 +5,7 @@ import t, { type Test } from 'tap';
 import { ConsoleLog } from '../console.ts';
 import { pad, writeCpio } from '../cpio.ts';
 import { planMachine, readPlan } from '../plan.ts';
+import { startGroupProcess } from '../process.ts';
 import { splitShellWords } from '../shell-words.ts';
 import { NULL_DEREFERENCE_5_10, OOPS_OF_INVALID_OPCODE_6_1, PANIC_6_12, SOFT_LOCKUP_6_1 } from './console-samples.ts';
 
@@ -242,4 +243,19 @@ t.test('the initramfs of a machine holds our init last, so that it takes the pla
     '070701',
   );
   t.end();
+});
+
+t.test('a console that is written byte by byte is whole, though nobody reads it for a while', async (t) => {
+  // As QEMU does: it does not wait for room, and what finds none is lost.
+  const writer = 'import os\nos.set_blocking(1, False)\nfor _ in range(20000): os.write(1, b"x")\nos._exit(7)';
+  const process = startGroupProcess('python3', ['-c', writer], { outputFifo: join(t.testdir(), 'console') });
+  let length = 0;
+  process.child.stdout.on('data', (chunk: string) => {
+    length += chunk.length;
+  });
+  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 500);
+  const { exitCode, stderr } = await process.exited;
+  t.equal(stderr, '');
+  t.equal(exitCode, 7, 'the exit code is the program’s own');
+  t.equal(length, 20000);
 });
