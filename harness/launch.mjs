@@ -93,17 +93,7 @@ async function compile() {
   const old = `${BUILD}.old-${process.pid}`;
   const tsc = join(ROOT, 'node_modules', 'typescript', 'bin', 'tsc');
   try {
-    await step('Compiling TypeScript', process.execPath, [
-      tsc,
-      '-p',
-      ROOT,
-      '--outDir',
-      fresh,
-      '--incremental',
-      'false',
-      '--tsBuildInfoFile',
-      'null',
-    ]);
+    await step('Compiling TypeScript', process.execPath, [tsc, '-p', ROOT, '--outDir', fresh]);
     writeFileSync(join(fresh, '.sources'), digest);
     if (existsSync(BUILD)) renameSync(BUILD, old);
     renameSync(fresh, BUILD);
