@@ -31,8 +31,10 @@ function lineView(stream: NodeJS.WriteStream): ProgressView {
   return {
     show: (event) => {
       if (event.kind === 'kernel-progress') {
-        const { kernel, phase } = event.progress;
-        const key = `${kernel} ${phase}`;
+        const { kernel, phase, bytes, totalBytes } = event.progress;
+        // The start and the end of each phase are always worth a line.
+        const ended = phase === 'download' && bytes === totalBytes;
+        const key = `${kernel} ${phase}${ended ? ' ended' : ''}`;
         const now = performance.now();
         if (now - (lastShown.get(key) ?? Number.NEGATIVE_INFINITY) < LINE_INTERVAL_MS) return;
         lastShown.set(key, now);
