@@ -9,6 +9,8 @@ const FOOTER = `
 Environment:
   KSYM_MATRIX_CACHE          where kernels, machines and logs are kept (default: ~/.cache/ksym-matrix)
   KSYM_MATRIX_DEBIAN_MIRROR  address of a Debian mirror
+  KSYM_MATRIX_DEBIAN_SECURITY_MIRROR
+                             address of its security archive, where that is not beside it
   NO_COLOR, FORCE_COLOR      colours off, on
 
 Exit codes:
