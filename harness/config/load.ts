@@ -5,7 +5,7 @@ import { ExplainedError } from '../../loader/errors.ts';
 import { DEFAULT_DEADLINES, type Deadlines } from '../vm/machine.ts';
 import { type MatrixException, type MatrixFile, matrixSchema, type ProgramFile, programSchema } from './schema.ts';
 import { parseVersionRange } from './version-range.ts';
-import { ConfigError, type Finding, readYamlFile, unknownWord, type YamlFile } from './yaml-file.ts';
+import { ConfigError, type Finding, joinErrors, readYamlFile, unknownWord, type YamlFile } from './yaml-file.ts';
 
 /** A matrix, read and checked. */
 export interface Matrix {
@@ -29,6 +29,8 @@ export interface Program extends ProgramFile {
   readonly path: string;
   readonly source: string;
   readonly variants: string[];
+  /** An error that shows findings at their places in the YAML file. */
+  readonly complain: (findings: readonly Finding[]) => ConfigError;
 }
 
 /** What is changed in the guest for a cell. */
@@ -151,10 +153,7 @@ async function loadPrograms(
   const results = await Promise.allSettled(names.map((name) => loadProgram(dirname(matrixPath), name, variants)));
   const failures = results.filter((result) => result.status === 'rejected').map((result): unknown => result.reason);
   const [first] = failures;
-  if (first !== undefined && failures.every((failure) => failure instanceof ConfigError)) {
-    throw new ConfigError('config-invalid', failures.map((failure) => failure.explain()).join('\n'));
-  }
-  if (first !== undefined) throw first;
+  if (first !== undefined) throw failures.every((one) => one instanceof ConfigError) ? joinErrors(failures) : first;
   return results.flatMap((result) => (result.status === 'fulfilled' ? [result.value] : []));
 }
 
@@ -185,6 +184,14 @@ async function loadProgram(directory: string, name: string, variants: ReadonlyMa
   (value.checks ?? []).forEach((check, index) => {
     findings.push(...checkCondition(check.when ?? {}, ['checks', index, 'when'], variants));
   });
+  if (value.run.length === 0 && (value.checks ?? []).length > 0) {
+    findings.push({
+      path: ['checks'],
+      message: 'never made: a check follows a test run, and `run` is empty',
+      atKey: true,
+    });
+  }
   if (findings.length > 0) throw file.error(findings);
-  return { ...value, name, path, source, variants: value.variants ?? [DEFAULT_VARIANT] };
+  const complain: Program['complain'] = (later) => file.error(later);
+  return { ...value, name, path, source, variants: value.variants ?? [DEFAULT_VARIANT], complain };
 }

@@ -8,6 +8,11 @@ import { suggest } from './suggest.ts';
 export class ConfigError extends ExplainedError {}
 ConfigError.prototype.name = 'ConfigError';
 
+/** One error with the findings of all. */
+export function joinErrors(errors: readonly ConfigError[]): ConfigError {
+  return new ConfigError('config-invalid', errors.map((error) => error.explain()).join('\n'));
+}
+
 type Path = readonly (string | number)[];
 
 /** One finding in a YAML file. */

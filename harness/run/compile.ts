@@ -9,6 +9,8 @@ import { ExplainedError } from '../../loader/errors.ts';
 import { parseObject } from '../../loader/object/parse.ts';
 import type { ObjectSpec } from '../../loader/object/spec.ts';
 import type { Program } from '../config/load.ts';
+import { joinErrors } from '../config/yaml-file.ts';
+import { checkNames } from './check-names.ts';
 import type { Outcome } from './outcome.ts';
 
 /** A program's C file after clang and the loader's first step. */
@@ -33,12 +35,18 @@ const INCLUDE_FOLDERS = ['/usr/include/x86_64-linux-gnu'];
 
 /**
  * Compiles every program into `folder`. A program that does not compile does not stop the others.
- * @throws ExplainedError `clang-missing`, `disk-full`
+ * @throws ExplainedError `clang-missing`; ConfigError if a program's file names functions or variables that its object does not have, `disk-full`
  */
 export async function compilePrograms(programs: readonly Program[], folder: string): Promise<CompiledProgram[]> {
   await mkdir(folder, { recursive: true });
   const limit = pLimit(availableParallelism());
-  return limit.map(programs, (program) => compileProgram(program, folder));
+  const compiled = await limit.map(programs, (program) => compileProgram(program, folder));
+  const mistakes = compiled.flatMap(({ program, spec }) => {
+    const findings = spec === null ? [] : checkNames(program, spec);
+    return findings.length === 0 ? [] : [program.complain(findings)];
+  });
+  if (mistakes.length > 0) throw joinErrors(mistakes);
+  return compiled;
 }
 
 async function compileProgram(program: Program, folder: string): Promise<CompiledProgram> {

@@ -81,7 +81,7 @@ async function runOnMachine(machine: Machine, waiting: Cell[], host: GroupHost):
       if (!(error instanceof ExplainedError)) throw error;
       // A request that failed while the machine is well is the harness's fault, such as a check whose truth cannot be had.
       outcome =
-        error instanceof AgentError || machine.spoilt
+        isConnectionLost(error) || machine.spoilt
           ? describeMachineFailure(await machine.diagnose(error))
           : infra(error.explain());
     }
@@ -90,7 +90,8 @@ async function runOnMachine(machine: Machine, waiting: Cell[], host: GroupHost):
     }
     waiting.shift();
     await host.onOutcome(cell, outcome, facts, performance.now() - started, console);
-    if (machine.spoilt || isMachineFailure(outcome)) return;
+    // After a fault of ours nobody knows what state the machine is in: a sysctl may not be what it was.
+    if (machine.spoilt || isMachineFailure(outcome) || outcome.class === 'infra') return;
   }
 }
 
@@ -132,6 +133,11 @@ function describeMachineFailure(error: MachineError): Outcome {
 
 function isMachineFailure(outcome: Outcome): boolean {
   return ['kernel-panic', 'kernel-oops', 'vm-silent'].includes(outcome.class);
+}
+
+/** Whether the agent cannot be asked any more; it may as well have answered that one call failed. */
+function isConnectionLost(error: ExplainedError): boolean {
+  return error instanceof AgentError && error.code !== 'agent-call-failed' && error.code !== 'agent-refused';
 }
 
 function infra(message: string): Outcome {

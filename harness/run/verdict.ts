@@ -86,7 +86,8 @@ export interface Judgement {
 export function judge(outcome: Outcome, expected: AppliedExpectation | undefined): Judgement {
   if (outcome.class === 'infra') return { verdict: 'infra', why: outcome.message };
   if (expected === undefined) {
-    return { verdict: 'fail', why: `no expectation covers this cell; what happened: ${outcome.message}` };
+    const verdict = outcome.class === 'ok' ? 'fail' : unexpectedFailure(outcome);
+    return { verdict, why: `no expectation covers this cell; what happened: ${outcome.message}` };
   }
   const works = outcome.class === 'ok';
   if (expected.outcome === 'works') {

@@ -56,11 +56,18 @@ t.test('wrong usage and wrong configuration exit with 2, say what was meant, and
     [['run', '--kernal', 'x'], /unknown option '--kernal'\s+\(Did you mean --kernel\?\)/],
     [['run', '--accel', 'xen'], /Allowed choices are auto, kvm, tcg/],
     [['run', '--jobs', '0'], /whole number from 1 up/],
-    [['run', '-m', matrix, '-k', '5.1O'], /--kernel 5\.1O: unknown kernel "5\.1O" \(did you mean "5\.10"\?\)/],
+    [
+      ['run', '-m', matrix, '-p', 'works', '-k', '5.1O'],
+      /--kernel 5\.1O: unknown kernel "5\.1O" \(did you mean "5\.10"\?\)/,
+    ],
     [['run', '-m', matrix, '-p', 'refuse'], /--program refuse: unknown program "refuse" \(did you mean "refused"\?\)/],
     [
       ['run', '-m', broken],
       /broken\.yaml:1:28: kernels\[0\]\.flavor: unknown key "flavor" \(did you mean "flavour"\?\)/,
+    ],
+    [
+      ['run', '-m', matrix, '-p', 'misnamed'],
+      /misnamed\.yaml:2:17: .*unknown program of the object "raed" \(did you mean "read"\?\).*:3:21: .*unknown variable "adress" \(did you mean "address"\?\).*:3:52: .*"wide" has 16 bytes.*:3:67: .*unknown variable "addres"/s,
     ],
     [['run', '-m', join(place.folder, 'none.yaml')], /none\.yaml: the file cannot be read: ENOENT/],
     [['kernels', 'pull', '6.x'], /not a kernel line: "6\.x"/],
@@ -176,6 +183,16 @@ t.test('each broken program is charged alone, with the reason, and the others ru
   t.match(stdout, 'no_such_thing');
   t.match(stderr, /warned\.bpf\.c:\d+:\d+: warning: unused variable 'not_used'/, "clang's warnings are shown");
   t.match(results.programs.find((program) => program.name === 'warned')?.compilerWarnings, 'not_used');
+  tidy(t);
+});
+
+t.test('a truth that cannot be had is no verdict on the kernel, and the rest go on in a new machine', async (t) => {
+  const { code, stdout } = await runPrograms(['truth-missing', 'warned'], '--json', '-');
+  t.equal(code, 3);
+  const results = JSON.parse(stdout) as RunResults;
+  t.match(cellOf(results, 'truth-missing'), { verdict: 'infra', why: /\/proc\/no-such-file.*ENOENT/ });
+  t.match(cellOf(results, 'warned'), { verdict: 'pass' });
+  t.equal(results.kernels[0]?.boots.length, 2, 'what the first machine was left like is not relied on');
   tidy(t);
 });
 

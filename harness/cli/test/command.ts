@@ -156,6 +156,15 @@ const PROGRAMS: Readonly<Record<string, readonly [string, string]>> = {
     `${HEAD}int elsewhere(void);\nSEC("tc") int read(void *ctx) { return elsewhere(); }\n${LICENSE}`,
     `${RUN}${expectation('works')}`,
   ],
+  misnamed: [
+    `${HEAD}${SYMBOL}char wide[16];\n${READS}${LICENSE}`,
+    'run: [{program: raed}]\nchecks: [{variable: adress, equals: 1}, {variable: wide, differs: {variable: addres}}]\n' +
+      expectation('works'),
+  ],
+  'truth-missing': [
+    `${HEAD}${SYMBOL}${READS}${LICENSE}`,
+    `${RUN}checks: [{variable: address, equals: {file-size: /proc/no-such-file}}]\n${expectation('works')}`,
+  ],
   warned: [
     `${HEAD}${SYMBOL}${READS.replace('{ ', '{ int not_used; ')}${LICENSE}`,
     `${RUN}${CHECK}${expectation('works')}`,

@@ -231,6 +231,12 @@ const PROGRAM_MISTAKES: readonly (readonly [string, string, string, RegExp])[] =
     /never looked at/,
   ],
   [
+    'a check that is never made',
+    'title: A\nrun: []\nchecks: [{variable: a, equals: 1}]\nexpect:\n  - {outcome: works, reason: always and everywhere}\n',
+    '3:1',
+    /never made/,
+  ],
+  [
     'a range in an expectation',
     'title: A\nrun: []\nexpect:\n  - when: {kernel: 6.x}\n    outcome: works\n    reason: always and everywhere\n',
     '4:20',

@@ -2,6 +2,7 @@ import type { Kernel } from '../../../kernels/store.ts';
 import type { Matrix, Program, Variant } from '../../config/load.ts';
 import type { Expectation, MatrixException } from '../../config/schema.ts';
 import { parseKernelVersion } from '../../config/version-range.ts';
+import { ConfigError } from '../../config/yaml-file.ts';
 import { DEFAULT_DEADLINES } from '../../vm/machine.ts';
 import type { CompiledProgram } from '../compile.ts';
 import type { Outcome } from '../outcome.ts';
@@ -38,7 +39,9 @@ export function sampleProgram(
   expect: Expectation[] = [WORKS],
 ): Program {
   const path = `/programs/${name}`;
-  return { name, title: `Title of ${name}`, path: `${path}.yaml`, source: `${path}.bpf.c`, variants, run: [], expect };
+  const complain: Program['complain'] = (findings) => new ConfigError('config-invalid', JSON.stringify(findings));
+  const title = `Title of ${name}`;
+  return { name, title, path: `${path}.yaml`, source: `${path}.bpf.c`, variants, run: [], expect, complain };
 }
 
 export function sampleMatrix(

@@ -168,6 +168,13 @@ export const TABLE: readonly (readonly [string, Outcome, Omit<Expectation, 'reas
       /./,
     ],
     ['a fault of the harness in a cell that nothing covers', failure('infra'), undefined, 'infra', /./],
+    [
+      'a panic in a cell that nothing covers',
+      failure('kernel-panic'),
+      undefined,
+      'panic',
+      /no expectation covers this cell/,
+    ],
     ['success in a cell that nothing covers', OK, undefined, 'fail', /no expectation covers this cell/],
     [
       'a failure in a cell that nothing covers',
