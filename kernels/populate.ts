@@ -34,7 +34,7 @@ export async function populateDirectory(
       const damage = await damageOf(path);
       if (damage === null) return false;
       options.onDamage?.(damage);
-      await removeWhole(path);
+      await removeDirectory(path);
     }
     const temporary = await mkdtemp(join(parent, `${TEMPORARY}${basename(path)}.`));
     try {
@@ -54,8 +54,8 @@ function lockFile(path: string): string {
   return join(dirname(path), '.locks', `${basename(path)}.lock`);
 }
 
-/** Renames before removing, so that an interrupted removal does not leave a folder that looks whole. */
-async function removeWhole(path: string): Promise<void> {
+/** Removes a folder that {@link populateDirectory} made. It is renamed first, so that an interrupted removal leaves nothing that looks whole. */
+export async function removeDirectory(path: string): Promise<void> {
   const doomed = await mkdtemp(join(dirname(path), `${TEMPORARY}${basename(path)}.`));
   await rename(path, join(doomed, 'old'));
   await rm(doomed, { recursive: true, force: true });

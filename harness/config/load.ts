@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs';
 import { readdir } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import { ExplainedError } from '../../loader/errors.ts';
-import { DEFAULT_DEADLINES, type Deadlines } from '../vm/machine.ts';
+import { DEFAULT_DEADLINES, type Deadlines } from '../vm/machine-parts.ts';
 import { type MatrixException, type MatrixFile, matrixSchema, type ProgramFile, programSchema } from './schema.ts';
 import { parseVersionRange } from './version-range.ts';
 import { ConfigError, type Finding, joinErrors, readYamlFile, unknownWord, type YamlFile } from './yaml-file.ts';

@@ -199,7 +199,7 @@ async function runOneGroup(
           deadlines,
           signal: options.signal,
         });
-        boot.ready(started.bootMs);
+        boot.ready(started.readyMs);
         return started;
       } catch (error) {
         boot.failed();

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { ExplainedError } from '../../loader/errors.ts';
 import { MachineError } from './errors.ts';
-import type { MachineParts } from './machine.ts';
+import type { MachineParts } from './machine-parts.ts';
 
 /** Time for a dying machine to print its last lines and for QEMU to end. */
 const LAST_WORDS_MS = 1500;

@@ -9,6 +9,7 @@ import { type ErrorDetails, ExplainedError } from '../../loader/errors.ts';
  * - `qemu-exited`: QEMU ended by itself, or was killed, with no crash on the console
  * - `qemu-missing`, `qemu-failed`: QEMU could not be started, or refused its command line
  * - `kvm-failed`: KVM gave up on an instruction of the guest, and QEMU stopped it there
+ * - `save-failed`, `restore-failed`: QEMU could not write the machine's state, or does not take it back
  * - `plan-failed`: virtme-ng could not plan the machine
  * - `no-temporary-folder`: TMPDIR is missing, full or read-only
  */
@@ -21,6 +22,8 @@ export type MachineErrorCode =
   | 'qemu-missing'
   | 'qemu-failed'
   | 'kvm-failed'
+  | 'save-failed'
+  | 'restore-failed'
   | 'plan-failed'
   | 'no-temporary-folder';
 

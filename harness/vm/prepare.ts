@@ -17,6 +17,9 @@ export interface PreparedMachine {
   readonly image: string;
   /** virtme-ng's initramfs with ours behind it. */
   readonly initrd: string;
+  readonly memoryMiB: number;
+  /** Differs where kernel, initramfs, agent, size, or the versions of virtme-ng and QEMU differ. */
+  readonly key: string;
 }
 
 export interface PrepareRequest {
@@ -74,7 +77,13 @@ export async function prepareMachine(request: PrepareRequest): Promise<PreparedM
   const record = await readRecord(directory);
   if (record === null)
     throw new MachineError('plan-failed', 'the machine in the cache is damaged', 'boot', { where: directory });
-  return { plan: record.plan, image: request.image, initrd: join(directory, INITRD) };
+  return {
+    plan: record.plan,
+    image: request.image,
+    initrd: join(directory, INITRD),
+    memoryMiB: request.memoryMiB,
+    key: `${key}-${record.initrdSha256}`,
+  };
 }
 
 const recordSchema = z.object({

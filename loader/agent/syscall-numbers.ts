@@ -20,6 +20,7 @@ export const SYSCALL_X86_64 = {
   umount2: 166,
   sched_setaffinity: 203,
   sched_getaffinity: 204,
+  clock_settime: 227,
   epoll_wait: 232,
   openat: 257,
   prlimit64: 302,

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import t, { type Test } from 'tap';
 import { ExplainedError } from '../../../loader/errors.ts';
 import { PACKAGE_ROOT } from '../../package-root.ts';
-import { DEFAULT_DEADLINES } from '../../vm/machine.ts';
+import { DEFAULT_DEADLINES } from '../../vm/machine-parts.ts';
 import { jsonSchemas } from '../json-schema.ts';
 import { loadMatrix } from '../load.ts';
 import { suggest } from '../suggest.ts';

@@ -3,7 +3,7 @@ import type { Matrix, Program, Variant } from '../../config/load.ts';
 import type { Expectation, MatrixException } from '../../config/schema.ts';
 import { parseKernelVersion } from '../../config/version-range.ts';
 import { ConfigError } from '../../config/yaml-file.ts';
-import { DEFAULT_DEADLINES } from '../../vm/machine.ts';
+import { DEFAULT_DEADLINES } from '../../vm/machine-parts.ts';
 import type { CompiledProgram } from '../compile.ts';
 import type { Outcome } from '../outcome.ts';
 import type { SelectedKernel } from '../select.ts';

@@ -6,7 +6,8 @@ import { KernelStore } from '../../../kernels/store.ts';
 import { locateVirtmeNg } from '../../../kernels/virtme-ng.ts';
 import { buildAgent } from '../../../loader/agent/build.ts';
 import { type Accelerator, chooseAccelerator } from '../accelerator.ts';
-import { DEFAULT_DEADLINES, Machine, type MachineOptions } from '../machine.ts';
+import { Machine } from '../machine.ts';
+import { DEFAULT_DEADLINES, type MachineOptions } from '../machine-parts.ts';
 import { type PreparedMachine, prepareMachine } from '../prepare.ts';
 
 /** Everything that a test needs to boot machines, with a folder for temporary files of its own. */
