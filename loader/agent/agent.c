@@ -91,6 +91,8 @@ static bool answer(const struct stream *stream, const struct machine *machine, u
       return answer_read_file(stream, request);
     case FRAME_EXECUTE:
       return answer_execute(stream, request, machine->environment);
+    case FRAME_INPUT: /* for a program that has ended meanwhile */
+      return true;
     case FRAME_POWER_OFF:
       return power_off(stream, request->id);
     case FRAME_GOODBYE:

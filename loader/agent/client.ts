@@ -9,8 +9,17 @@ import type {
   SyscallResult,
 } from './connection.ts';
 import { describeErrno } from './errno.ts';
-import { FrameChannel } from './frame-channel.ts';
-import { DONE_STAGES, encodeStrings, encodeU32, FrameFlag, FrameType, PROTOCOL_VERSION } from './protocol.ts';
+import { feedInput } from './execute-input.ts';
+import { FrameChannel, type SendMore } from './frame-channel.ts';
+import {
+  DONE_STAGES,
+  ExecuteFlag,
+  encodeStrings,
+  encodeU32,
+  FrameFlag,
+  FrameType,
+  PROTOCOL_VERSION,
+} from './protocol.ts';
 import { decodeSyscallResult, encodeSyscall } from './syscall-frame.ts';
 
 /** Milliseconds that a request may take unless it says otherwise. */
@@ -118,18 +127,21 @@ class Connection implements AgentConnection {
 
   async execute(request: ExecuteRequest): Promise<ExecuteResult> {
     const output = { stdout: [] as Uint8Array[], stderr: [] as Uint8Array[] };
-    const { timeoutMs } = request;
+    const { timeoutMs, input, collect = true } = request;
     const call = {
       type: FrameType.execute,
       payload: encodeExecute(request),
       // Without a limit of its own a program may run for as long as it likes.
       timeoutMs: timeoutMs === undefined ? null : timeoutMs + EXECUTE_GRACE_MS,
       what: `executing ${request.argv[0]}`,
+      onSent: (send: SendMore) => {
+        if (input !== undefined && !(input instanceof Uint8Array)) void feedInput(input, send);
+      },
     };
     const end = await this.#channel.request(call, (frame) => {
       if (frame.type === FrameType.output) {
         const stream = (frame.flags & FrameFlag.stderr) === 0 ? 'stdout' : 'stderr';
-        output[stream].push(frame.payload);
+        if (collect) output[stream].push(frame.payload);
         request.onOutput?.(stream, frame.payload);
         return 'more';
       }
@@ -168,9 +180,14 @@ class Connection implements AgentConnection {
 }
 
 function encodeExecute(request: ExecuteRequest): Uint8Array {
-  const { argv, environment, workingDirectory, input = new Uint8Array(), timeoutMs = 0 } = request;
+  const { argv, environment, workingDirectory, timeoutMs = 0 } = request;
+  const streamed = request.input !== undefined && !(request.input instanceof Uint8Array);
+  const input = request.input instanceof Uint8Array ? request.input : new Uint8Array();
   const variables = Object.entries(environment ?? {}).map(([name, value]) => `${name}=${value}`);
-  const flags = (environment === undefined ? 0 : 1) | (workingDirectory === undefined ? 0 : 2);
+  const flags =
+    (environment === undefined ? 0 : ExecuteFlag.environment) |
+    (workingDirectory === undefined ? 0 : ExecuteFlag.directory) |
+    (streamed ? ExecuteFlag.moreInput : 0);
   const strings = encodeStrings([...argv, ...variables, ...(workingDirectory === undefined ? [] : [workingDirectory])]);
   const head = encodeU32(Math.ceil(timeoutMs), flags, argv.length, variables.length, strings.length, input.length);
   return Buffer.concat([head, strings, input]);

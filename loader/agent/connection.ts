@@ -28,8 +28,12 @@ export interface ExecuteRequest {
   readonly argv: readonly [string, ...string[]];
   readonly environment?: Readonly<Record<string, string>>;
   readonly workingDirectory?: string;
-  readonly input?: Uint8Array;
+  /** What it reads from its standard input, then the end; a stream is read as fast as the program reads, and no further when it has ended. */
+  readonly input?: Uint8Array | AsyncIterable<Uint8Array>;
   readonly onOutput?: (stream: 'stdout' | 'stderr', chunk: Uint8Array) => void;
+  /** False leaves `stdout` and `stderr` of the result empty, for output of any length that `onOutput` takes. Default: true. */
+  readonly collect?: boolean;
+  /** Milliseconds after which it is killed with its process group. Default: none. */
   readonly timeoutMs?: number;
 }
 

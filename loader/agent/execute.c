@@ -5,12 +5,20 @@
 #define CHILD_STATUS_FD 3
 #define MAX_REST_CHUNKS 16 /* a pipe holds at most 1 MiB without privileges */
 
+/* What the program is still to be fed. */
+struct input {
+  const unsigned char *bytes;
+  uint32_t left;
+  bool more;              /* INPUT frames follow */
+  unsigned char *storage; /* where they are read to */
+};
+
 struct plan {
   const struct execute_request *request;
   char **argv;
   char **environment;
   const char *directory; /* NULL: stay here */
-  const unsigned char *input;
+  struct input input;
 };
 
 enum pipe_end { READ_END, WRITE_END };
@@ -20,6 +28,7 @@ struct child {
   long pid;
   int pipes[PIPES][2]; /* -1 once closed */
   int child_signals;
+  struct input input;
   bool ended;
   int wait_status;
   bool timed_out;
@@ -114,34 +123,54 @@ static bool pass_output(const struct stream *stream, uint32_t id, int *fd, uint1
   return true;
 }
 
-static void feed_input(const struct plan *plan, int *fd, uint32_t *fed) {
-  if (*fd >= 0 && *fed < plan->request->input_bytes) {
-    long count = write_some(*fd, plan->input + *fed, plan->request->input_bytes - *fed);
-    if (count > 0) *fed += (uint32_t)count;
+static void feed_input(struct input *input, int *fd) {
+  if (*fd >= 0 && input->left > 0) {
+    long count = write_some(*fd, input->bytes, input->left);
+    if (count > 0) {
+      input->bytes += count;
+      input->left -= (uint32_t)count;
+    }
     if (count < 0 && count != -EAGAIN) close_end(fd); /* it reads no further */
   }
-  if (*fed == plan->request->input_bytes) close_end(fd);
+  if (*fd < 0) input->left = 0;
+  if (input->left == 0 && !input->more) close_end(fd);
+}
+
+/* Takes the next frame, which must be INPUT. False: the other side is gone. */
+static bool take_input(const struct stream *stream, uint32_t id, struct input *input) {
+  struct frame_header header;
+  if (stream_read(stream, &header, sizeof header) == READ_CLOSED) return false;
+  if (header.magic != PROTOCOL_MAGIC) exit_now(EXIT_FRAMING_LOST);
+  if (header.type != FRAME_INPUT || header.id != id || header.flags != 0 || header.length > MAX_INPUT) {
+    if (stream_skip(stream, header.length) == READ_CLOSED) return false;
+    return send_error(stream, header.id, ERROR_MALFORMED, "only INPUT frames of 64 KiB may follow while a program takes input");
+  }
+  if (stream_read(stream, input->storage, header.length) == READ_CLOSED) return false;
+  input->bytes = input->storage;
+  input->left = header.length;
+  input->more = header.length > 0;
+  return true;
 }
 
 static bool attend(const struct stream *stream, uint32_t id, const struct plan *plan, struct child *child,
                    unsigned char *frame) {
-  int *input = &child->pipes[PIPE_INPUT][WRITE_END];
+  int *stdin_pipe = &child->pipes[PIPE_INPUT][WRITE_END];
   int *output = &child->pipes[PIPE_OUTPUT][READ_END];
   int *error = &child->pipes[PIPE_ERROR][READ_END];
   int64_t deadline = plan->request->timeout_ms == 0 ? 0 : monotonic_ms() + plan->request->timeout_ms;
-  uint32_t fed = 0;
-  CALL3(SYS_fcntl, *input, F_SETFL, O_NONBLOCK);
+  CALL3(SYS_fcntl, *stdin_pipe, F_SETFL, O_NONBLOCK);
   CALL3(SYS_fcntl, *output, F_SETFL, O_NONBLOCK);
   CALL3(SYS_fcntl, *error, F_SETFL, O_NONBLOCK);
-  feed_input(plan, input, &fed);
+  feed_input(&child->input, stdin_pipe);
 
   while (!child->ended) {
     struct poll_entry entries[] = {
         {*output, POLLIN, 0},
         {*error, POLLIN, 0},
-        {*input, POLLOUT, 0},
+        {child->input.left > 0 ? *stdin_pipe : -1, POLLOUT, 0},
         {child->child_signals, POLLIN, 0},
         {stream->out, 0, 0},
+        {child->input.left == 0 && child->input.more ? stream->in : -1, POLLIN, 0},
     };
     struct time_spec wait = {0, 0};
     if (deadline != 0) {
@@ -158,8 +187,12 @@ static bool attend(const struct stream *stream, uint32_t id, const struct plan *
     if ((entries[4].revents & (POLLERR | POLLHUP)) != 0) return false;
     if (entries[0].revents != 0 && !pass_output(stream, id, output, 0, frame)) return false;
     if (entries[1].revents != 0 && !pass_output(stream, id, error, FLAG_STDERR, frame)) return false;
-    if (entries[2].revents != 0) feed_input(plan, input, &fed);
+    if (entries[2].revents != 0) feed_input(&child->input, stdin_pipe);
     if (entries[3].revents != 0) reap(child);
+    if (entries[5].revents != 0) {
+      if (!take_input(stream, id, &child->input)) return false;
+      feed_input(&child->input, stdin_pipe);
+    }
   }
   /* What the program wrote before it ended is in the pipes; a process it left behind may hold them open, or fill them, for ever. */
   for (int i = PIPE_OUTPUT; i <= PIPE_ERROR; i++) {
@@ -188,7 +221,7 @@ static bool send_exit(const struct stream *stream, uint32_t id, const struct chi
 }
 
 static bool run(const struct stream *stream, uint32_t id, const struct plan *plan, unsigned char *frame) {
-  struct child child = {0};
+  struct child child = {.input = plan->input};
   struct start_failure failure = start(plan, &child);
   bool sent;
   if (failure.error != 0) {
@@ -231,18 +264,20 @@ bool answer_execute(const struct stream *stream, const struct request *request, 
   if (request->length < sizeof *wanted ||
       (uint64_t)sizeof *wanted + wanted->string_bytes + wanted->input_bytes != request->length)
     return send_error(stream, request->id, ERROR_MALFORMED, "EXECUTE: its lengths do not add up to the payload's length");
-  if (wanted->argument_count == 0 || (wanted->flags & ~(uint32_t)(EXECUTE_ENVIRONMENT | EXECUTE_DIRECTORY)) != 0 ||
+  if (wanted->argument_count == 0 || (wanted->flags & ~(uint32_t)(EXECUTE_ENVIRONMENT | EXECUTE_DIRECTORY | EXECUTE_MORE_INPUT)) != 0 ||
       (uint64_t)wanted->argument_count + wanted->environment_count > wanted->string_bytes)
     return send_error(stream, request->id, ERROR_MALFORMED, "EXECUTE: impossible counts or flags");
 
   uint64_t list_bytes = ((uint64_t)wanted->argument_count + wanted->environment_count + 3) * sizeof(char *);
   char **list = map_memory(list_bytes);
-  unsigned char *frame = map_memory(HEADER_ROOM + OUTPUT_CHUNK);
+  unsigned char *frame = map_memory(HEADER_ROOM + OUTPUT_CHUNK + MAX_INPUT);
   bool sent;
   if (list == NULL || frame == NULL) {
     sent = send_error(stream, request->id, ERROR_NO_MEMORY, "EXECUTE: no memory for the arguments");
   } else {
-    struct plan plan = {wanted, list, environment, NULL, request->payload + sizeof *wanted + wanted->string_bytes};
+    struct input input = {request->payload + sizeof *wanted + wanted->string_bytes, wanted->input_bytes,
+                          (wanted->flags & EXECUTE_MORE_INPUT) != 0, frame + HEADER_ROOM + OUTPUT_CHUNK};
+    struct plan plan = {wanted, list, environment, NULL, input};
     if ((wanted->flags & EXECUTE_ENVIRONMENT) != 0) plan.environment = list + wanted->argument_count + 1;
     if (divide_strings(wanted, (char *)request->payload + sizeof *wanted, list, &plan.directory))
       sent = run(stream, request->id, &plan, frame);
@@ -251,6 +286,6 @@ bool answer_execute(const struct stream *stream, const struct request *request, 
                         "EXECUTE: the strings do not end where their counts and lengths say");
   }
   if (list != NULL) unmap_memory(list, list_bytes);
-  if (frame != NULL) unmap_memory(frame, HEADER_ROOM + OUTPUT_CHUNK);
+  if (frame != NULL) unmap_memory(frame, HEADER_ROOM + OUTPUT_CHUNK + MAX_INPUT);
   return sent;
 }

@@ -12,7 +12,12 @@ export interface ChannelRequest {
   readonly timeoutMs: number | null;
   /** What it does, for messages. */
   readonly what: string;
+  /** Called when the request was sent: further frames that belong to it go out through `send`, which settles when there is room for more. */
+  readonly onSent?: (send: SendMore) => void;
 }
+
+/** Sends a frame that belongs to a request under way; false once it is answered, or the channel closed. */
+export type SendMore = (type: number, payload: Uint8Array) => Promise<boolean>;
 
 /** Reads one frame of an answer: the result, `'more'` if further frames belong to it, null if the frame makes no sense here. */
 export type AnswerReader<Result> = (frame: Frame) => Result | 'more' | null;
@@ -81,7 +86,10 @@ export class FrameChannel {
     this.fail(new AgentError('agent-lost', 'the connection is closed', { where: this.name }));
   }
 
-  #send<Result>({ type, payload, timeoutMs, what }: ChannelRequest, read: AnswerReader<Result>): Promise<Result> {
+  #send<Result>(
+    { type, payload, timeoutMs, what, onSent }: ChannelRequest,
+    read: AnswerReader<Result>,
+  ): Promise<Result> {
     if (this.#failure !== null) return Promise.reject(this.#failure);
     const id = this.#nextId++;
     return new Promise<Result>((resolve, reject) => {
@@ -113,7 +121,16 @@ export class FrameChannel {
       };
       this.#pending = { id, what, take, reject: rejectPending };
       this.#writable.write(encodeFrame(type, id, payload));
+      onSent?.((moreType, more) => this.#sendMore(id, moreType, more));
     });
+  }
+
+  async #sendMore(id: number, type: number, payload: Uint8Array): Promise<boolean> {
+    const open = (): boolean => this.usable && this.#pending?.id === id;
+    if (!open()) return false;
+    // The callback comes when the bytes have left this process, or with an error that the stream tells of by itself.
+    await new Promise<void>((resolve) => this.#writable.write(encodeFrame(type, id, payload), () => resolve()));
+    return open();
   }
 
   #receive(chunk: Uint8Array): void {

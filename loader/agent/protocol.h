@@ -17,6 +17,7 @@ enum frame_type {
   FRAME_EXECUTE = 4,
   FRAME_POWER_OFF = 5,
   FRAME_GOODBYE = 6,
+  FRAME_INPUT = 7,
 
   FRAME_WELCOME = 0x8001,
   FRAME_SYSCALL_RESULT = 0x8002,
@@ -96,7 +97,8 @@ struct read_file_request {
   uint64_t max_bytes; /* the path follows */
 };
 
-enum execute_flag { EXECUTE_ENVIRONMENT = 1, EXECUTE_DIRECTORY = 2 };
+enum execute_flag { EXECUTE_ENVIRONMENT = 1, EXECUTE_DIRECTORY = 2, EXECUTE_MORE_INPUT = 4 };
+#define MAX_INPUT (64u << 10) /* bytes in an INPUT frame */
 
 struct execute_request {
   uint32_t timeout_ms; /* 0: none */

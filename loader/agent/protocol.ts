@@ -15,6 +15,7 @@ export const FrameType = {
   execute: 4,
   powerOff: 5,
   goodbye: 6,
+  input: 7,
   welcome: 0x8001,
   syscallResult: 0x8002,
   data: 0x8003,
@@ -23,6 +24,12 @@ export const FrameType = {
   done: 0x8006,
   error: 0x8007,
 } as const;
+
+/** Flags of an EXECUTE request. */
+export const ExecuteFlag = { environment: 1, directory: 2, moreInput: 4 } as const;
+
+/** Longest payload of an INPUT frame, in bytes. */
+export const MAX_INPUT = 64 << 10;
 
 /** Flags of answers. */
 export const FrameFlag = { more: 1, stderr: 2 } as const;

@@ -183,6 +183,67 @@ t.test('programs run with input, output, environment and directory, and their en
   await agent.close();
 });
 
+t.test(
+  'input that comes bit by bit is passed on as it comes, as fast as it is read, and not after the end',
+  async (t) => {
+    const agent = await startLocalAgent(binary);
+    const shell = (script: string, more: object) => agent.execute({ argv: ['/bin/sh', '-c', script], ...more });
+    let answered = (): void => undefined;
+    const answer = new Promise<void>((resolve) => {
+      answered = resolve;
+    });
+    async function* dialogue(): AsyncGenerator<Uint8Array> {
+      yield bytesOf('question\n');
+      await answer;
+      yield bytesOf('thanks\n');
+    }
+    const talk = await shell('read line; echo "answer to $line"; read line; echo "got $line"; cat', {
+      input: dialogue(),
+      onOutput: () => answered(),
+    });
+    t.equal(Buffer.from(talk.stdout).toString(), 'answer to question\ngot thanks\n');
+
+    const large = randomBytes(3_000_000);
+    async function* chunks(): AsyncGenerator<Uint8Array> {
+      for (let at = 0; at < large.length; at += 700_001) yield large.subarray(at, at + 700_001);
+    }
+    t.same((await shell('cat', { input: chunks() })).stdout, large);
+    let length = 0;
+    const uncollected = await shell('cat', {
+      input: chunks(),
+      collect: false,
+      onOutput: (_: string, chunk: Uint8Array) => {
+        length += chunk.length;
+      },
+    });
+    t.same([uncollected.stdout.length, length], [0, large.length], 'output is not kept where nobody wants it');
+
+    let taken = 0;
+    async function* endless(): AsyncGenerator<Uint8Array> {
+      for (;;) {
+        taken += 50_000;
+        yield new Uint8Array(50_000);
+      }
+    }
+    t.match(await shell('head -c 10 >/dev/null; exit 3', { input: endless() }), { exitCode: 3 });
+    t.match(await shell('exec <&-; sleep 0.2; exit 4', { input: endless() }), { exitCode: 4 }, 'input is closed');
+    const before = taken;
+    t.match(await shell('sleep 0.3', { input: endless() }), { exitCode: 0 });
+    t.ok(taken - before < 5_000_000, 'a program that does not read holds its input back');
+    async function* broken(): AsyncGenerator<Uint8Array> {
+      yield bytesOf('half');
+      throw new TypeError('the source breaks');
+    }
+    t.equal(Buffer.from((await shell('cat', { input: broken() })).stdout).toString(), 'half');
+    await t.rejects(agent.execute({ argv: ['/no/such'], input: endless() }), {
+      code: 'agent-call-failed',
+      errnoName: 'ENOENT',
+    });
+    t.equal((await agent.syscall({ number: SYS.getpid, args: [] })).errno, 0, 'the agent goes on after all this');
+    await agent.close();
+  },
+);
+
 t.test('the client tells a silent, a lost, a foreign and a newer agent apart', async (t) => {
   const peer = () => ({ readable: new PassThrough(), writable: new PassThrough() });
   const silent = connectAgent(peer(), { timeoutMs: 50, name: 'silent peer' });

@@ -127,7 +127,7 @@ t.test('every malformed request is refused with its code, and the agent goes on'
     [
       'unknown flags',
       FrameType.execute,
-      executePayload([0, 4, 1, 0, 10, 0], encodeStrings(['/bin/true'])),
+      executePayload([0, 8, 1, 0, 10, 0], encodeStrings(['/bin/true'])),
       ErrorCode.malformed,
     ],
     [
@@ -292,6 +292,25 @@ function seeded(seed: number): () => number {
     return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
   };
 }
+
+t.test('while a program takes input, only INPUT frames of its own are taken, and late ones do no harm', async (t) => {
+  const agent = new AgentProcess(binary);
+  const cat = executePayload([0, 4, 1, 0, 9, 0], encodeStrings(['/bin/cat']));
+  agent.send(HELLO, encodeFrame(FrameType.execute, 2, cat), encodeFrame(FrameType.input, 2, bytesOf('one')));
+  agent.send(encodeFrame(FrameType.input, 3, bytesOf('not for it')));
+  t.match(errorOf(await agent.answer(3)), { code: ErrorCode.malformed }, "another request's input");
+  agent.send(encodeFrame(FrameType.goodbye, 4));
+  t.match(errorOf(await agent.answer(4)), { code: ErrorCode.malformed }, 'another request');
+  agent.send(encodeFrame(FrameType.input, 5, new Uint8Array((64 << 10) + 1)));
+  t.match(errorOf(await agent.answer(5)), { code: ErrorCode.malformed }, 'too much at once');
+  agent.send(encodeFrame(FrameType.input, 2, bytesOf(' two')), encodeFrame(FrameType.input, 2));
+  const end = await agent.answer(2);
+  t.equal(end.type, FrameType.exit);
+  t.same([...end.payload.subarray(0, 8)], [0, 0, 0, 0, 0, 0, 0, 0], 'cat ended well, when its input did');
+  agent.send(encodeFrame(FrameType.input, 2, bytesOf('late')), encodeFrame(FrameType.goodbye, 6));
+  t.equal((await agent.answer(6)).type, FrameType.done);
+  t.equal(await agent.ended, 0);
+});
 
 t.test('a session that ends takes its descriptors and its running program with it', async (t) => {
   const agent = new AgentProcess(binary);
