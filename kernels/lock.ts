@@ -2,6 +2,7 @@ import { spawn } from 'node:child_process';
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { ExplainedError } from '../loader/errors.ts';
+import { guardedCommand, signalGroup } from '../loader/guarded-process.ts';
 
 /** A lock that this process holds. */
 export interface Lock {
@@ -14,24 +15,27 @@ export interface LockOptions {
   readonly onWait?: (holder: number | null) => void;
   /** Give up at once instead of waiting: the result is then null. */
   readonly noWait?: boolean;
+  /** Ends the waiting; a lock that is held stays so. */
+  readonly signal?: AbortSignal | undefined;
 }
 
 /**
  * Takes the lock on `file` (made if it is not there, never removed), waiting for other processes and for other holders in this one.
  *
- * The lock is the kernel's own, flock(2), held by a small child process (Node has no flock). It ends when the pipe to the child
+ * The lock is the kernel's own, flock(2), held by a small guarded child process (Node has no flock). It ends when the pipe to the child
  * closes, so it goes with its owner however that ends, SIGKILL included, and nothing stale is ever left: a file with a process id in it has
  * to guess whether that process still lives, and guesses wrong between containers that share a cache.
  *
- * @throws ExplainedError `lock-failed` if flock cannot be run or the file cannot be opened
+ * @throws ExplainedError `lock-failed` if flock cannot be run or the file cannot be opened, `interrupted`
  */
 export async function acquireLock(file: string, options: LockOptions & { readonly noWait: true }): Promise<Lock | null>;
 export async function acquireLock(file: string, options?: LockOptions & { readonly noWait?: false }): Promise<Lock>;
 export async function acquireLock(file: string, options: LockOptions = {}): Promise<Lock | null> {
   mkdirSync(dirname(file), { recursive: true });
-  const holder = spawn('/bin/sh', ['-c', options.noWait === true ? TRY : WAIT, 'sh', file], {
+  const script = options.noWait === true ? TRY : WAIT;
+  const holder = spawn(...guardedCommand('/bin/sh', ['-c', script, 'sh', file]), {
     stdio: ['pipe', 'pipe', 'pipe'],
-    // Its own process group: Ctrl-C must not open the lock while the owner is still tidying up.
+    // Its own process group, also because Ctrl-C must not open the lock while the owner is still tidying up.
     detached: true,
     env: { PATH: process.env.PATH, LC_ALL: 'C' },
   });
@@ -44,6 +48,9 @@ export async function acquireLock(file: string, options: LockOptions = {}): Prom
   stderr.setEncoding('utf8').on('data', (text: string) => {
     errors += text;
   });
+  const interrupt = (): void => signalGroup(holder, 'SIGKILL');
+  options.signal?.addEventListener('abort', interrupt, { once: true });
+  if (options.signal?.aborted === true) interrupt();
   const locked = await new Promise<boolean>((resolve, reject) => {
     let text = '';
     let said = false;
@@ -58,9 +65,10 @@ export async function acquireLock(file: string, options: LockOptions = {}): Prom
     holder.on('error', (cause) => reject(failed(file, cause.message, cause)));
     holder.on('close', (code) => {
       if (code === BUSY) resolve(false);
+      else if (options.signal?.aborted === true) reject(interrupted(file));
       else reject(failed(file, errors.trim() || `flock ended with ${code}`));
     });
-  });
+  }).finally(() => options.signal?.removeEventListener('abort', interrupt));
   if (!locked) return null;
   try {
     writeFileSync(file, `${process.pid}\n`);
@@ -93,8 +101,7 @@ export async function withLock<T>(
 }
 
 const BUSY = 75;
-// `cat` ends when the owner's end of the pipe closes, and the lock with it.
-const HOLD = 'echo locked; exec cat > /dev/null';
+const HOLD = 'echo locked; exec sleep infinity';
 const WAIT = `exec 9>>"$1" || exit 1; flock -n 9 || { echo waiting; flock 9 || exit 1; }; ${HOLD}`;
 const TRY = `exec 9>>"$1" || exit 1; flock -n 9 || exit ${BUSY}; ${HOLD}`;
 
@@ -105,6 +112,10 @@ function readHolder(file: string): number | null {
   } catch {
     return null;
   }
+}
+
+function interrupted(file: string): ExplainedError {
+  return new ExplainedError('interrupted', 'waiting for another run was interrupted', { where: file });
 }
 
 function failed(file: string, why: string, cause?: unknown): ExplainedError {

@@ -5,6 +5,8 @@ import { acquireLock, withLock } from './lock.ts';
 export interface PopulateOptions {
   /** Called once if another run is filling the same folder; `holder` is its process id, if it is known. */
   readonly onWait?: (holder: number | null) => void;
+  /** Ends the waiting for another run. */
+  readonly signal?: AbortSignal | undefined;
   /** Why a folder that is there may not be used, null if it may: it is removed and filled anew then. Without it every folder is good. */
   readonly damageOf?: (path: string) => Promise<string | null>;
   /** Called before a damaged folder is removed. */
@@ -14,7 +16,7 @@ export interface PopulateOptions {
 /**
  * Makes the folder `path` by filling a temporary one beside it and renaming that: nobody sees half of it, whatever ends this
  * process. If several runs ask for the same folder at once, one fills it and the others wait and use what it made.
- * Temporary folders of runs that were killed are removed first.
+ * Temporary folders of runs that were killed are removed first, also where nothing has to be made.
  *
  * @returns whether `fill` was called
  */
@@ -24,11 +26,12 @@ export async function populateDirectory(
   options: PopulateOptions = {},
 ): Promise<boolean> {
   const damageOf = options.damageOf ?? (async () => null);
-  if ((await exists(path)) && (await damageOf(path)) === null) return false;
   const parent = dirname(path);
+  await sweepOnce(parent);
+  if ((await exists(path)) && (await damageOf(path)) === null) return false;
   await mkdir(parent, { recursive: true });
-  await sweep(parent);
-  const waiting = options.onWait === undefined ? {} : { onWait: options.onWait };
+  const { onWait, signal } = options;
+  const waiting = { ...(onWait === undefined ? {} : { onWait }), signal };
   return withLock(lockFile(path), waiting, async () => {
     if (await exists(path)) {
       const damage = await damageOf(path);
@@ -61,9 +64,19 @@ export async function removeDirectory(path: string): Promise<void> {
   await rm(doomed, { recursive: true, force: true });
 }
 
+/** Parents that this process has looked at. */
+const swept = new Map<string, Promise<void>>();
+
+/** What was killed is removed by the next process, whatever that one makes here; a second look within it would find nothing new. */
+function sweepOnce(parent: string): Promise<void> {
+  const found = swept.get(parent) ?? sweep(parent);
+  swept.set(parent, found);
+  return found;
+}
+
 /** Removes temporary folders whose owner is gone: whoever fills a folder holds its lock. */
 async function sweep(parent: string): Promise<void> {
-  for (const entry of await readdir(parent)) {
+  for (const entry of await readdir(parent).catch(() => [])) {
     if (!entry.startsWith(TEMPORARY)) continue;
     const name = entry.slice(TEMPORARY.length, entry.lastIndexOf('.'));
     const lock = await acquireLock(lockFile(join(parent, name)), { noWait: true });

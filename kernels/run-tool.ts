@@ -1,5 +1,5 @@
-import { execa } from 'execa';
 import { ExplainedError } from '../loader/errors.ts';
+import { runGuarded } from '../loader/guarded-process.ts';
 
 /** How a tool of the system is run. */
 export interface ToolOptions {
@@ -9,7 +9,9 @@ export interface ToolOptions {
   /** Added to this process's environment; `LC_ALL=C` is always set. */
   readonly env?: Readonly<Record<string, string>>;
   /** Ends the tool. */
-  readonly signal?: AbortSignal;
+  readonly signal?: AbortSignal | undefined;
+  /** Milliseconds until the tool is ended. Default: none. */
+  readonly timeoutMs?: number;
 }
 
 /** How a tool ended. */
@@ -20,37 +22,36 @@ export interface ToolResult {
   readonly stderr: string;
 }
 
+/** Where tools are looked for: folders such as /usr/sbin too, which an ordinary user's PATH lacks on Debian. */
+export function toolPath(): string {
+  return `${process.env.PATH ?? ''}:/usr/local/sbin:/usr/sbin:/sbin:/usr/bin:/bin`;
+}
+
 /**
- * Runs a tool of the system without a shell and collects what it prints. Folders such as /usr/sbin are searched too: an ordinary
- * user's PATH lacks them on Debian.
+ * Runs a tool of the system without a shell and collects what it prints, in the folders of {@link toolPath}. The tool and what it starts
+ * do not outlive this process.
  *
- * @throws ExplainedError `tool-missing` if it is not installed, `interrupted` if `signal` ended it
+ * @throws ExplainedError `tool-missing` if it is not installed, `interrupted` if `signal` ended it, `tool-timeout`
  */
 export async function runTool(command: string, args: readonly string[], options: ToolOptions): Promise<ToolResult> {
-  const result = await execa(command, args, {
-    reject: false,
-    encoding: 'buffer',
-    stdin: 'ignore',
-    maxBuffer: 1 << 30,
-    stripFinalNewline: false,
-    env: {
-      ...options.env,
-      LC_ALL: 'C',
-      PATH: `${process.env.PATH ?? ''}:/usr/local/sbin:/usr/sbin:/sbin:/usr/bin:/bin`,
-    },
-    ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
-    ...(options.signal === undefined ? {} : { cancelSignal: options.signal }),
+  const { cwd, env, signal, timeoutMs } = options;
+  const { end, ...result } = await runGuarded(command, args, {
+    env: { ...process.env, ...env, LC_ALL: 'C', PATH: toolPath() },
+    signal,
+    ...(cwd === undefined ? {} : { cwd }),
+    ...(timeoutMs === undefined ? {} : { timeoutMs }),
   });
-  if (result.isCanceled) throw new ExplainedError('interrupted', `${command} was interrupted`);
-  if (result.exitCode === undefined && result.code === 'ENOENT') {
-    throw new ExplainedError('tool-missing', `${command} is not installed`, {
-      fix: `sudo apt-get install ${options.package}`,
-      cause: result.cause,
+  if (end === 'missing') throw toolMissing(command, options.package);
+  if (end === 'aborted') throw new ExplainedError('interrupted', `${command} was interrupted`);
+  if (end === 'timeout') {
+    throw new ExplainedError('tool-timeout', `${command} did not end within ${(timeoutMs ?? 0) / 1000} s`, {
+      why: result.stderr.trim(),
     });
   }
-  return {
-    exitCode: result.exitCode ?? null,
-    stdout: Buffer.from(result.stdout),
-    stderr: Buffer.from(result.stderr).toString('utf8'),
-  };
+  return result;
+}
+
+/** The error for a tool that is not installed, with the package that has it. */
+export function toolMissing(command: string, owner: string): ExplainedError {
+  return new ExplainedError('tool-missing', `${command} is not installed`, { fix: `sudo apt-get install ${owner}` });
 }

@@ -116,6 +116,7 @@ export class KernelStore {
     const flavour = request.flavour ?? 'cloud';
     const name = flavour === 'cloud' ? request.debian : `${request.debian}-${flavour}`;
     try {
+      await this.#debian.tidy();
       const known = (await readIndex(this.#indexFile()))[name];
       if (known !== undefined && options.refresh !== true) return await this.#install(name, known);
       const entry = await this.#resolve(name, request.debian, flavour, options.refresh === true);
@@ -156,6 +157,7 @@ export class KernelStore {
       },
       {
         onWait: this.#debian.onWait,
+        signal: this.#options.signal,
         damageOf: async () => {
           const found = await readManifest(directory);
           if ('damage' in found) return found.damage;

@@ -33,7 +33,8 @@ export async function locateVirtmeNg(options: {
   /** Where installed programs are looked for. Default: `process.env.PATH`. */
   readonly path?: string;
 }): Promise<VirtmeNg> {
-  const installed = await fromSystem(options.path ?? process.env.PATH ?? '');
+  const { signal } = options.source;
+  const installed = await fromSystem(options.path ?? process.env.PATH ?? '', signal);
   if (installed !== null) return installed;
   const { directory, version } = await fetchToolPackage('virtme-ng', options);
   const found: VirtmeNg = {
@@ -42,7 +43,7 @@ export async function locateVirtmeNg(options: {
     version: version.replace(/-[^-]*$/, ''),
     from: 'cache',
   };
-  const failure = await failureOf(found);
+  const failure = await failureOf(found, signal);
   if (failure === null) return found;
   throw new ExplainedError('virtme-ng-does-not-run', 'virtme-run of virtme-ng cannot be run', {
     where: directory,
@@ -53,7 +54,7 @@ export async function locateVirtmeNg(options: {
 
 const PYTHON = '/usr/bin/python3';
 
-async function fromSystem(path: string): Promise<VirtmeNg | null> {
+async function fromSystem(path: string, signal: AbortSignal | undefined): Promise<VirtmeNg | null> {
   const program = path
     .split(delimiter)
     .filter((folder) => folder !== '')
@@ -62,17 +63,17 @@ async function fromSystem(path: string): Promise<VirtmeNg | null> {
   if (program === undefined) return null;
   // virtme-run has no --version; vng of the same installation lies beside it.
   const vng = join(dirname(program), 'vng');
-  const answer = await runTool(vng, ['--version'], { package: 'virtme-ng' }).catch(() => null);
+  const answer = await runTool(vng, ['--version'], { package: 'virtme-ng', signal }).catch(() => null);
   const version = /(\d+(?:\.\d+)+)/.exec(answer?.stdout.toString('utf8') ?? '')?.[1];
   if (version === undefined || compareVersions(version, OLDEST_VIRTME_NG) < 0) return null;
   const found: VirtmeNg = { command: [program], environment: {}, version, from: 'system' };
-  return (await failureOf(found)) === null ? found : null;
+  return (await failureOf(found, signal)) === null ? found : null;
 }
 
 /** Why it does not run, null if it does. */
-async function failureOf(found: VirtmeNg): Promise<string | null> {
+async function failureOf(found: VirtmeNg, signal: AbortSignal | undefined): Promise<string | null> {
   const [program, ...args] = found.command;
-  const result = await runTool(program, [...args, '--help'], { package: 'python3', env: found.environment });
+  const result = await runTool(program, [...args, '--help'], { package: 'python3', env: found.environment, signal });
   if (result.exitCode === 0 && result.stdout.includes('--save-initramfs')) return null;
   return result.stderr.trim().split('\n').slice(-3).join(' ') || `it ended with ${result.exitCode}`;
 }

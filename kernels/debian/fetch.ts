@@ -2,7 +2,7 @@ import { mkdir, mkdtemp, readdir, rename, rm, stat } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { ExplainedError } from '../../loader/errors.ts';
 import { sha256OfFile } from '../kernel.ts';
-import { withLock } from '../lock.ts';
+import { acquireLock, withLock } from '../lock.ts';
 import type { Apt } from './apt.ts';
 import type { DebianPackage } from './package-list.ts';
 
@@ -18,6 +18,8 @@ export interface FetchOptions {
   /** Lock file of apt's state: downloads and updates of several runs take turns. */
   readonly lock: string;
   readonly onWait?: (holder: number | null) => void;
+  /** Ends the waiting for the lock; apt has its own. */
+  readonly signal?: AbortSignal | undefined;
   readonly onBytes?: OnBytes;
   /** Something that the user should know: a damaged file was found. */
   readonly onMessage?: (message: string) => void;
@@ -48,12 +50,10 @@ export async function fetchPackage(one: DebianPackage, options: FetchOptions): P
   }
   const apt = await options.apt();
   await mkdir(options.pool, { recursive: true });
-  const waiting = options.onWait === undefined ? {} : { onWait: options.onWait };
+  const { onWait, signal } = options;
+  const waiting = { ...(onWait === undefined ? {} : { onWait }), signal };
   await withLock(options.lock, waiting, async () => {
-    // Whoever downloads holds the lock, so these belong to runs that were killed.
-    for (const name of await readdir(options.pool)) {
-      if (name.startsWith(TEMPORARY)) await rm(join(options.pool, name), { recursive: true, force: true });
-    }
+    await removeLeftovers(options.pool);
     const temporary = await mkdtemp(join(options.pool, TEMPORARY));
     try {
       await downloadInto(temporary, one, apt, options.onBytes);
@@ -67,6 +67,28 @@ export async function fetchPackage(one: DebianPackage, options: FetchOptions): P
     }
   });
   return file;
+}
+
+/**
+ * Removes from the pool what downloads of killed runs have left there. Does nothing while another run downloads.
+ *
+ * @throws ExplainedError `lock-failed`
+ */
+export async function sweepDownloads(pool: string, lock: string): Promise<void> {
+  if ((await leftoversIn(pool)).length === 0) return;
+  const held = await acquireLock(lock, { noWait: true });
+  if (held === null) return;
+  await removeLeftovers(pool).finally(() => held.release());
+}
+
+/** Whoever downloads holds the lock, so for its holder these belong to runs that were killed. */
+async function removeLeftovers(pool: string): Promise<void> {
+  for (const path of await leftoversIn(pool)) await rm(path, { recursive: true, force: true });
+}
+
+async function leftoversIn(pool: string): Promise<string[]> {
+  const names = await readdir(pool).catch(() => []);
+  return names.filter((name) => name.startsWith(TEMPORARY)).map((name) => join(pool, name));
 }
 
 const MISSING = 'it is not there';

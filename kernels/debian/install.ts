@@ -44,7 +44,7 @@ export async function installKernel(
     packages.push(kernel.modules);
     await addPackages(source, [kernel.modules], unpacked, name, onProgress);
   }
-  const manifest = await buildKernelTree(unpacked, target, kernel, packages);
+  const manifest = await buildKernelTree(unpacked, target, kernel, packages, source.signal);
   await rm(unpacked, { recursive: true, force: true });
   return manifest;
 }
@@ -69,7 +69,7 @@ async function addPackages(
   done = 0;
   for (const [index, deb] of debs.entries()) {
     report('unpack', done);
-    await unpackDeb(deb, unpacked, (path) => path.startsWith('usr/share/'));
+    await unpackDeb(deb, unpacked, (path) => path.startsWith('usr/share/'), source.signal);
     done += packages[index]?.size ?? 0;
   }
   report('unpack', done);

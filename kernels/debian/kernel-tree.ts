@@ -24,13 +24,14 @@ export function needsModules(config: string): boolean {
  * Kernels without a single module get the tables too, so that nobody runs depmod into the folder later.
  *
  * @param unpacked folder that the packages were unpacked into; its files are moved away
- * @throws ExplainedError `kernel-image-missing`, `module-decompression-failed`, `depmod-failed`, `disk-full`, `tool-missing`
+ * @throws ExplainedError `kernel-image-missing`, `module-decompression-failed`, `depmod-failed`, `disk-full`, `tool-missing`, `interrupted`
  */
 export async function buildKernelTree(
   unpacked: string,
   target: string,
   kernel: ResolvedKernel,
   packages: readonly DebianPackage[],
+  signal?: AbortSignal,
 ): Promise<KernelManifest> {
   const { release } = kernel;
   const vmlinuz = findPart(unpacked, release, 'vmlinuz');
@@ -61,11 +62,11 @@ export async function buildKernelTree(
   const source = [join(unpacked, 'lib/modules', release), join(unpacked, 'usr/lib/modules', release)].find(existsSync);
   if (source === undefined) await mkdir(modules);
   else await rename(source, modules);
-  await decompressModules(modules);
+  await decompressModules(modules, signal);
   for (const name of ['modules.order', 'modules.builtin']) {
     await writeFile(join(modules, name), '', { flag: 'a' });
   }
-  const depmod = await runTool('depmod', ['-b', target, release], { package: 'kmod' });
+  const depmod = await runTool('depmod', ['-b', target, release], { package: 'kmod', signal });
   if (depmod.exitCode !== 0) throw classifyAptFailure(depmod, 'depmod-failed', `depmod failed for Linux ${release}`);
 
   const checked = [image, `lib/modules/${release}/modules.dep`, ...(config === null ? [] : [config])];
@@ -112,12 +113,13 @@ const DECOMPRESSORS: readonly { suffix: string; command: string; args: readonly 
 ];
 
 /** busybox, which loads modules in the guest, knows none of the compressions. */
-async function decompressModules(directory: string): Promise<void> {
+async function decompressModules(directory: string, signal: AbortSignal | undefined): Promise<void> {
   const names = await readdir(directory, { recursive: true });
   for (const { suffix, command, args, package: owner } of DECOMPRESSORS) {
     const files = names.filter((name) => name.endsWith(suffix)).map((name) => join(directory, name));
     for (let start = 0; start < files.length; start += BATCH) {
-      const result = await runTool(command, [...args, '--', ...files.slice(start, start + BATCH)], { package: owner });
+      const batch = files.slice(start, start + BATCH);
+      const result = await runTool(command, [...args, '--', ...batch], { package: owner, signal });
       if (result.exitCode !== 0) {
         throw classifyAptFailure(
           result,

@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import { ExplainedError } from '../../loader/errors.ts';
 import { withLock } from '../lock.ts';
 import { Apt, type PackageLists } from './apt.ts';
-import { fetchPackage, type OnBytes } from './fetch.ts';
+import { fetchPackage, type OnBytes, sweepDownloads } from './fetch.ts';
 import { findMirror, type MirrorSources } from './mirror.ts';
 import type { DebianPackage } from './package-list.ts';
 import type { Suite } from './suites.ts';
@@ -27,10 +27,16 @@ export class DebianSource {
   readonly #options: DebianSourceOptions;
   readonly #directory: string;
   #apt: Promise<Apt> | null = null;
+  #tidied: Promise<void> | null = null;
 
   constructor(options: DebianSourceOptions) {
     this.#options = options;
     this.#directory = join(options.cache, 'debian');
+  }
+
+  /** Ends what is under way for this source. */
+  get signal(): AbortSignal | undefined {
+    return this.#options.signal;
   }
 
   /** Passes a line on to the user. */
@@ -62,7 +68,7 @@ export class DebianSource {
         fix: 'Run once with a network (without --offline).',
       });
     }
-    return withLock(this.#lock(), { onWait: this.onWait }, async () => {
+    return withLock(this.#lock(), { onWait: this.onWait, signal: this.signal }, async () => {
       // Somebody else may have asked the mirror while this run waited.
       const current = await apt.lists();
       if (current !== null && usable(current)) return current;
@@ -98,9 +104,16 @@ export class DebianSource {
       lock: this.#lock(),
       apt: this.#options.offline === true ? null : () => this.#aptWithLists(),
       onWait: this.onWait,
+      signal: this.signal,
       onMessage: (message) => this.say(message),
       ...(onBytes === undefined ? {} : { onBytes }),
     });
+  }
+
+  /** Removes what killed runs have left in the pool; once, however often it is asked for. */
+  tidy(): Promise<void> {
+    this.#tidied ??= sweepDownloads(join(this.#directory, 'pool'), this.#lock());
+    return this.#tidied;
   }
 
   #lock(): string {

@@ -33,11 +33,13 @@ export async function fetchToolPackage(
   await populateDirectory(
     directory,
     async (temporary) => {
-      await unpackDeb(await source.fetch(one), temporary, (path) => path.startsWith('usr/share/doc/'));
+      const skip = (path: string): boolean => path.startsWith('usr/share/doc/');
+      await unpackDeb(await source.fetch(one), temporary, skip, source.signal);
       await writeFile(join(temporary, FILES), JSON.stringify(await sizes(temporary)));
     },
     {
       onWait: source.onWait,
+      signal: source.signal,
       damageOf: async (path) => ((await isComplete(path)) ? null : 'files are missing or cut off'),
       onDamage: (damage) => source.say(`${directory} is damaged (${damage}): it is unpacked again`),
     },

@@ -5,7 +5,9 @@ import { dirname, join, posix, relative } from 'node:path';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { ExplainedError } from '../../loader/errors.ts';
+import { guardedCommand, locateProgram, signalGroup } from '../../loader/guarded-process.ts';
 import { diskFull, isDiskFull } from '../free-space.ts';
+import { toolMissing, toolPath } from '../run-tool.ts';
 import { readTar, type TarEntry } from './tar.ts';
 
 /**
@@ -17,26 +19,34 @@ import { readTar, type TarEntry } from './tar.ts';
  * `target`, as if that were the root. Owners and times are not kept; permissions lose write access for others.
  *
  * @param skip entries that are left out, by path without the leading `./`
- * @throws ExplainedError `deb-unreadable`, `deb-entry-refused`, `disk-full`; what was written until then stays
+ * @throws ExplainedError `deb-unreadable`, `deb-entry-refused`, `disk-full`, `interrupted`; what was written until then stays
  */
 export async function unpackDeb(
   deb: string,
   target: string,
   skip: (path: string) => boolean = () => false,
+  signal?: AbortSignal,
 ): Promise<void> {
   await mkdir(target, { recursive: true });
-  const child = spawn('dpkg-deb', ['--fsys-tarfile', deb], {
-    stdio: ['ignore', 'pipe', 'pipe'],
+  const program = locateProgram('dpkg-deb', toolPath());
+  if (program === undefined) throw toolMissing('dpkg-deb', 'dpkg');
+  const child = spawn(...guardedCommand(program, ['--fsys-tarfile', deb]), {
+    stdio: ['pipe', 'pipe', 'pipe'],
+    detached: true,
     env: { ...process.env, LC_ALL: 'C' },
   });
   let errors = '';
   child.stderr.setEncoding('utf8').on('data', (chunk: string) => {
     errors += chunk;
   });
-  const ended = new Promise<{ code: number | null; error?: Error }>((resolve) => {
-    child.on('error', (error) => resolve({ code: null, error }));
-    child.on('close', (code) => resolve({ code }));
+  const ended = new Promise<number | null>((resolve) => {
+    child.on('error', () => resolve(null));
+    child.on('close', resolve);
   });
+  const interrupt = (): void =>
+    void child.stdout.destroy(new ExplainedError('interrupted', 'unpacking was interrupted'));
+  signal?.addEventListener('abort', interrupt, { once: true });
+  if (signal?.aborted === true) interrupt();
   let problem: unknown;
   try {
     await writeEntries(deb, child.stdout, target, skip);
@@ -46,15 +56,10 @@ export async function unpackDeb(
     problem = error;
     // With output still unread its end would never be told.
     child.stdout.destroy();
-    child.kill('SIGKILL');
+    signalGroup(child, 'SIGKILL');
   }
-  const { code, error } = await ended;
-  if (error !== undefined) {
-    throw new ExplainedError('tool-missing', 'dpkg-deb cannot be run', {
-      why: error.message,
-      fix: 'sudo apt-get install dpkg',
-    });
-  }
+  const code = await ended;
+  signal?.removeEventListener('abort', interrupt);
   if (problem instanceof ExplainedError && !problem.code.startsWith('tar-')) throw problem;
   if (isDiskFull(problem)) throw diskFull(target, problem);
   if (problem !== undefined || code !== 0) {

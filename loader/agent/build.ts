@@ -1,13 +1,10 @@
-import { execFile } from 'node:child_process';
 import { createHash, randomUUID } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { access, constants, mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { promisify } from 'node:util';
 import { ExplainedError } from '../errors.ts';
-
-const run = promisify(execFile);
+import { type GuardedOptions, runGuarded } from '../guarded-process.ts';
 
 const FLAGS = [
   '-std=gnu11',
@@ -33,21 +30,23 @@ export interface BuildAgentOptions {
   /** The compiler; `clang` from PATH if absent. */
   readonly clang?: string;
   readonly architecture?: keyof typeof TARGETS;
+  /** Ends the compiler. */
+  readonly signal?: AbortSignal | undefined;
 }
 
 /**
  * Compiles the agent with clang and lld, without a libc or sysroot, and returns the binary's path. Its name holds a digest of sources,
  * flags and compiler version, so an unchanged agent is not built again unless its file was damaged, and builds at the same time do not disturb each other.
- * Throws ExplainedError `agent-compiler-missing` or `agent-build-failed`.
+ * Throws ExplainedError `agent-compiler-missing`, `agent-build-failed` or `interrupted`.
  */
 export async function buildAgent(options: BuildAgentOptions): Promise<string> {
-  const { outputDirectory, architecture = 'x86_64' } = options;
+  const { outputDirectory, architecture = 'x86_64', signal } = options;
   const clang = options.clang?.includes('/') === true ? resolve(options.clang) : (options.clang ?? 'clang');
   const sources = agentSourceDirectory();
   const names = (await readdir(sources)).filter((name) => /\.[ch]$/.test(name)).sort();
   const flags = ['-target', TARGETS[architecture], ...FLAGS];
   const digest = createHash('sha256');
-  digest.update(`${await compilerVersion(clang)}\0${flags.join(' ')}\0`);
+  digest.update(`${await compile(clang, ['--version'], { signal })}\0${flags.join(' ')}\0`);
   for (const name of names) digest.update(`${name}\0`).update(await readFile(join(sources, name)));
 
   const binary = join(outputDirectory, `ksym-agent-${architecture}-${digest.digest('hex').slice(0, 16)}`);
@@ -57,13 +56,13 @@ export async function buildAgent(options: BuildAgentOptions): Promise<string> {
   try {
     const files = names.filter((name) => name.endsWith('.c')).map((name) => join(sources, name));
     // lld takes a % in the path of its output for a digit to choose, so it is given the name alone.
-    await run(clang, [...flags, ...files, '-o', basename(unfinished)], { cwd: outputDirectory });
+    await compile(clang, [...flags, ...files, '-o', basename(unfinished)], { cwd: outputDirectory, signal });
     await writeFile(`${unfinished}.sha256`, await sha256Of(unfinished));
     await rename(`${unfinished}.sha256`, `${binary}.sha256`);
     await rename(unfinished, binary);
   } catch (error) {
     for (const path of [unfinished, `${unfinished}.sha256`]) await rm(path, { force: true });
-    throw buildFailed(clang, error);
+    throw error;
   }
   return binary;
 }
@@ -98,30 +97,23 @@ async function sha256Of(path: string): Promise<string> {
     .digest('hex');
 }
 
-async function compilerVersion(clang: string): Promise<string> {
-  try {
-    return (await run(clang, ['--version'])).stdout;
-  } catch (error) {
-    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') {
-      throw new ExplainedError('agent-compiler-missing', 'the agent cannot be built', {
-        where: clang,
-        why: 'there is no such compiler',
-        fix: 'install clang and lld (Debian, Ubuntu: apt install clang lld)',
-        cause: error,
-      });
-    }
-    throw buildFailed(clang, error);
+/** Runs the compiler and gives what it prints. */
+async function compile(clang: string, args: readonly string[], options: GuardedOptions): Promise<string> {
+  const { end, exitCode, stdout, stderr } = await runGuarded(clang, args, options);
+  if (end === 'aborted') throw new ExplainedError('interrupted', 'building the agent was interrupted');
+  if (end === 'missing') {
+    throw new ExplainedError('agent-compiler-missing', 'the agent cannot be built', {
+      where: clang,
+      why: 'there is no such compiler',
+      fix: 'install clang and lld (Debian, Ubuntu: apt install clang lld)',
+    });
   }
-}
-
-function buildFailed(clang: string, error: unknown): ExplainedError {
-  const said = error instanceof Error && 'stderr' in error ? String(error.stderr).trim() : '';
-  const messages = said === '' ? (error instanceof Error ? error.message : String(error)) : said;
+  if (exitCode === 0) return stdout.toString('utf8');
+  const messages = stderr.trim();
   const noLinker = /invalid linker name|unable to execute command.*ld/.test(messages);
-  return new ExplainedError('agent-build-failed', 'the agent does not compile', {
+  throw new ExplainedError('agent-build-failed', 'the agent does not compile', {
     where: clang,
-    why: messages,
+    why: messages === '' ? `it ended with ${exitCode ?? 'a signal'}` : messages,
     ...(noLinker ? { fix: 'install lld (Debian, Ubuntu: apt install lld)' } : {}),
-    cause: error,
   });
 }
