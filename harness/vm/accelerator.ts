@@ -3,6 +3,7 @@ import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
 import { cpus, hostname, release } from 'node:os';
 import { join } from 'node:path';
 import { execa } from 'execa';
+import { ExplainedError } from '../../loader/errors.ts';
 import { startGroupProcess } from './process.ts';
 
 /** How QEMU runs the guest's instructions, and why so. */
@@ -21,12 +22,15 @@ const FINDING_LIFETIME_MS = 7 * 24 * 3600 * 1000;
 /**
  * Chooses KVM where it works, else emulation. `/dev/kvm` may be there, writable and unable to run an ordinary kernel
  * (nested virtualisation), so KVM is tried with the given kernel and the finding remembered for this host.
+ * @throws ExplainedError `interrupted`
  */
 export async function chooseAccelerator(options: {
   readonly wanted: 'auto' | 'kvm' | 'tcg';
   readonly image: string;
   readonly qemu: string;
   readonly cache: string;
+  /** Ends the trial of KVM. */
+  readonly signal?: AbortSignal | undefined;
 }): Promise<Accelerator> {
   if (options.wanted !== 'auto') return { name: options.wanted, reason: `asked for with --accel ${options.wanted}` };
   const obstacle = kvmObstacle();
@@ -55,12 +59,17 @@ interface Finding {
   readonly time: number;
 }
 
-async function rememberedOrNew(options: { image: string; qemu: string; cache: string }): Promise<Finding> {
+async function rememberedOrNew(options: {
+  readonly image: string;
+  readonly qemu: string;
+  readonly cache: string;
+  readonly signal?: AbortSignal | undefined;
+}): Promise<Finding> {
   const path = join(options.cache, 'accelerator.json');
   const host = [hostname(), release(), cpus()[0]?.model ?? '', await qemuVersion(options.qemu)].join('; ');
   const remembered = await readFinding(path);
   if (remembered?.host === host && Date.now() - remembered.time < FINDING_LIFETIME_MS) return remembered;
-  const tried = await tryKvm(options.qemu, options.image);
+  const tried = await tryKvm(options.qemu, options.image, options.signal);
   const finding: Finding = { ...tried, host, time: Date.now() };
   await mkdir(options.cache, { recursive: true });
   await writeFile(`${path}.${process.pid}`, JSON.stringify(finding));
@@ -82,12 +91,19 @@ async function qemuVersion(qemu: string): Promise<string> {
 }
 
 /** Starts the kernel with KVM and no root file system, and waits for the first line it prints. */
-async function tryKvm(qemu: string, image: string): Promise<{ works: boolean; why: string }> {
+async function tryKvm(
+  qemu: string,
+  image: string,
+  signal: AbortSignal | undefined,
+): Promise<{ works: boolean; why: string }> {
   const group = startGroupProcess(qemu, [
     ...['-nodefaults', '-no-user-config', '-machine', 'q35', '-m', '256M', '-accel', 'kvm', '-cpu', 'host'],
     ...['-display', 'none', '-no-reboot', '-serial', 'stdio', '-kernel', image],
     ...['-append', 'console=ttyS0 earlyprintk=serial,ttyS0,115200 panic=-1'],
   ]);
+  const kill = (): void => group.signal('SIGKILL');
+  signal?.addEventListener('abort', kill);
+  if (signal?.aborted === true) kill();
   let timer: NodeJS.Timeout | undefined;
   // SeaBIOS prints on the serial port too, so only the kernel's own first line counts.
   const alive = new Promise<string>((resolve) => {
@@ -101,7 +117,9 @@ async function tryKvm(qemu: string, image: string): Promise<{ works: boolean; wh
   const ended = group.exited.then((exit) => exit.stderr.split('\n')[0] || exit.startError || 'QEMU ended at once');
   const why = await Promise.race([alive, ended]);
   clearTimeout(timer);
-  group.signal('SIGKILL');
+  kill();
   const { stderr } = await group.exited;
+  signal?.removeEventListener('abort', kill);
+  if (signal?.aborted === true) throw new ExplainedError('interrupted', 'trying KVM was interrupted');
   return { works: why === '', why: why === '' ? '' : (stderr.split('\n').find((line) => line.includes('KVM')) ?? why) };
 }

@@ -1,7 +1,8 @@
 import { rm } from 'node:fs/promises';
 import { basename, dirname } from 'node:path';
-import { execa } from 'execa';
 import { diskFull } from '../../kernels/free-space.ts';
+import { runTool } from '../../kernels/run-tool.ts';
+import { ExplainedError } from '../../loader/errors.ts';
 import { MachineError } from './errors.ts';
 import { splitShellWords } from './shell-words.ts';
 import { makeTemporaryFolder } from './temporary-folder.ts';
@@ -30,14 +31,17 @@ export interface PlanRequest {
   readonly cpus: number;
   /** Where virtme-ng's initramfs is to be written. */
   readonly initramfs: string;
+  /** Ends virtme-run. */
+  readonly signal?: AbortSignal | undefined;
 }
 
 const PLAN_TIMEOUT_MS = 60_000;
+const SAID_NOTHING = 'it printed no QEMU command';
 
 /**
  * Lets virtme-ng plan a machine for a kernel (`virtme-run --dry-run`): its QEMU command line, and an initramfs with the
  * modules the kernel needs for virtio, in load order. What it would print, share or wait for is ours (see architecture.md).
- * @throws ExplainedError `disk-full`; MachineError `plan-failed` with virtme-run's own message.
+ * @throws ExplainedError `disk-full`, `interrupted`; MachineError `plan-failed` with virtme-run's own message.
  */
 export async function planMachine(virtme: VirtmeRun, request: PlanRequest): Promise<MachinePlan> {
   const where = `virtme-run --kimg ${request.image}`;
@@ -51,25 +55,33 @@ export async function planMachine(virtme: VirtmeRun, request: PlanRequest): Prom
       ...['--disable-kvm', '--disable-microvm', '--disable-monitor', '--no-virtme-ng-init', '--force-9p'],
       ...['--force-initramfs', '--save-initramfs', request.initramfs, '--dry-run', '--show-command'],
     ];
-    const result = await execa(command, [...leading, ...args], {
-      env: { ...virtme.environment, PATH: `${process.env.PATH ?? ''}:/usr/sbin:/sbin` },
-      stdin: 'ignore',
-      reject: false,
-      timeout: PLAN_TIMEOUT_MS,
+    const { exitCode, stdout, stderr } = await runTool(command, [...leading, ...args], {
+      package: 'virtme-ng',
+      env: virtme.environment,
+      timeoutMs: PLAN_TIMEOUT_MS,
+      signal: request.signal,
+    }).catch((error: unknown) => {
+      if (!(error instanceof ExplainedError) || error.code === 'interrupted') throw error;
+      throw planFailed(where, error.explain());
     });
-    const line = result.stdout?.split('\n').find((text) => text.includes(' -kernel '));
-    if (result.failed || line === undefined) {
-      if (/\[Errno 28\]|No space left on device/.test(result.stderr ?? '')) throw diskFull(dirname(request.initramfs));
-      throw new MachineError('plan-failed', 'virtme-ng could not plan a machine for this kernel', 'boot', {
-        where,
-        why: complaintOf(result.stderr ?? '') || result.originalMessage || 'it printed no QEMU command',
-        fix: 'run `ksym-matrix doctor` to see what is missing',
-      });
-    }
-    return readPlan(line);
+    const line = stdout
+      .toString('utf8')
+      .split('\n')
+      .find((text) => text.includes(' -kernel '));
+    if (exitCode === 0 && line !== undefined) return readPlan(line);
+    if (/\[Errno 28\]|No space left on device/.test(stderr)) throw diskFull(dirname(request.initramfs));
+    throw planFailed(where, complaintOf(stderr) || (exitCode === 0 ? SAID_NOTHING : `it ended with ${exitCode}`));
   } finally {
     await rm(emptyRoot, { recursive: true, force: true });
   }
+}
+
+function planFailed(where: string, why: string): MachineError {
+  return new MachineError('plan-failed', 'virtme-ng could not plan a machine for this kernel', 'boot', {
+    where,
+    why,
+    fix: 'run `ksym-matrix doctor` to see what is missing',
+  });
 }
 
 /** What virtme-run complains of: without its warning about terminals, and of a Python traceback the last line alone. */

@@ -1,4 +1,5 @@
 import { execa, type ResultPromise } from 'execa';
+import { guardedCommand } from '../../loader/guarded-process.ts';
 
 /** Process groups of QEMU that are alive, for the last sweep when this process exits. */
 const liveGroups = new Set<number>();
@@ -26,7 +27,8 @@ const EXECA_OPTIONS = {
   detached: true,
   cleanup: false,
   reject: false,
-  stdin: 'ignore',
+  // Held open and never written to: the guard waits for its end.
+  stdin: 'pipe',
   stdout: 'pipe',
   stderr: 'pipe',
   buffer: { stdout: false, stderr: true },
@@ -40,8 +42,8 @@ const THROUGH_FIFO = 'fifo=$1; shift; mkfifo -- "$fifo" && { cat <"$fifo" & exec
 
 /**
  * Starts a program that must not outlive this process. It gets a process group of its own, so that a terminal's Ctrl-C
- * reaches it only through us and everything that it starts can be killed at once; `setpriv` (util-linux) asks the kernel
- * to kill it when this process dies, which covers even SIGKILL, where no handler of ours runs.
+ * reaches it only through us and everything that it starts can be killed at once. The guard kills the group when this process dies, even of
+ * SIGKILL, where no handler of ours runs; `setpriv` (util-linux) asks the kernel to kill the program itself as well, should somebody have killed the guard.
  *
  * @param options `outputFifo`: path of a named pipe to make, through which the standard output goes. Node's own pipes are
  *   sockets, which are full after some 300 writes of one byte: QEMU writes a serial console so, and drops what does not fit.
@@ -54,7 +56,8 @@ export function startGroupProcess(
   const whole = ['setpriv', '--pdeathsig', 'KILL', '--', command, ...args];
   const [program = '', ...rest] =
     options.outputFifo === undefined ? whole : ['/bin/sh', '-c', THROUGH_FIFO, 'sh', options.outputFifo, ...whole];
-  const child = execa(program, rest, EXECA_OPTIONS);
+  const [guard, words] = guardedCommand(program, rest);
+  const child = execa(guard, words, EXECA_OPTIONS);
   const pid = child.pid ?? -1;
   installSweep();
   if (pid > 0) liveGroups.add(pid);

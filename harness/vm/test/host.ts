@@ -74,7 +74,8 @@ export async function createTestHost(lines: readonly string[]): Promise<TestHost
     closeAll: async () => {
       await Promise.all(machines.map((machine) => machine.close()));
     },
-    leftovers: () => readdirSync(temporary),
+    // Beside the folders lies the socket that tells others that this process lives.
+    leftovers: () => readdirSync(temporary).filter((name) => !name.startsWith('.')),
     end: () => {
       if (before === undefined) delete process.env.TMPDIR;
       else process.env.TMPDIR = before;
