@@ -140,10 +140,10 @@ export const FAULT_RULES: readonly DenyRule[] = [
   {
     id: 'oom-victim',
     kind: 'out-of-memory',
-    pattern: /\boom-kill:constraint=|\bKilled process \d+ \(|\bOut of memory and no killable processes/,
-    hints: ['oom-kill:', 'Killed process ', 'Out of memory and '],
+    pattern: /\bKilled process \d+ \(|\bOut of memory and no killable processes/,
+    hints: ['Killed process ', 'Out of memory and '],
     what: 'the kernel killed a process to get memory back, or found none to kill',
-    source: 'mm/oom_kill.c, dump_oom_victim() and __oom_kill_process()',
+    source: 'mm/oom_kill.c, __oom_kill_process() and out_of_memory()',
     partOf: ['oom-killer'],
   },
   {

@@ -39,6 +39,9 @@ const MAX_PER_RULE = 20;
 /** `------------[ cut here ]------------` and the text of a WARN stand before the line that announces it (lib/bug.c). */
 const MAX_LINES_BEFORE = 4;
 
+/** kernel/panic.c, print_oops_end_marker() and vpanic(). */
+const END_MARKER = '---[ end ';
+
 /** Finds the reports of a kernel in the lines of its console. */
 export class SplatScanner {
   /** In the order in which they came. Of each rule, twenty between two calls of {@link nextPeriod}. */
@@ -77,7 +80,8 @@ export class SplatScanner {
    * @param suspected false if {@link suspects} is known to deny it
    */
   take(line: string, number: number, before: readonly string[], suspected = true): void {
-    if (suspected && this.#hints.test(line)) {
+    // The end of a panic repeats its announcement.
+    if (suspected && this.#hints.test(line) && !line.includes(END_MARKER)) {
       const rule = this.#options.deny.find(({ pattern }) => pattern.test(line));
       if (rule !== undefined && !this.#isPart(rule, number)) {
         this.#begin(rule, line, number, before);
@@ -161,7 +165,7 @@ class OpenReport {
     }
     this.#block.push(line);
     this.#inTrace ||= /^\s*Call Trace:/i.test(text);
-    this.#complete = text.startsWith('---[ end ') || this.#block.length >= MAX_BLOCK;
+    this.#complete = text.startsWith(END_MARKER) || this.#block.length >= MAX_BLOCK;
   }
 
   /** A part is kept even beyond the bound: it names the victim, or the code of the exception. */

@@ -87,7 +87,6 @@ export const SPLAT_SAMPLES: readonly SplatSample[] = [
     'agent invoked oom-killer: gfp_mask=0x140cca(GFP_HIGHUSER_MOVABLE|__GFP_COMP), order=0, oom_score_adj=0',
   ]),
   ...samples('oom-victim', 'all', [
-    'oom-kill:constraint=CONSTRAINT_NONE,nodemask=(null),cpuset=/,mems_allowed=0,global_oom,task_memcg=/,task=agent,pid=97,uid=0',
     'Out of memory: Killed process 97 (agent) total-vm:812kB, anon-rss:0kB, file-rss:4kB, shmem-rss:0kB, UID:0 pgtables:40kB oom_score_adj:0',
     'Memory cgroup out of memory: Killed process 97 (agent) total-vm:812kB, anon-rss:0kB, file-rss:4kB, shmem-rss:0kB, UID:0',
     'Out of memory and no killable processes...',
