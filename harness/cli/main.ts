@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
 import { PACKAGE_ROOT } from '../package-root.ts';
 import { EXIT } from './exit-codes.ts';
+import { watchInterruptions } from './interrupt.ts';
 import { reportError } from './report-error.ts';
 
 const FOOTER = `
@@ -23,23 +24,29 @@ Examples:
   ksym-matrix kernels list
 `;
 
+/** The other end of a pipe was closed, or a terminal: nobody misses what is not written. */
+const READER_IS_GONE: ReadonlySet<string> = new Set(['EPIPE', 'EIO']);
+
 /** The command line. Each command's code is loaded when it is used. */
 export async function main(args: readonly string[]): Promise<number> {
   let exitCode: number = EXIT.ok;
+  let stdoutFailure: NodeJS.ErrnoException | undefined;
   process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-    // The reader of a pipe went away: nothing more can be said to it.
-    if (error.code === 'EPIPE') process.exit(EXIT.ok);
-    process.stderr.write(`ksym-matrix: the results cannot be written to stdout: ${error.message}\n`);
-    process.exit(EXIT.broken);
+    // Nothing ends here: a file with the results may be under way.
+    stdoutFailure ??= error;
   });
   // Progress that nobody can read is no reason to lose the results.
   process.stderr.on('error', () => undefined);
+  watchInterruptions();
   const program = createProgram((code) => {
     exitCode = code;
   });
   try {
     await program.parseAsync([...args], { from: 'user' });
-    return exitCode;
+    await new Promise<void>((resolve) => void process.stdout.write('', () => resolve()));
+    if (stdoutFailure === undefined || READER_IS_GONE.has(stdoutFailure.code ?? '')) return exitCode;
+    process.stderr.write(`ksym-matrix: the results cannot be written to stdout: ${stdoutFailure.message}\n`);
+    return EXIT.broken;
   } catch (error) {
     if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.ok : EXIT.usage;
     return reportError(error);
@@ -63,6 +70,15 @@ function createProgram(setExitCode: (code: number) => void): Command {
     .addOption(
       new Option('-j, --jobs <n>', 'machines at a time (default: what cores and memory carry)').argParser(positive),
     )
+    .addOption(
+      new Option('--isolate <what>', 'a machine for each cell, or for each kernel (default: kernel)').choices([
+        'cell',
+        'kernel',
+      ]),
+    )
+    .addOption(new Option('--no-templates', 'boot every machine instead of saving and restoring one'))
+    .addOption(new Option('--retries <n>', 'run a red cell again, up to n times').argParser(natural).default(0))
+    .addOption(new Option('--flaky-ok', 'a cell that differs between retries does not make the run red'))
     .addOption(new Option('--accel <name>', 'how QEMU runs the guest').choices(['auto', 'kvm', 'tcg']).default('auto'))
     .addOption(new Option('--append <parameters...>', 'kernel parameters for every machine'))
     .addOption(new Option('--debian-mirror <url>', "a Debian mirror (default: the system's own)"))
@@ -110,6 +126,12 @@ function createProgram(setExitCode: (code: number) => void): Command {
     command.exitOverride().showSuggestionAfterError();
   }
   return program;
+}
+
+function natural(text: string): number {
+  const value = Number(text);
+  if (!Number.isInteger(value) || value < 0) throw new InvalidArgumentError('a whole number from 0 up is wanted');
+  return value;
 }
 
 function positive(text: string): number {

@@ -41,6 +41,8 @@ function lineView(stream: NodeJS.WriteStream): ProgressView {
         print(describeProgress(event.progress));
         return;
       }
+      // Restored machines are many and quick; in a log only boots are worth a line.
+      if (event.kind === 'ready' && event.beginning === 'restored') return;
       if (event.kind === 'cell' && !RED_VERDICTS.has(event.cell.verdict) && event.done !== event.total) return;
       const text = describeEvent(event);
       if (text !== undefined) print(event.kind === 'cell' ? paintVerdict(event.cell.verdict, text, paint) : text);
@@ -88,6 +90,7 @@ function liveView(stream: NodeJS.WriteStream): ProgressView {
           running.set(event.cell.kernel, describeEvent(event) ?? '');
           if (RED_VERDICTS.has(event.cell.verdict)) keep(paint.bad(describeEvent(event) ?? ''));
           break;
+        case 'leftovers':
         case 'warning':
           keep(describeEvent(event) ?? '');
           break;
@@ -112,7 +115,9 @@ function describeEvent(event: RunEvent): string | undefined {
     case 'boot':
       return `${event.kernel}: booting${event.boot === '' ? '' : ` with ${event.boot}`} …`;
     case 'ready':
-      return `${event.kernel}: up in ${seconds(event.bootMs)}`;
+      return `${event.kernel}: ${event.beginning} in ${seconds(event.readyMs)}`;
+    case 'leftovers':
+      return `note: ${event.kernel}: a new machine after ${event.cell}: ${event.what.join('; ')}`;
     case 'cell': {
       const { cell } = event;
       return `${cell.kernel}: ${lookOf(cell.verdict)} ${cellName(cell.program, cell.variant)} (${event.done} of ${event.total})`;

@@ -9,6 +9,7 @@ import { renderSummary } from '../report/summary.ts';
 import { toJson, writeWhole } from '../run/evidence.ts';
 import type { RunResults } from '../run/results.ts';
 import { runMatrix } from '../run/run-matrix.ts';
+import type { Isolation } from '../run/stints.ts';
 import { requireTools } from '../setup/install.ts';
 import { EXIT } from './exit-codes.ts';
 import { interruptible } from './interrupt.ts';
@@ -21,6 +22,11 @@ export interface RunCommandOptions {
   readonly kernel?: string[];
   readonly program?: string[];
   readonly jobs?: number;
+  readonly isolate?: Isolation;
+  /** False with --no-templates. */
+  readonly templates: boolean;
+  readonly retries: number;
+  readonly flakyOk?: true;
   readonly accel: 'auto' | 'kvm' | 'tcg';
   readonly append?: string[];
   readonly debianMirror?: string;
@@ -43,6 +49,9 @@ export async function run(options: RunCommandOptions): Promise<number> {
         filters: { kernels: options.kernel ?? [], programs: options.program ?? [] },
         accelerator: options.accel,
         jobs: options.jobs,
+        isolation: options.isolate,
+        templates: options.templates,
+        retries: options.retries,
         append: options.append ?? [],
         cache,
         mirror: options.debianMirror,
@@ -58,7 +67,7 @@ export async function run(options: RunCommandOptions): Promise<number> {
     view.end();
     const written = await report(results, options.json);
     if (signal.aborted) return EXIT.interrupted;
-    return written === EXIT.ok ? exitCodeOf(results) : written;
+    return written === EXIT.ok ? exitCodeOf(results, options.flakyOk === true) : written;
   });
 }
 
@@ -93,7 +102,8 @@ function warnAboutCompiler(results: RunResults): void {
   }
 }
 
-function exitCodeOf({ totals }: RunResults): number {
+function exitCodeOf({ totals }: RunResults, flakyOk: boolean): number {
   if (totals.infra > 0) return EXIT.broken;
-  return totals.fail + totals.xpass + totals.panic + totals.timeout > 0 ? EXIT.red : EXIT.ok;
+  const red = totals.fail + totals.xpass + totals.panic + totals.timeout + (flakyOk ? 0 : totals.flaky);
+  return red > 0 ? EXIT.red : EXIT.ok;
 }

@@ -10,6 +10,7 @@ export const CLASSES = [
   'kernel-panic',
   'kernel-oops',
   'vm-silent',
+  'kernel-splat',
   'ksym-not-in-kallsyms',
   'kallsyms-unreadable',
   'kallsyms-hidden',
@@ -172,6 +173,7 @@ export const matrixSchema = z.strictObject({
     .strictObject({
       firstOutput: z.number().positive().optional().describe('Seconds to the first byte on the console. Default: 20.'),
       ready: z.number().positive().optional().describe('Seconds to the agent. Default: 180.'),
+      restore: z.number().positive().optional().describe('Seconds for a saved machine to answer. Default: 30.'),
       request: z.number().positive().optional().describe('Seconds for one request. Default: 60.'),
       shutdown: z.number().positive().optional().describe('Seconds until QEMU is killed. Default: 5.'),
     })

@@ -12,6 +12,7 @@ const LOOKS: Readonly<Record<Verdict, string>> = {
   panic: '✖ PANIC',
   timeout: '✖ TIMEOUT',
   infra: '! INFRA',
+  flaky: '~ FLAKY',
 };
 
 const MEANINGS: Readonly<Record<Verdict, string>> = {
@@ -22,6 +23,7 @@ const MEANINGS: Readonly<Record<Verdict, string>> = {
   panic: 'the kernel crashed',
   timeout: 'the machine fell silent',
   infra: 'the harness or this machine broke: nothing learnt',
+  flaky: 'ended differently when it was run again',
 };
 
 const GAP = '  ';

@@ -1,12 +1,21 @@
 import type { Matrix } from '../config/load.ts';
+import type { OpenedMachine } from '../vm/machine-source.ts';
+import { BootLedger } from './boot-ledger.ts';
 import type { CompiledProgram } from './compile.ts';
 import type { RunListener } from './events.ts';
 import type { EvidenceFolder } from './evidence.ts';
-import type { FactValues, GuestFacts } from './facts.ts';
-import type { Outcome } from './outcome.ts';
-import type { BootResult, CellResult, KernelResult, RunResults } from './results.ts';
+import type { FactValues } from './facts.ts';
+import type { AttemptResult, CellResult, KernelResult, RunResults } from './results.ts';
+import type { Attempt } from './run-stint.ts';
 import { type BootGroup, type Cell, cellName, type SelectedKernel } from './select.ts';
-import { type AppliedExpectation, findExpectation, judge, type Verdict } from './verdict.ts';
+import {
+  type AppliedExpectation,
+  findExpectation,
+  type Judgement,
+  judge,
+  RED_VERDICTS,
+  type Verdict,
+} from './verdict.ts';
 
 interface CollectorOptions {
   readonly matrix: Matrix;
@@ -17,18 +26,12 @@ interface CollectorOptions {
   readonly groups: readonly BootGroup[];
 }
 
-/** A boot that is being recorded. */
-interface BootRecord {
-  readonly console: string;
-  ready(bootMs: number): void;
-  failed(): void;
-}
-
 /** Takes what the machines report, judges it, and puts it together in the matrix's order, whatever order it came in. */
 export class ResultCollector {
   readonly #options: CollectorOptions;
   readonly #cells = new Map<string, CellResult>();
-  readonly #boots = new Map<string, BootResult[]>();
+  readonly #boots = new BootLedger();
+  readonly #machines = new Map<string, number>();
   readonly #facts = new Map<string, FactValues>();
   readonly #used = new Set<string>();
   #evidenceLost = false;
@@ -37,49 +40,55 @@ export class ResultCollector {
     this.#options = options;
   }
 
-  /** Records that a kernel is being booted, and gives the boot a console log. */
-  async startBoot(kernel: string, parameters: readonly string[]): Promise<BootRecord> {
-    const boots = this.#boots.get(kernel) ?? [];
-    this.#boots.set(kernel, boots);
-    const index = boots.length;
-    boots.push({ parameters, bootMs: null, console: '' });
-    const console = await this.#options.evidence.consolePath(kernel, index + 1);
-    boots[index] = { parameters, bootMs: null, console };
-    const boot = parameters.join(' ');
-    this.#options.listener({ kind: 'boot', kernel, boot });
-    return {
-      console,
-      ready: (bootMs) => {
-        boots[index] = { parameters, bootMs, console };
-        this.#options.listener({ kind: 'ready', kernel, boot, bootMs });
-      },
-      failed: () => {
-        boots[index] = { parameters, bootMs: null, console };
-      },
-    };
+  /** A path for the console log of a kernel's next machine. */
+  consolePath(kernel: string): Promise<string> {
+    const machine = (this.#machines.get(kernel) ?? 0) + 1;
+    this.#machines.set(kernel, machine);
+    return this.#options.evidence.consolePath(kernel, machine);
   }
 
-  /** The facts of a kernel are those of its first boot without parameters of a variant. */
-  addFacts(kernel: string, boot: readonly string[], facts: GuestFacts): void {
-    if (!this.#facts.has(kernel) || boot.length === 0) this.#facts.set(kernel, facts.values);
+  /** Records a machine that came up, and the facts of its kernel, which are those of a boot without parameters of a variant if there is one. */
+  async addMachine(group: BootGroup, { machine, observations, boot }: OpenedMachine, facts: FactValues): Promise<void> {
+    const { name } = group.kernel;
+    const { key } = observations;
+    const restored = machine.beginning === 'restored';
+    const console =
+      restored && !this.#boots.knows(name, key) ? await this.#keepBootLog(name, boot.log) : machine.console.path;
+    this.#boots.add(name, group.boot, { key, origin: boot, console }, restored ? machine.readyMs : null);
+    if (!this.#facts.has(name) || group.boot.length === 0) this.#facts.set(name, facts);
+    const { beginning, readyMs } = machine;
+    this.#options.listener({ kind: 'ready', kernel: name, boot: group.boot.join(' '), beginning, readyMs });
   }
 
-  /** Judges a cell and keeps it. */
-  async addCell(
-    cell: Cell,
-    outcome: Outcome,
-    facts: GuestFacts | null,
-    durationMs: number,
-    console: string | null,
-  ): Promise<void> {
-    const { matrix, listener, groups } = this.#options;
+  /** Records a boot that failed. */
+  addBootFailure(group: BootGroup, console: string): void {
+    this.#boots.addFailure(group.kernel.name, group.boot, console);
+  }
+
+  /** What an attempt is worth. */
+  judge(cell: Cell, attempt: Attempt): Judgement & { readonly expected: AppliedExpectation | undefined } {
     const { kernel, program, variant } = cell;
-    const situation = { version: kernel.version, variant: variant.name, facts: facts?.values ?? {} };
-    const expected = findExpectation(program, matrix.exceptions, situation);
+    const situation = { version: kernel.version, variant: variant.name, facts: attempt.state?.values ?? {} };
+    const expected = findExpectation(program, this.#options.matrix.exceptions, situation);
+    return { ...judge(attempt.outcome, expected), expected };
+  }
+
+  /** Whether an attempt is not as expected. */
+  isRed(cell: Cell, attempt: Attempt): boolean {
+    return RED_VERDICTS.has(this.judge(cell, attempt).verdict);
+  }
+
+  /** Judges a cell and keeps it. The last attempt is told; one that differs from the others makes the cell flaky. */
+  async addCell(cell: Cell, attempts: readonly Attempt[]): Promise<void> {
+    const attempt = attempts.at(-1);
+    if (attempt === undefined) return;
+    const { listener, groups } = this.#options;
+    const { kernel, program, variant } = cell;
+    const { expected, ...judged } = this.judge(cell, attempt);
     if (expected !== undefined) this.#used.add(expected.source);
-    const { verdict, why } = judge(outcome, expected);
-    const lastConsole = console ?? this.#boots.get(kernel.name)?.at(-1)?.console ?? null;
-    const { verifierLog: _log, values: _values, ...kept } = outcome;
+    const history = attempts.length === 1 ? undefined : attempts.map((one) => this.#describeAttempt(cell, one));
+    const { verdict, why } = history === undefined ? judged : overall(judged, history);
+    const { verifierLog: _log, values: _values, ...kept } = attempt.outcome;
     const result: CellResult = {
       kernel: kernel.name,
       loader: 'ksym-matrix',
@@ -89,10 +98,17 @@ export class ResultCollector {
       verdict,
       why,
       expected: describe(expected),
-      durationMs,
-      evidence: await this.#writeEvidence(cell, outcome, lastConsole),
+      durationMs: attempt.durationMs,
+      evidence: await this.#writeEvidence(cell, attempt),
+      splats: attempt.splats.map(({ rule, kind, text, allowed }) => ({ rule, kind, text, allowed })),
+      leftovers: attempt.leftovers,
+      ...(history === undefined ? {} : { attempts: history }),
     };
     this.#cells.set(key(cell), result);
+    const name = cellName(program.name, variant.name);
+    if (attempt.leftovers.length > 0) {
+      listener({ kind: 'leftovers', kernel: kernel.name, cell: name, what: attempt.leftovers });
+    }
     const total = groups.reduce((sum, group) => sum + group.cells.length, 0);
     listener({ kind: 'cell', cell: result, done: this.#cells.size, total });
   }
@@ -104,6 +120,7 @@ export class ResultCollector {
     readonly complete: boolean;
     readonly toolVersion: string;
     readonly host: RunResults['host'];
+    readonly engine: RunResults['engine'];
   }): RunResults {
     const { groups, evidence, kernels, compiled } = this.#options;
     const cells = groups.flatMap((group) => group.cells).flatMap((cell) => this.#cells.get(key(cell)) ?? []);
@@ -113,6 +130,7 @@ export class ResultCollector {
       startedAt: run.startedAt,
       tool: { name: 'ksym-matrix', version: run.toolVersion },
       host: run.host,
+      engine: run.engine,
       totals: countVerdicts(cells),
       timings: run.timings,
       kernels: kernels.map((kernel) => this.#describeKernel(kernel)),
@@ -130,30 +148,47 @@ export class ResultCollector {
     };
   }
 
-  /** A verdict is not lost because its evidence cannot be written; that is said once. */
-  async #writeEvidence(cell: Cell, outcome: Outcome, console: string | null): Promise<CellResult['evidence']> {
-    const { evidence, listener } = this.#options;
+  #describeAttempt(cell: Cell, attempt: Attempt): AttemptResult {
+    const { verdict, why } = this.judge(cell, attempt);
+    const { outcome, durationMs, console } = attempt;
+    return { verdict, class: outcome.class, why, durationMs, console };
+  }
+
+  async #keepBootLog(kernel: string, log: string): Promise<string> {
     try {
-      return await evidence.writeCell(
-        cell.kernel.name,
-        cellName(cell.program.name, cell.variant.name),
-        outcome,
-        console,
-      );
+      return await this.#options.evidence.keepBootLog(kernel, this.#boots.next(kernel), log);
     } catch (error) {
-      const why = error instanceof Error ? error.message : String(error);
-      if (!this.#evidenceLost)
-        listener({ kind: 'warning', text: `evidence cannot be written (${why}): some is missing` });
-      this.#evidenceLost = true;
-      return { console, resolution: null, verifierLog: null, values: null };
+      this.#warnOfLoss(error);
+      return log;
     }
+  }
+
+  /** A verdict is not lost because its evidence cannot be written. */
+  async #writeEvidence(cell: Cell, attempt: Attempt): Promise<CellResult['evidence']> {
+    const name = cellName(cell.program.name, cell.variant.name);
+    const { outcome, console, consoleLines } = attempt;
+    const lastConsole = console ?? this.#boots.of(cell.kernel.name).at(-1)?.console ?? null;
+    try {
+      return await this.#options.evidence.writeCell(cell.kernel.name, name, outcome, lastConsole, consoleLines);
+    } catch (error) {
+      this.#warnOfLoss(error);
+      return { console: lastConsole, cellConsole: null, resolution: null, verifierLog: null, values: null };
+    }
+  }
+
+  /** Said once. */
+  #warnOfLoss(error: unknown): void {
+    const why = error instanceof Error ? error.message : String(error);
+    if (!this.#evidenceLost)
+      this.#options.listener({ kind: 'warning', text: `evidence cannot be written (${why}): some is missing` });
+    this.#evidenceLost = true;
   }
 
   #describeKernel(selected: SelectedKernel): KernelResult {
     const { release, version, source, sha256 } = selected.kernel;
     const { name } = selected;
     const facts = this.#facts.get(name) ?? {};
-    return { name, release, version, source, sha256, facts, boots: this.#boots.get(name) ?? [] };
+    return { name, release, version, source, sha256, facts, boots: this.#boots.of(name) };
   }
 
   /** An exception that no cell needed is out of date, unless cells were left out. */
@@ -173,6 +208,17 @@ function key(cell: Cell): string {
   return JSON.stringify([cell.kernel.name, cell.program.name, cell.variant.name]);
 }
 
+/** The verdict over several attempts: they agree, or the cell is flaky. */
+function overall(last: Judgement, attempts: readonly AttemptResult[]): Judgement {
+  const answers = new Set(attempts.map((attempt) => `${attempt.verdict} (${attempt.class})`));
+  if (answers.size === 1)
+    return { verdict: last.verdict, why: `${last.why} (${attempts.length} times out of ${attempts.length})` };
+  return {
+    verdict: 'flaky',
+    why: `run ${attempts.length} times: ${[...answers].join(', then ')}; the last: ${last.why}`,
+  };
+}
+
 function describe(expected: AppliedExpectation | undefined): CellResult['expected'] {
   if (expected === undefined) return null;
   const { outcome, reason, source } = expected;
@@ -180,7 +226,16 @@ function describe(expected: AppliedExpectation | undefined): CellResult['expecte
 }
 
 function countVerdicts(cells: readonly CellResult[]): Record<Verdict, number> {
-  const totals: Record<Verdict, number> = { pass: 0, xfail: 0, fail: 0, xpass: 0, panic: 0, timeout: 0, infra: 0 };
+  const totals: Record<Verdict, number> = {
+    pass: 0,
+    xfail: 0,
+    fail: 0,
+    xpass: 0,
+    panic: 0,
+    timeout: 0,
+    infra: 0,
+    flaky: 0,
+  };
   for (const cell of cells) totals[cell.verdict]++;
   return totals;
 }

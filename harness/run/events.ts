@@ -8,7 +8,16 @@ export type RunEvent =
   | { readonly kind: 'warning'; readonly text: string }
   | { readonly kind: 'kernel-progress'; readonly progress: KernelProgress }
   | { readonly kind: 'boot'; readonly kernel: string; readonly boot: string }
-  | { readonly kind: 'ready'; readonly kernel: string; readonly boot: string; readonly bootMs: number }
+  | {
+      readonly kind: 'ready';
+      readonly kernel: string;
+      readonly boot: string;
+      readonly beginning: 'booted' | 'restored';
+      /** Milliseconds from QEMU's start to the agent's answer. */
+      readonly readyMs: number;
+    }
+  /** The machine is replaced: what the cell left behind. */
+  | { readonly kind: 'leftovers'; readonly kernel: string; readonly cell: string; readonly what: readonly string[] }
   | { readonly kind: 'cell'; readonly cell: CellResult; readonly done: number; readonly total: number };
 
 /** The parts of a run, in order. */

@@ -1,4 +1,4 @@
-import { mkdir, readdir, rename, rm, writeFile } from 'node:fs/promises';
+import { copyFile, mkdir, readdir, rename, rm, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ExplainedError } from '../../loader/errors.ts';
 import type { Outcome } from './outcome.ts';
@@ -27,20 +27,39 @@ export class EvidenceFolder {
         cause,
       });
     }
+    await pointTo(join(parent, LATEST), name);
     const runs = (await readdir(parent)).filter((entry) => /^\d{4}-\d\d-\d\dT/.test(entry)).sort();
     for (const old of runs.slice(0, -RUNS_KEPT)) await rm(join(parent, old), { recursive: true, force: true });
     return new EvidenceFolder(path);
   }
 
-  /** Path for the console log of a kernel's boot; `boot` counts from one. */
-  async consolePath(kernel: string, boot: number): Promise<string> {
+  /** Path for the console log of a machine; `machine` counts from one for each kernel. */
+  async consolePath(kernel: string, machine: number): Promise<string> {
     const folder = join(this.path, kernel);
     await mkdir(folder, { recursive: true });
-    return join(folder, `console-${boot}.log`);
+    return join(folder, `console-${machine}.log`);
   }
 
-  /** Writes what a cell left behind, and says where. */
-  async writeCell(kernel: string, cell: string, outcome: Outcome, console: string | null): Promise<Evidence> {
+  /** Keeps the console log of a boot that machines were restored from, and says where; `boot` counts from one for each kernel. */
+  async keepBootLog(kernel: string, boot: number, log: string): Promise<string> {
+    const kept = join(this.path, kernel, `boot-${boot}.log`);
+    await mkdir(join(this.path, kernel), { recursive: true });
+    await copyFile(log, kept);
+    return kept;
+  }
+
+  /**
+   * Writes what a cell left behind, and says where.
+   * @param console the machine's console log
+   * @param consoleLines what it printed while the cell ran
+   */
+  async writeCell(
+    kernel: string,
+    cell: string,
+    outcome: Outcome,
+    console: string | null,
+    consoleLines: readonly string[],
+  ): Promise<Evidence> {
     const folder = join(this.path, kernel, cell);
     await mkdir(folder, { recursive: true });
     const write = async (name: string, text: string | undefined): Promise<string | null> => {
@@ -51,10 +70,25 @@ export class EvidenceFolder {
     const { resolutions, verifierLog, values } = outcome;
     return {
       console,
+      cellConsole: await write('console.log', consoleLines.length === 0 ? undefined : `${consoleLines.join('\n')}\n`),
       resolution: await write('resolution.json', resolutions.length === 0 ? undefined : toJson(resolutions)),
       verifierLog: await write('verifier.log', verifierLog),
       values: await write('values.json', values === undefined || values.length === 0 ? undefined : toJson(values)),
     };
+  }
+}
+
+/** Name of the link to the newest run. */
+const LATEST = 'latest';
+
+/** Makes a symbolic link, or turns it; a file system without them has to do without. */
+async function pointTo(link: string, target: string): Promise<void> {
+  const temporary = `${link}.${process.pid}.tmp`;
+  try {
+    await symlink(target, temporary);
+    await rename(temporary, link);
+  } catch {
+    await rm(temporary, { force: true }).catch(() => undefined);
   }
 }
 

@@ -1,4 +1,5 @@
 import { readFile } from 'node:fs/promises';
+import { AgentError } from '../../loader/agent/agent-error.ts';
 import type { AgentConnection } from '../../loader/agent/connection.ts';
 import type { Btf } from '../../loader/btf/btf.ts';
 import type { BtfKind } from '../../loader/btf/types.ts';
@@ -49,10 +50,10 @@ const SYSCTLS = [
 ];
 
 /**
- * Reads the facts of the kernel at the other end of the connection.
- * @param configPath the kernel's configuration on the host (Debian's kernels have no /proc/config.gz); null if there is none
+ * Reads the facts of the kernel at the other end of the connection, but for its configuration, which is a file of the host.
+ * @throws AgentError, FormatError
  */
-export async function readGuestFacts(agent: AgentConnection, configPath: string | null): Promise<GuestFacts> {
+export async function readGuestFacts(agent: AgentConnection): Promise<GuestFacts> {
   const kernel = await readKernelFacts(agent);
   const values: Record<string, string | number | boolean> = {
     release: agent.hello.release,
@@ -67,7 +68,7 @@ export async function readGuestFacts(agent: AgentConnection, configPath: string 
     lockdown: await readLockdown(agent),
   };
   for (const name of SYSCTLS) values[`sysctl.${name}`] = (await readText(agent, sysctlPath(name))) ?? 'absent';
-  return { kernel, values: { ...values, ...(await configFacts(configPath)) } };
+  return { kernel, values };
 }
 
 /** `/proc/sys/kernel/kptr_restrict` for `kernel.kptr_restrict`. */
@@ -75,12 +76,13 @@ export function sysctlPath(name: string): string {
   return `/proc/sys/${name.includes('/') ? name : name.replaceAll('.', '/')}`;
 }
 
-/** A small file of the guest as text without the final newline; undefined if it is not there. */
+/** A small file of the guest as text without the final newline; undefined if it is not there. Throws AgentError if the machine does not answer. */
 export async function readText(agent: AgentConnection, path: string): Promise<string | undefined> {
   try {
     return new TextDecoder().decode(await agent.readFile(path)).trimEnd();
-  } catch {
-    return undefined;
+  } catch (error) {
+    if (error instanceof AgentError && error.code === 'agent-call-failed') return undefined;
+    throw error;
   }
 }
 
@@ -102,7 +104,11 @@ async function readLockdown(agent: AgentConnection): Promise<string> {
   return /\[(\w+)\]/.exec(text ?? '')?.[1] ?? 'absent';
 }
 
-async function configFacts(path: string | null): Promise<Record<string, string>> {
+/**
+ * Facts from a kernel's configuration on the host (Debian's kernels have no /proc/config.gz); none if there is no such file.
+ * @throws Node's error if it cannot be read
+ */
+export async function configFacts(path: string | null): Promise<FactValues> {
   if (path === null) return {};
   const set = new Map<string, string>();
   for (const line of (await readFile(path, 'utf8')).split('\n')) {

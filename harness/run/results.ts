@@ -1,6 +1,7 @@
 import type { RunPhase } from './events.ts';
 import type { FactValues } from './facts.ts';
 import type { Outcome } from './outcome.ts';
+import type { Isolation } from './stints.ts';
 import type { Verdict } from './verdict.ts';
 
 /** Everything that a run found out; `--json` writes this. Additions keep `schemaVersion`, other changes raise it. */
@@ -16,6 +17,8 @@ export interface RunResults {
   readonly kernels: readonly KernelResult[];
   readonly programs: readonly ProgramResult[];
   readonly cells: readonly CellResult[];
+  /** How cells shared machines, how many ran at a time, and whether machines were saved and restored; with reasons, for people. */
+  readonly engine: EngineDescription;
   /** Folder with all evidence. */
   readonly directory: string;
   /** False if the run was interrupted: cells are then missing. */
@@ -32,6 +35,16 @@ export interface HostDescription {
   readonly cpus: number;
 }
 
+export interface EngineDescription {
+  readonly isolation: Isolation;
+  readonly isolationReason: string;
+  readonly jobs: number;
+  readonly jobsReason: string;
+  readonly templates: boolean;
+  /** How often a cell that ended red was run again. */
+  readonly retries: number;
+}
+
 export interface KernelResult {
   /** Name in the grid. */
   readonly name: string;
@@ -44,7 +57,7 @@ export interface KernelResult {
   readonly sha256: string;
   /** Empty if it did not boot. */
   readonly facts: FactValues;
-  /** Each boot: what it was for, how long it took, where its console log lies. */
+  /** Each boot that machines came from: what it was for, how long it took, where its console log lies. */
   readonly boots: readonly BootResult[];
 }
 
@@ -53,6 +66,11 @@ export interface BootResult {
   /** Null if it did not come up. */
   readonly bootMs: number | null;
   readonly console: string;
+  /** When it was booted: in this run, or in an earlier one that saved the machine. */
+  readonly when: 'this-run' | 'earlier';
+  /** Machines that were restored from it, and the median time each took, in milliseconds; 0 and null if the booted machine was used itself. */
+  readonly restored: number;
+  readonly restoreMs: number | null;
 }
 
 export interface ProgramResult {
@@ -77,11 +95,36 @@ export interface CellResult {
   readonly expected: { readonly outcome: unknown; readonly reason: string; readonly source: string } | null;
   readonly durationMs: number;
   readonly evidence: Evidence;
+  /** What the kernel complained of on its console while the cell ran; `allowed` says why it does not count, null if it does. */
+  readonly splats: readonly SplatResult[];
+  /** What the cell left behind, so that its machine was replaced. */
+  readonly leftovers: readonly string[];
+  /** Every time it was run, in order; only there if it was run more than once. */
+  readonly attempts?: readonly AttemptResult[];
+}
+
+export interface SplatResult {
+  readonly rule: string;
+  readonly kind: string;
+  readonly text: string;
+  readonly allowed: string | null;
+}
+
+export interface AttemptResult {
+  readonly verdict: Verdict;
+  readonly class: string;
+  readonly why: string;
+  readonly durationMs: number;
+  /** Console log of the machine. */
+  readonly console: string | null;
 }
 
 /** Paths of files. */
 export interface Evidence {
+  /** Console log of the machine that the cell ran on, which may have run others. */
   readonly console: string | null;
+  /** What the console printed while the cell ran; null if it printed nothing. */
+  readonly cellConsole: string | null;
   readonly resolution: string | null;
   readonly verifierLog: string | null;
   readonly values: string | null;

@@ -1,5 +1,5 @@
 import { readFile } from 'node:fs/promises';
-import { availableParallelism, freemem } from 'node:os';
+import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { execa } from 'execa';
 import pLimit from 'p-limit';
@@ -10,22 +10,17 @@ import { buildAgent } from '../../loader/agent/build.ts';
 import type { Matrix } from '../config/load.ts';
 import { PACKAGE_ROOT } from '../package-root.ts';
 import { type Accelerator, chooseAccelerator } from '../vm/accelerator.ts';
-import { Machine } from '../vm/machine.ts';
 import { type PreparedMachine, prepareMachine } from '../vm/prepare.ts';
+import { chooseCapacity } from './capacity.ts';
 import { ResultCollector } from './collect.ts';
-import { type CompiledProgram, clangVersion, compilePrograms } from './compile.ts';
+import { clangVersion, compilePrograms } from './compile.ts';
+import { chooseIsolation, Engine } from './engine.ts';
 import type { RunListener, RunPhase } from './events.ts';
 import { EvidenceFolder } from './evidence.ts';
 import type { RunResults } from './results.ts';
-import { runGroup } from './run-group.ts';
-import {
-  type BootGroup,
-  type Filters,
-  planGroups,
-  type SelectedKernel,
-  selectKernels,
-  selectPrograms,
-} from './select.ts';
+import type { Attempt, CellMachine } from './run-stint.ts';
+import { type Cell, type Filters, planGroups, type SelectedKernel, selectKernels, selectPrograms } from './select.ts';
+import type { Isolation } from './stints.ts';
 
 /** What to run, and how. */
 export interface RunOptions {
@@ -34,6 +29,14 @@ export interface RunOptions {
   readonly accelerator: 'auto' | 'kvm' | 'tcg';
   /** Machines at once; undefined lets the host's cores and memory decide. */
   readonly jobs: number | undefined;
+  /** Undefined chooses the fastest that keeps cells from affecting each other. */
+  readonly isolation: Isolation | undefined;
+  /** Whether booted machines are saved, and restored instead of booted again. */
+  readonly templates: boolean;
+  /** How often a cell that ends red is run again. */
+  readonly retries: number;
+  /** Called when a cell has ended red, with its machine still there; the machine goes on when it resolves. */
+  readonly onRed?: (cell: Cell, attempt: Attempt, machine: CellMachine) => Promise<void>;
   /** Kernel parameters for every machine. */
   readonly append: readonly string[];
   readonly cache: string;
@@ -86,29 +89,15 @@ export async function runMatrix(options: RunOptions): Promise<RunResults> {
   );
   const groups = planGroups(kernels, programs, matrix);
   const collector = new ResultCollector({ matrix, kernels, compiled, evidence, listener, groups });
-  const jobs = options.jobs ?? defaultJobs(matrix.memoryMiB);
+  const engine = new Engine({ ...options, prepared, accelerator, collector, compiled });
+  const capacity = await chooseCapacity(options.jobs, options.templates ? 'restored' : 'booted');
+  const isolation = chooseIsolation(options.isolation);
   const count = groups.reduce((sum, group) => sum + group.cells.length, 0);
+  const { jobs } = capacity;
   await timed(
     'cells',
-    `${count} on ${kernels.length} kernels, ${jobs} ${jobs === 1 ? 'machine' : 'machines'} at a time`,
-    async () => {
-      const limit = pLimit(jobs);
-      const byName = new Map(compiled.map((one) => [one.program.name, one]));
-      // What breaks the harness in one group ends the others too: nothing may go on after the error is told.
-      const broken = new AbortController();
-      const signal = AbortSignal.any([options.signal, broken.signal]);
-      const ends = await Promise.allSettled(
-        groups.map((group) =>
-          limit(() => runOneGroup(group, byName, prepared, accelerator, collector, { ...options, signal })).catch(
-            (error: unknown) => {
-              broken.abort();
-              throw error;
-            },
-          ),
-        ),
-      );
-      for (const end of ends) if (end.status === 'rejected') throw end.reason;
-    },
+    `${count} on ${kernels.length} kernels, ${jobs} ${jobs === 1 ? 'machine' : 'machines'} at a time, ${isolation.reason}`,
+    () => engine.run(groups, isolation.name, jobs),
   );
   return collector.finish({
     startedAt,
@@ -124,17 +113,19 @@ export async function runMatrix(options: RunOptions): Promise<RunResults> {
       node: process.versions.node,
       cpus: availableParallelism(),
     },
+    engine: {
+      isolation: isolation.name,
+      isolationReason: isolation.reason,
+      jobs,
+      jobsReason: capacity.reason,
+      templates: options.templates,
+      retries: options.retries,
+    },
   });
 }
 
 /** What a run of the default matrix leaves in the cache, with room to spare: initramfs files, objects, logs. */
 const RUN_BYTES = 50e6;
-
-/** One machine for each core, as long as half of the free memory suffices; an emulated machine keeps a core busy. */
-function defaultJobs(memoryMiB: number): number {
-  const byMemory = Math.floor(freemem() / 2 / (memoryMiB * 2 ** 20));
-  return Math.max(1, Math.min(availableParallelism(), byMemory));
-}
 
 async function prepareAll(
   kernels: readonly SelectedKernel[],
@@ -170,47 +161,6 @@ async function prepareAll(
 
 function isPrepared(entry: readonly [string, PreparedMachine | undefined]): entry is [string, PreparedMachine] {
   return entry[1] !== undefined;
-}
-
-async function runOneGroup(
-  group: BootGroup,
-  compiled: ReadonlyMap<string, CompiledProgram>,
-  prepared: ReadonlyMap<string, PreparedMachine>,
-  accelerator: Accelerator,
-  collector: ResultCollector,
-  options: RunOptions,
-): Promise<void> {
-  const machine = prepared.get(group.kernel.name);
-  if (machine === undefined || options.signal.aborted) return;
-  const { kernel } = group;
-  await runGroup(group, {
-    compiled,
-    signal: options.signal,
-    boot: async () => {
-      const boot = await collector.startBoot(kernel.name, group.boot);
-      const append = [...group.boot, ...options.append];
-      const { deadlines } = options.matrix;
-      try {
-        const started = await Machine.start({
-          prepared: machine,
-          accelerator,
-          append,
-          consolePath: boot.console,
-          deadlines,
-          signal: options.signal,
-        });
-        boot.ready(started.readyMs);
-        return started;
-      } catch (error) {
-        boot.failed();
-        throw error;
-      }
-    },
-    onWarning: (text) => options.listener({ kind: 'warning', text }),
-    onFacts: (facts) => collector.addFacts(kernel.name, group.boot, facts),
-    onOutcome: (cell, outcome, facts, durationMs, console) =>
-      collector.addCell(cell, outcome, facts, durationMs, console),
-  });
 }
 
 async function toolVersion(): Promise<string> {

@@ -10,11 +10,12 @@ import type { Outcome } from './outcome.ts';
  * - `fail`: fails although it should work, or fails otherwise than expected; `xpass`: works although it should fail
  * - `panic`, `timeout`: the kernel crashed, or fell silent, unexpectedly
  * - `infra`: the harness or the host broke; nothing was learnt about the kernel
+ * - `flaky`: it was run again because it ended red, and did not end the same
  */
-export type Verdict = 'pass' | 'xfail' | 'fail' | 'xpass' | 'panic' | 'timeout' | 'infra';
+export type Verdict = 'pass' | 'xfail' | 'fail' | 'xpass' | 'panic' | 'timeout' | 'infra' | 'flaky';
 
 /** The verdicts that make a run fail. */
-export const RED_VERDICTS: ReadonlySet<Verdict> = new Set(['fail', 'xpass', 'panic', 'timeout', 'infra']);
+export const RED_VERDICTS: ReadonlySet<Verdict> = new Set(['fail', 'xpass', 'panic', 'timeout', 'infra', 'flaky']);
 
 /** Where a cell stands: what conditions are asked about. */
 export interface CellSituation {

@@ -11,8 +11,17 @@ import { TemplateError, TemplateStore } from './template-store.ts';
 export interface OpenedMachine {
   readonly machine: Machine;
   readonly observations: Observations;
-  /** Console log of the boot that the machine was restored from; null if it was booted itself. */
-  readonly bootLog: string | null;
+  readonly boot: BootOrigin;
+}
+
+/** The boot that a machine comes from, be it its own. */
+export interface BootOrigin {
+  /** Milliseconds from QEMU's start to the agent's hello. */
+  readonly milliseconds: number;
+  /** Its console log. */
+  readonly log: string;
+  /** Whether this process booted it, or an earlier one that saved it. */
+  readonly when: 'this-run' | 'earlier';
 }
 
 /** What tells of a machine that is being started. */
@@ -42,11 +51,18 @@ export class MachineSource {
   readonly #store: TemplateStore;
   readonly #known = new Map<string, Promise<Template>>();
   readonly #failures = new Map<string, number>();
+  readonly #bootedHere = new Set<string>();
   #saving = true;
 
   constructor(options: MachineSourceOptions) {
     this.#options = options;
     this.#store = new TemplateStore(options.cache);
+  }
+
+  /** Whether a template for such a machine lies in the cache, so that it need not be booted; that it is whole is not looked at. */
+  isSaved(request: Omit<MachineOptions, 'memory'>): boolean {
+    if (!this.#options.templates) return false;
+    return this.#store.has({ machine: request, observer: this.#options.observer });
   }
 
   /**
@@ -72,7 +88,10 @@ export class MachineSource {
         machine: { ...request, consolePath: bootLogPath(request.consolePath) },
         observer: this.#options.observer,
         onMessage: (text) => listener.onMessage?.(text),
-        onBoot: () => listener.onBoot?.(),
+        onBoot: () => {
+          this.#bootedHere.add(key);
+          listener.onBoot?.();
+        },
       });
     this.#known.set(key, known);
     try {
@@ -100,7 +119,12 @@ export class MachineSource {
         state: join(directory, TEMPLATE.state),
       });
       const observations = { key, read: (name: string) => readObservation(template, name) };
-      return { machine, observations, bootLog: join(directory, TEMPLATE.console) };
+      const boot: BootOrigin = {
+        milliseconds: template.record.bootMs,
+        log: join(directory, TEMPLATE.console),
+        when: this.#bootedHere.has(key) ? 'this-run' : 'earlier',
+      };
+      return { machine, observations, boot };
     } catch (error) {
       if (request.signal?.aborted === true || !(error instanceof ExplainedError)) throw error;
       if (error instanceof MachineError && error.code === 'no-temporary-folder') throw error;
@@ -116,7 +140,12 @@ export class MachineSource {
     listener.onBoot?.();
     const machine = await Machine.start(request);
     try {
-      return { machine, observations: await observeNow(this.#options.observer, machine.agent), bootLog: null };
+      const observations = await observeNow(this.#options.observer, machine.agent);
+      return {
+        machine,
+        observations,
+        boot: { milliseconds: machine.readyMs, log: machine.console.path, when: 'this-run' },
+      };
     } catch (error) {
       const failure = error instanceof ExplainedError && !machine.spoilt ? error : await machine.diagnose(error);
       await machine.close();

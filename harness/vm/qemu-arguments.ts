@@ -17,8 +17,17 @@ export interface HardwareOptions {
   readonly append: readonly string[];
 }
 
-/** Kernel parameters of every machine: the console is the serial port from the first moment, and a panic ends QEMU at once. */
-const KERNEL_PARAMETERS = ['console=ttyS0', 'earlyprintk=serial,ttyS0,115200', 'loglevel=7', 'panic=-1'];
+/**
+ * Kernel parameters of every machine: the console is the serial port from the first moment, a panic ends QEMU at once, and what we write into
+ * the kernel's log (console-marker.ts) is not held back.
+ */
+const KERNEL_PARAMETERS = [
+  'console=ttyS0',
+  'earlyprintk=serial,ttyS0,115200',
+  'loglevel=7',
+  'panic=-1',
+  'printk.devkmsg=on',
+];
 
 /** The kernel's command line. */
 export function kernelCommandLine({ prepared, append }: HardwareOptions): string {

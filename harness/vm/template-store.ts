@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { existsSync } from 'node:fs';
 import { copyFile, mkdir, rename, rm, utimes, writeFile } from 'node:fs/promises';
 import { cpus } from 'node:os';
 import { join } from 'node:path';
@@ -51,6 +52,11 @@ export class TemplateStore {
       .update(JSON.stringify([...parts, machine.accelerator.name, observer.version]))
       .digest('hex')
       .slice(0, 32);
+  }
+
+  /** Whether there is a template for a machine, whole or not. */
+  has(request: Pick<TemplateRequest, 'machine' | 'observer'>): boolean {
+    return existsSync(join(this.directory, this.keyOf(request), TEMPLATE.record));
   }
 
   /**

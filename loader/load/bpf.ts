@@ -10,11 +10,14 @@ export const BpfCommand = {
   mapGetNextKey: 4,
   programLoad: 5,
   programTestRun: 10,
+  programGetNextId: 11,
+  mapGetNextId: 12,
   getInfoByFd: 15,
   btfLoad: 18,
   btfGetFdById: 19,
   mapFreeze: 22,
   btfGetNextId: 23,
+  linkGetNextId: 31,
 } as const;
 
 /** Calls bpf(2). The attribute's bytes hold what the kernel wrote into it afterwards. Throws AgentError. */

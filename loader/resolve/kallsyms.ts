@@ -57,6 +57,25 @@ export class Kallsyms {
     return new Kallsyms(text, count, count >= A_HANDFUL && zeroes === count);
   }
 
+  /** The text it was made from; not to be changed. */
+  get bytes(): Uint8Array {
+    return this.#text;
+  }
+
+  /**
+   * The same list as the kernel shows it to a reader who may not see addresses: each is zero. The kernel decides that once for a whole
+   * reading, when the file is opened (kallsyms_open, kernel/kallsyms.c).
+   */
+  withoutAddresses(): Kallsyms {
+    const text = Buffer.from(this.#text);
+    for (let start = 0; start < text.length; ) {
+      text.fill(ZERO, start, text.indexOf(SPACE, start));
+      const newline = text.indexOf(NEWLINE, start);
+      start = newline === -1 ? text.length : newline + 1;
+    }
+    return new Kallsyms(text, this.count, this.count >= A_HANDFUL);
+  }
+
   /**
    * All entries of that name, in file order; of several with the same address only the first. Where no name matches exactly,
    * those with a suffix that clang adds to static symbols with link-time optimisation (`name.llvm.123`).

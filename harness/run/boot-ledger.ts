@@ -1,0 +1,74 @@
+import type { BootOrigin } from '../vm/machine-source.ts';
+import type { BootResult } from './results.ts';
+
+interface Entry {
+  readonly parameters: readonly string[];
+  readonly bootMs: number | null;
+  readonly console: string;
+  readonly when: BootResult['when'];
+  readonly restoreTimes: number[];
+}
+
+/** Which boots the machines of a run come from. */
+export class BootLedger {
+  readonly #boots = new Map<string, Map<string, Entry>>();
+  #failures = 0;
+
+  /** The number that the next boot of a kernel gets, from one up. */
+  next(kernel: string): number {
+    return (this.#boots.get(kernel)?.size ?? 0) + 1;
+  }
+
+  /** Whether machines of this boot were seen before. */
+  knows(kernel: string, key: string): boolean {
+    return this.#boots.get(kernel)?.has(key) ?? false;
+  }
+
+  /**
+   * Records a machine.
+   * @param key the same for every machine of one boot
+   * @param console where the boot's console log is kept
+   * @param restoreMs null if the machine was booted itself
+   */
+  add(
+    kernel: string,
+    parameters: readonly string[],
+    boot: { readonly key: string; readonly origin: BootOrigin; readonly console: string },
+    restoreMs: number | null,
+  ): void {
+    const boots = this.#boots.get(kernel) ?? new Map<string, Entry>();
+    this.#boots.set(kernel, boots);
+    const { milliseconds, when } = boot.origin;
+    const known = boots.get(boot.key);
+    const entry = known ?? { parameters, bootMs: milliseconds, console: boot.console, when, restoreTimes: [] };
+    boots.set(boot.key, entry);
+    if (restoreMs !== null) entry.restoreTimes.push(restoreMs);
+  }
+
+  /** Records a boot that failed. */
+  addFailure(kernel: string, parameters: readonly string[], console: string): void {
+    const boots = this.#boots.get(kernel) ?? new Map<string, Entry>();
+    this.#boots.set(kernel, boots);
+    boots.set(`failed-${++this.#failures}`, {
+      parameters,
+      bootMs: null,
+      console,
+      when: 'this-run',
+      restoreTimes: [],
+    });
+  }
+
+  /** The boots of a kernel, in the order they were first needed. */
+  of(kernel: string): BootResult[] {
+    return [...(this.#boots.get(kernel)?.values() ?? [])].map(({ restoreTimes, ...boot }) => ({
+      ...boot,
+      restored: restoreTimes.length,
+      restoreMs: median(restoreTimes),
+    }));
+  }
+}
+
+function median(numbers: readonly number[]): number | null {
+  const sorted = [...numbers].sort((left, right) => left - right);
+  return sorted[Math.floor(sorted.length / 2)] ?? null;
+}

@@ -1,0 +1,57 @@
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { z } from 'zod';
+import { writeWhole } from './evidence.ts';
+import { type Cell, cellName } from './select.ts';
+
+/** What a cell is taken to need when nobody has run it yet: a median on two emulated cores, in milliseconds. */
+const USUAL_CELL_MS = 30;
+
+/** Names that are kept, the ones seen last: a cache that many projects share stays small. */
+const MOST_NAMES = 20_000;
+
+const fileSchema = z.record(z.string(), z.number());
+
+/** How long cells took in earlier runs; only the order of work depends on it. Kept in CACHE/durations.json. */
+export class Durations {
+  readonly #path: string;
+  readonly #known: Map<string, number>;
+
+  private constructor(path: string, known: Map<string, number>) {
+    this.#path = path;
+    this.#known = known;
+  }
+
+  /** Reads what earlier runs have left; nothing, if that cannot be read. */
+  static async read(cache: string): Promise<Durations> {
+    const path = join(cache, 'durations.json');
+    try {
+      return new Durations(path, new Map(Object.entries(fileSchema.parse(JSON.parse(await readFile(path, 'utf8'))))));
+    } catch {
+      return new Durations(path, new Map());
+    }
+  }
+
+  /** Milliseconds that a cell is expected to take. */
+  expected(cell: Cell): number {
+    return this.#known.get(nameOf(cell)) ?? USUAL_CELL_MS;
+  }
+
+  /** Remembers how long a cell took, in milliseconds. */
+  add(cell: Cell, milliseconds: number): void {
+    const name = nameOf(cell);
+    // Taken out first, so that the map stays in the order of last use.
+    this.#known.delete(name);
+    this.#known.set(name, Math.round(milliseconds));
+  }
+
+  /** Writes everything back; that it cannot be written is of no consequence. */
+  async write(): Promise<void> {
+    const kept = Object.fromEntries([...this.#known].slice(-MOST_NAMES));
+    await writeWhole(this.#path, `${JSON.stringify(kept)}\n`).catch(() => undefined);
+  }
+}
+
+function nameOf(cell: Cell): string {
+  return `${cell.kernel.name} ${cellName(cell.program.name, cell.variant.name)}`;
+}

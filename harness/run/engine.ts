@@ -1,0 +1,147 @@
+import pLimit from 'p-limit';
+import type { Accelerator } from '../vm/accelerator.ts';
+import { MachineError } from '../vm/errors.ts';
+import type { Deadlines, MachineOptions } from '../vm/machine-parts.ts';
+import { MachineSource } from '../vm/machine-source.ts';
+import type { PreparedMachine } from '../vm/prepare.ts';
+import type { ResultCollector } from './collect.ts';
+import type { CompiledProgram } from './compile.ts';
+import { Durations } from './durations.ts';
+import type { RunListener } from './events.ts';
+import { GuestStates, guestObserver } from './guest-observer.ts';
+import { type Attempt, type CellMachine, runStint, type StintHost } from './run-stint.ts';
+import type { BootGroup, Cell } from './select.ts';
+import { type Isolation, planStints, type Stint } from './stints.ts';
+
+/** What the engine runs cells with. */
+export interface EngineOptions {
+  readonly cache: string;
+  readonly matrix: { readonly deadlines: Deadlines };
+  readonly accelerator: Accelerator;
+  /** By name of the kernel. */
+  readonly prepared: ReadonlyMap<string, PreparedMachine>;
+  readonly compiled: readonly CompiledProgram[];
+  readonly templates: boolean;
+  readonly retries: number;
+  /** Kernel parameters for every machine. */
+  readonly append: readonly string[];
+  readonly collector: ResultCollector;
+  readonly listener: RunListener;
+  readonly onRed?: (cell: Cell, attempt: Attempt, machine: CellMachine) => Promise<void>;
+  readonly signal: AbortSignal;
+}
+
+/** How cells share machines, and why so. */
+export function chooseIsolation(asked: Isolation | undefined): { readonly name: Isolation; readonly reason: string } {
+  if (asked === 'cell') return { name: 'cell', reason: 'each cell on a machine of its own (--isolate cell)' };
+  // A machine is looked over after each cell, which takes a few milliseconds; a new one takes a tenth of a second or more.
+  return {
+    name: 'kernel',
+    reason: `cells of a kernel share a machine while they leave nothing behind (${asked === undefined ? 'the fastest safe way' : '--isolate kernel'})`,
+  };
+}
+
+/** What a boot with the observations after it is taken to need, emulated, in milliseconds; and a restored machine. Only the order depends on them. */
+const BOOT_MS = 4500;
+const RESTORE_MS = 150;
+
+/** Puts cells on machines. */
+export class Engine {
+  readonly #options: EngineOptions;
+  readonly #source: MachineSource;
+  readonly #programs: ReadonlyMap<string, CompiledProgram>;
+  /** Kernels that do not boot: nobody tries again for each cell. A QEMU that somebody killed is another matter. */
+  readonly #failedBoots = new Map<BootGroup, unknown>();
+  #states = new GuestStates(1);
+
+  constructor(options: EngineOptions) {
+    this.#options = options;
+    this.#source = new MachineSource({ cache: options.cache, observer: guestObserver, templates: options.templates });
+    this.#programs = new Map(options.compiled.map((one) => [one.program.name, one]));
+  }
+
+  /**
+   * Runs all cells. What breaks the harness in one stint ends the others, and is thrown when they have ended; everything else is
+   * an outcome of a cell.
+   */
+  async run(groups: readonly BootGroup[], isolation: Isolation, jobs: number): Promise<void> {
+    this.#states = new GuestStates(jobs + 1);
+    const durations = await Durations.read(this.#options.cache);
+    const stints = planStints(groups, isolation, jobs, {
+      cell: (cell) => durations.expected(cell) + (isolation === 'cell' ? RESTORE_MS : 0),
+      firstMachine: (group) => (this.#isSaved(group) ? RESTORE_MS : BOOT_MS),
+    });
+    const broken = new AbortController();
+    const signal = AbortSignal.any([this.#options.signal, broken.signal]);
+    const host = this.#host(isolation, durations, signal);
+    const limit = pLimit(jobs);
+    const ends = await Promise.allSettled(
+      stints.map((stint) =>
+        limit(async () => {
+          if (signal.aborted) return;
+          await runStint(stint, host).catch((error: unknown) => {
+            broken.abort();
+            throw error;
+          });
+        }),
+      ),
+    );
+    await durations.write();
+    for (const end of ends) if (end.status === 'rejected') throw end.reason;
+  }
+
+  #host(isolation: Isolation, durations: Durations, signal: AbortSignal): StintHost {
+    const { collector, retries, listener, onRed } = this.#options;
+    return {
+      isolation,
+      compiled: this.#programs,
+      retries,
+      signal,
+      open: (stint) => this.#open(stint, signal),
+      isRed: (cell, attempt) => collector.isRed(cell, attempt),
+      onCell: async (cell, attempts) => {
+        durations.add(cell, attempts[0]?.durationMs ?? 0);
+        await collector.addCell(cell, attempts);
+      },
+      onRed: async (cell, attempt, machine) => onRed?.(cell, attempt, machine),
+      onWarning: (text) => listener({ kind: 'warning', text }),
+    };
+  }
+
+  #isSaved(group: BootGroup): boolean {
+    const request = this.#request(group, '', new AbortController().signal);
+    return request !== null && this.#source.isSaved(request);
+  }
+
+  async #open({ group }: Stint, signal: AbortSignal): Promise<CellMachine> {
+    if (this.#failedBoots.has(group)) throw this.#failedBoots.get(group);
+    const { collector, listener } = this.#options;
+    const kernel = group.kernel.name;
+    const console = await collector.consolePath(kernel);
+    const request = this.#request(group, console, signal);
+    if (request === null) throw new TypeError(`no machine was prepared for ${kernel}`);
+    try {
+      const opened = await this.#source.open(request, {
+        onBoot: () => listener({ kind: 'boot', kernel, boot: group.boot.join(' ') }),
+        onMessage: (text) => listener({ kind: 'warning', text: `${kernel}: ${text}` }),
+      });
+      const state = await this.#states.of(opened.observations, group.kernel.kernel.config);
+      await collector.addMachine(group, opened, state.values);
+      return { ...opened, state };
+    } catch (error) {
+      if (!signal.aborted) {
+        collector.addBootFailure(group, console);
+        if (!(error instanceof MachineError && error.code === 'qemu-exited')) this.#failedBoots.set(group, error);
+      }
+      throw error;
+    }
+  }
+
+  #request(group: BootGroup, consolePath: string, signal: AbortSignal): Omit<MachineOptions, 'memory'> | null {
+    const { accelerator, append, matrix, prepared } = this.#options;
+    const machine = prepared.get(group.kernel.name);
+    if (machine === undefined) return null;
+    const { deadlines } = matrix;
+    return { prepared: machine, accelerator, append: [...group.boot, ...append], consolePath, deadlines, signal };
+  }
+}

@@ -1,0 +1,198 @@
+import { ExplainedError } from '../../loader/errors.ts';
+import { ConsoleMarker, isMarker } from '../vm/console-marker.ts';
+import { MachineError } from '../vm/errors.ts';
+import type { OpenedMachine } from '../vm/machine-source.ts';
+import type { ConsoleSplat } from '../vm/splats.ts';
+import type { CompiledProgram } from './compile.ts';
+import type { GuestState } from './guest-observer.ts';
+import { LeftoverWatch } from './leftovers.ts';
+import { describeMachineFailure, endsMachine, infra, isConnectionLost } from './machine-failure.ts';
+import type { Outcome } from './outcome.ts';
+import { runWithSettings } from './run-with-settings.ts';
+import { type Cell, cellName } from './select.ts';
+import { withSplats } from './splat-outcome.ts';
+import type { Isolation, Stint } from './stints.ts';
+
+/** A machine with what is known of it. */
+export interface CellMachine extends OpenedMachine {
+  readonly state: GuestState;
+}
+
+/** One time that a cell was run. */
+export interface Attempt {
+  readonly outcome: Outcome;
+  /** Null if no machine came up. */
+  readonly state: GuestState | null;
+  readonly durationMs: number;
+  /** Console log of the machine; null if there was none. */
+  readonly console: string | null;
+  /** What the console printed meanwhile. */
+  readonly consoleLines: readonly string[];
+  readonly splats: readonly ConsoleSplat[];
+  /** What the cell left behind on a machine that others were to use after it; the machine is replaced. */
+  readonly leftovers: readonly string[];
+}
+
+/** What a stint needs from the run around it. */
+export interface StintHost {
+  readonly isolation: Isolation;
+  readonly compiled: ReadonlyMap<string, CompiledProgram>;
+  /** A machine for the next of these cells. Throws MachineError if it does not come up. */
+  readonly open: (stint: Stint, cell: Cell) => Promise<CellMachine>;
+  /** How often a cell that ends red is run again, on a new machine each time. */
+  readonly retries: number;
+  /** Whether an attempt ends red. */
+  readonly isRed: (cell: Cell, attempt: Attempt) => boolean;
+  /** A cell has ended; all its attempts, in order. */
+  readonly onCell: (cell: Cell, attempts: readonly Attempt[]) => Promise<void>;
+  /** A cell has ended red and its machine, if it is still there, can be looked at until this resolves. */
+  readonly onRed: (cell: Cell, attempt: Attempt, machine: CellMachine) => Promise<void>;
+  /** Something that the user should know. */
+  readonly onWarning: (text: string) => void;
+  readonly signal: AbortSignal;
+}
+
+/**
+ * Runs the cells of a stint, one after the other. A machine that crashes, falls silent or is not clean any more is charged to the cell that
+ * was running; the rest go on with a new one.
+ */
+export async function runStint(stint: Stint, host: StintHost): Promise<void> {
+  const waiting: Cell[] = [];
+  for (const cell of stint.cells) {
+    const failure = host.compiled.get(cell.program.name)?.failure;
+    if (failure === undefined) waiting.push(cell);
+    else await host.onCell(cell, [attemptWithout(failure)]);
+  }
+  while (waiting.length > 0 && !host.signal.aborted) {
+    const [first] = waiting;
+    if (first === undefined) return;
+    const machine = await openOrExplain(stint, first, host);
+    if (machine === null) return;
+    if (!('machine' in machine)) {
+      for (const cell of waiting.splice(0)) await host.onCell(cell, [attemptWithout(machine)]);
+      return;
+    }
+    try {
+      await runOnMachine(stint, machine, waiting, host);
+    } finally {
+      await closeMachine(machine, host);
+    }
+  }
+}
+
+/** Takes cells off the front of `waiting` until none is left or the machine may not be used any more. */
+async function runOnMachine(stint: Stint, machine: CellMachine, waiting: Cell[], host: StintHost): Promise<void> {
+  const observers = observersOf(machine);
+  while (waiting.length > 0) {
+    const [cell] = waiting;
+    if (cell === undefined) return;
+    const attempt = await attemptCell(cell, machine, observers, host, waiting.length > 1);
+    if (attempt === null) return;
+    waiting.shift();
+    const attempts = [attempt];
+    while (isWorthRetrying(cell, attempts, host)) {
+      const again = await retry(stint, cell, host);
+      if (again === null) break;
+      attempts.push(again);
+    }
+    if (!host.signal.aborted && host.isRed(cell, attempt)) await host.onRed(cell, attempt, machine);
+    await host.onCell(cell, attempts);
+    if (host.isolation === 'cell' || attempt.leftovers.length > 0) return;
+    if (machine.machine.spoilt || endsMachine(attempt.outcome) || host.signal.aborted) return;
+  }
+}
+
+/** What looks at a machine while cells run on it. */
+interface Observers {
+  readonly watch: LeftoverWatch;
+  readonly marker: ConsoleMarker;
+}
+
+function observersOf({ machine, state }: CellMachine): Observers {
+  return {
+    watch: new LeftoverWatch(machine.agent, state.baseline),
+    marker: new ConsoleMarker(machine.agent, machine.console),
+  };
+}
+
+/** Runs a cell once; null if the run is being stopped, so that nothing can be said about it. */
+async function attemptCell(
+  cell: Cell,
+  { machine, state }: CellMachine,
+  { watch, marker }: Observers,
+  host: StintHost,
+  othersFollow: boolean,
+): Promise<Attempt | null> {
+  const { console, agent } = machine;
+  const mark = console.mark();
+  const started = performance.now();
+  let outcome: Outcome;
+  const leftovers: string[] = [];
+  const name = cellName(cell.program.name, cell.variant.name);
+  try {
+    await marker.write(`${name} begins`);
+    const spec = host.compiled.get(cell.program.name)?.spec ?? null;
+    outcome =
+      spec === null ? infra(`${cell.program.name} has no object`) : await runWithSettings(cell, spec, agent, state);
+    const caughtUp = machine.spoilt ? undefined : await marker.writeEnd(`${name} ends`);
+    if (othersFollow && host.isolation === 'kernel' && !machine.spoilt) leftovers.push(...(await watch.find()));
+    if ((await caughtUp?.()) === false) leftovers.push('the console is still printing');
+  } catch (error) {
+    if (host.signal.aborted) return null;
+    if (!(error instanceof ExplainedError)) throw error;
+    // A request that failed while the machine is well is the harness's fault, such as a check whose truth cannot be had.
+    const lost = isConnectionLost(error) || machine.spoilt;
+    outcome = lost ? describeMachineFailure(await machine.diagnose(error)) : infra(error.explain());
+  }
+  if (!endsMachine(outcome) && console.crash !== undefined) {
+    outcome = describeMachineFailure(await machine.diagnose(undefined));
+  }
+  const { lines, splats } = console.since(mark);
+  return {
+    outcome: withSplats(outcome, splats),
+    state,
+    durationMs: performance.now() - started,
+    console: console.path,
+    consoleLines: lines.filter((line) => !isMarker(line)),
+    splats,
+    leftovers,
+  };
+}
+
+function isWorthRetrying(cell: Cell, attempts: readonly Attempt[], host: StintHost): boolean {
+  const last = attempts.at(-1);
+  return attempts.length <= host.retries && last !== undefined && !host.signal.aborted && host.isRed(cell, last);
+}
+
+/** Runs a cell once more, alone on a new machine. */
+async function retry(stint: Stint, cell: Cell, host: StintHost): Promise<Attempt | null> {
+  const machine = await openOrExplain(stint, cell, host);
+  if (machine === null) return null;
+  if (!('machine' in machine)) return attemptWithout(machine);
+  try {
+    return await attemptCell(cell, machine, observersOf(machine), host, false);
+  } finally {
+    await closeMachine(machine, host);
+  }
+}
+
+/** A machine, or the outcome for cells that cannot have one, or null if the run is being stopped. */
+async function openOrExplain(stint: Stint, cell: Cell, host: StintHost): Promise<CellMachine | Outcome | null> {
+  try {
+    return await host.open(stint, cell);
+  } catch (error) {
+    if (host.signal.aborted) return null;
+    if (!(error instanceof MachineError)) throw error;
+    return describeMachineFailure(error);
+  }
+}
+
+async function closeMachine({ machine }: CellMachine, host: StintHost): Promise<void> {
+  await machine.close();
+  const { fileError, path } = machine.console;
+  if (fileError !== undefined) host.onWarning(`${path} is incomplete: ${fileError.message}`);
+}
+
+function attemptWithout(outcome: Outcome): Attempt {
+  return { outcome, state: null, durationMs: 0, console: null, consoleLines: [], splats: [], leftovers: [] };
+}
