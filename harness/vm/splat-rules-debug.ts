@@ -10,7 +10,7 @@ export const DEBUG_RULES: readonly DenyRule[] = [
     what: 'a reference count was wrong: something is freed too early or never',
     source: 'lib/refcount.c, refcount_warn_saturate(); before 6.19 ahead of its WARNING line, then behind it',
     partOf: ['warning'],
-    endMarker: true,
+    ends: 'marker',
   },
   {
     id: 'list-corruption',
@@ -20,7 +20,7 @@ export const DEBUG_RULES: readonly DenyRule[] = [
     what: 'a linked list of the kernel is damaged',
     source: 'lib/list_debug.c, __list_add_valid_or_report() and __list_del_entry_valid_or_report()',
     partOf: ['warning'],
-    endMarker: true,
+    ends: 'marker',
   },
   {
     id: 'suspicious-rcu',
@@ -80,6 +80,7 @@ export const DEBUG_RULES: readonly DenyRule[] = [
     what: "RCU's own thread does not get to run",
     source: 'kernel/rcu/tree_stall.h, rcu_check_gp_kthread_starvation()',
     partOf: ['rcu-stall'],
+    ends: 'line',
   },
   {
     id: 'atomic-context',
@@ -161,6 +162,7 @@ export const DEBUG_RULES: readonly DenyRule[] = [
     hints: ['BPF private stack'],
     what: 'a BPF program wrote beyond its private stack',
     source: 'arch/x86/net/bpf_jit_comp.c, priv_stack_check_guard(); since 6.13',
+    ends: 'line',
   },
   {
     id: 'cfi',
@@ -169,6 +171,7 @@ export const DEBUG_RULES: readonly DenyRule[] = [
     hints: ['CFI failure at '],
     what: 'an indirect call went to a function of another type',
     source: 'kernel/cfi.c, report_cfi_failure()',
+    ends: 'line',
   },
   {
     id: 'kmemleak',
@@ -177,6 +180,7 @@ export const DEBUG_RULES: readonly DenyRule[] = [
     hints: ['kmemleak: '],
     what: 'memory that nothing points to any more was not freed',
     source: 'mm/kmemleak.c, kmemleak_scan()',
+    ends: 'line',
   },
   {
     id: 'warning',
@@ -186,6 +190,6 @@ export const DEBUG_RULES: readonly DenyRule[] = [
     what: 'an assertion of the kernel failed, and it goes on (WARN)',
     source: 'kernel/panic.c, __warn(); 6.19 moved the CPU to the end of the line (28ea295f941e)',
     partOf: ['refcount', 'list-corruption'],
-    endMarker: true,
+    ends: 'marker',
   },
 ];

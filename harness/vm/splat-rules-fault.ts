@@ -9,7 +9,7 @@ export const FAULT_RULES: readonly DenyRule[] = [
     hints: ['stack-protector: '],
     what: 'a function of the kernel wrote beyond its stack frame',
     source: 'kernel/panic.c, __stack_chk_fail()',
-    endMarker: true,
+    ends: 'marker',
   },
   {
     id: 'panic',
@@ -18,7 +18,7 @@ export const FAULT_RULES: readonly DenyRule[] = [
     hints: ['Kernel panic - '],
     what: 'the kernel has stopped',
     source: 'kernel/panic.c, panic()',
-    endMarker: true,
+    ends: 'marker',
   },
   {
     id: 'kernel-bug',
@@ -27,7 +27,7 @@ export const FAULT_RULES: readonly DenyRule[] = [
     hints: ['ernel BUG at '],
     what: 'an assertion of the kernel failed (BUG)',
     source: 'lib/bug.c, __report_bug(); capital K before 7.1 if the place is not known',
-    endMarker: true,
+    ends: 'marker',
   },
   {
     id: 'execute-protected',
@@ -36,7 +36,7 @@ export const FAULT_RULES: readonly DenyRule[] = [
     hints: ['kernel tried to execute ', 'unable to execute userspace '],
     what: 'the kernel jumped to data, or into user space',
     source: 'arch/x86/mm/fault.c, show_fault_oops()',
-    endMarker: true,
+    ends: 'marker',
   },
   {
     id: 'page-fault',
@@ -47,7 +47,7 @@ export const FAULT_RULES: readonly DenyRule[] = [
     what: 'the kernel used an address that is not mapped',
     source: 'arch/x86/mm/fault.c, show_fault_oops(); arch/arm64/mm/fault.c, die_kernel_fault()',
     partOf: ['execute-protected'],
-    endMarker: true,
+    ends: 'marker',
   },
   {
     id: 'stack-guard',
@@ -56,7 +56,7 @@ export const FAULT_RULES: readonly DenyRule[] = [
     hints: ['BUG: '],
     what: 'a stack of the kernel is full',
     source: 'arch/x86/kernel/traps.c, handle_stack_overflow()',
-    endMarker: true,
+    ends: 'marker',
   },
   {
     id: 'fatal-exception',
@@ -65,7 +65,7 @@ export const FAULT_RULES: readonly DenyRule[] = [
     hints: ['PANIC: '],
     what: 'an exception that the kernel cannot handle',
     source: 'arch/x86/kernel/traps.c, exc_double_fault(); arch/x86/mm/extable.c, early_fixup_exception()',
-    endMarker: true,
+    ends: 'marker',
   },
   {
     id: 'general-protection',
@@ -75,7 +75,7 @@ export const FAULT_RULES: readonly DenyRule[] = [
     hints: ['general protection fault'],
     what: 'the kernel used an address that no CPU accepts, or a forbidden instruction',
     source: 'arch/x86/kernel/traps.c, exc_general_protection(); behind "Oops: " since 6.10',
-    endMarker: true,
+    ends: 'marker',
   },
   {
     id: 'oops',
@@ -86,7 +86,7 @@ export const FAULT_RULES: readonly DenyRule[] = [
     what: 'an exception in the kernel ended the task that ran',
     source: 'arch/x86/kernel/dumpstack.c, __die_header(); arch/arm64/kernel/traps.c, __die()',
     partOf: ['kernel-bug', 'page-fault', 'stack-guard', 'fatal-exception'],
-    endMarker: true,
+    ends: 'marker',
   },
   {
     id: 'bad-page',
@@ -161,6 +161,7 @@ export const FAULT_RULES: readonly DenyRule[] = [
     hints: ['[Hardware Error]'],
     what: 'the (emulated) hardware reports an error',
     source: 'arch/x86/kernel/cpu/mce/core.c, print_mce() and mce_notify_irq()',
+    ends: 'line',
   },
   {
     id: 'unknown-nmi',
@@ -169,6 +170,7 @@ export const FAULT_RULES: readonly DenyRule[] = [
     hints: ['NMI received '],
     what: 'an interrupt that cannot be masked came from nowhere',
     source: 'arch/x86/kernel/nmi.c, unknown_nmi_error()',
+    ends: 'line',
   },
   {
     id: 'slow-nmi',
@@ -177,6 +179,7 @@ export const FAULT_RULES: readonly DenyRule[] = [
     hints: ['INFO: '],
     what: 'a handler of an interrupt that cannot be masked ran for long',
     source: 'arch/x86/kernel/nmi.c, nmi_check_duration()',
+    ends: 'line',
   },
   {
     id: 'unhandled-interrupt',
@@ -193,5 +196,6 @@ export const FAULT_RULES: readonly DenyRule[] = [
     hints: ['unregister_netdevice: '],
     what: 'something keeps a network device for ever',
     source: 'net/core/dev.c, netdev_wait_allrefs_any()',
+    ends: 'line',
   },
 ];

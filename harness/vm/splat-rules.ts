@@ -43,8 +43,8 @@ export interface DenyRule {
   readonly source: string;
   /** Rules whose report this line can be a further part of: there it is no splat of its own. */
   readonly partOf?: readonly string[];
-  /** Whether the report ends with a line `---[ end …`; others end with their stack trace. */
-  readonly endMarker?: boolean;
+  /** Where the report ends: with this line, after its stack trace (the default), or with a line `---[ end …`. */
+  readonly ends?: 'line' | 'trace' | 'marker';
 }
 
 /** A line that a deny rule matches, and that is harmless nevertheless. */
@@ -83,7 +83,16 @@ export const DENY_RULES: readonly DenyRule[] = [
 ];
 
 /**
- * Empty, and that is a finding: on the consoles of more than 150 boots of the eleven kernels of the default matrix (5.10 to 7.3,
- * emulated, with and without kaslr) no deny rule matches a line. Whoever adds one names the console that needs it.
+ * The consoles of more than 150 boots of the eleven kernels of the default matrix (5.10 to 7.3, emulated, with and without
+ * kaslr) need none of these: no deny rule matches a line of theirs. Whoever adds one names the console that needs it.
  */
-export const ALLOW_RULES: readonly AllowRule[] = [];
+export const ALLOW_RULES: readonly AllowRule[] = [
+  {
+    id: 'slow-backtrace',
+    pattern: /\bNMI handler \(nmi_cpu_backtrace_handler\) took too long/,
+    reason:
+      'printing a backtrace that was asked for takes an emulated CPU longer than the 1 ms that an NMI should take',
+    seen: '5.10 and 7.3, emulated, after `echo l >/proc/sysrq-trigger` (test/splats-vm.test.ts)',
+    review: 'when machines run under KVM only',
+  },
+];

@@ -111,7 +111,7 @@ export class SplatScanner {
     const block = [...preamble(before), line];
     const text = withoutStamp(line);
     const splat = { rule: rule.id, kind: rule.kind, line: number, text, allowed: this.#allows(line), block };
-    this.#open = new OpenReport(splat, block, rule.endMarker === true);
+    this.#open = new OpenReport(splat, block, rule.ends ?? 'trace');
     if (splat.allowed === null && SPOILING_KINDS.has(rule.kind)) {
       if (this.#worst === undefined || (rule.kind === 'panic' && this.#worst.kind !== 'panic')) this.#worst = splat;
     }
@@ -146,20 +146,21 @@ class OpenReport {
   readonly splat: ConsoleSplat;
   readonly parts = new Set<string>();
   readonly #block: string[];
-  readonly #endMarker: boolean;
+  readonly #ends: DenyRule['ends'];
   #inTrace = false;
-  #complete = false;
+  #complete: boolean;
 
-  constructor(splat: ConsoleSplat, block: string[], endMarker: boolean) {
+  constructor(splat: ConsoleSplat, block: string[], ends: DenyRule['ends']) {
     this.splat = splat;
     this.#block = block;
-    this.#endMarker = endMarker;
+    this.#ends = ends;
+    this.#complete = ends === 'line';
   }
 
   add(line: string): void {
     if (this.#complete) return;
     const text = withoutStamp(line);
-    if (!this.#endMarker && this.#inTrace && !TRACE_LINE.test(text)) {
+    if (this.#ends === 'trace' && this.#inTrace && !TRACE_LINE.test(text)) {
       this.#complete = true;
       return;
     }

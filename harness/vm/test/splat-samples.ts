@@ -104,7 +104,7 @@ export const SPLAT_SAMPLES: readonly SplatSample[] = [
     'mce: [Hardware Error]: Machine check events logged',
   ]),
   ...samples('unknown-nmi', 'all', ['Uhhuh. NMI received for unknown reason 2d on CPU 0.']),
-  ...samples('slow-nmi', 'all', ['INFO: NMI handler (nmi_cpu_backtrace_handler) took too long to run: 1.250 msecs']),
+  ...samples('slow-nmi', 'all', ['INFO: NMI handler (perf_event_nmi_handler) took too long to run: 1.250 msecs']),
   ...samples('unhandled-interrupt', 'all', ['irq 16: nobody cared (try booting with the "irqpoll" option)']),
   ...samples('netdevice-leak', 'all', ['unregister_netdevice: waiting for veth0 to become free. Usage count = 2']),
   ...samples('refcount', 'all', [

@@ -96,6 +96,18 @@ t.test('an allow rule gives the reason, for its kernels only, and its splat does
   t.end();
 });
 
+t.test('each allow rule is needed: a line that was seen is matched by it and by a deny rule', (t) => {
+  const seen: Record<string, string> = {
+    'slow-backtrace': '[    3.887130] INFO: NMI handler (nmi_cpu_backtrace_handler) took too long to run: 1.628 msecs',
+  };
+  t.same(
+    Object.keys(seen),
+    ALLOW_RULES.map(({ id }) => id),
+  );
+  for (const { id, reason } of ALLOW_RULES) t.match(found([seen[id] ?? '']), [{ allowed: reason }], id);
+  t.end();
+});
+
 t.test('lists of a user can take the place of ours, also with patterns that have no hints', (t) => {
   const deny = [{ id: 'mine', kind: 'warning', pattern: /my+ (?:own|word)/, what: 'x', source: 'y' }] as const;
   t.same(
