@@ -3,6 +3,7 @@ import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { execa } from 'execa';
 import pLimit from 'p-limit';
+import { evict } from '../../kernels/evict.ts';
 import { requireSpace } from '../../kernels/free-space.ts';
 import { KernelStore } from '../../kernels/store.ts';
 import { locateVirtmeNg, type VirtmeNg } from '../../kernels/virtme-ng.ts';
@@ -96,7 +97,7 @@ export async function runMatrix(options: RunOptions): Promise<RunResults> {
   const { jobs } = capacity;
   await timed(
     'cells',
-    `${count} on ${kernels.length} kernels, ${jobs} ${jobs === 1 ? 'machine' : 'machines'} at a time, ${isolation.reason}`,
+    `${count} on ${kernels.length} ${kernels.length === 1 ? 'kernel' : 'kernels'}, ${jobs} ${jobs === 1 ? 'machine' : 'machines'} at a time, ${isolation.reason}`,
     () => engine.run(groups, isolation.name, jobs),
   );
   return collector.finish({
@@ -127,6 +128,8 @@ export async function runMatrix(options: RunOptions): Promise<RunResults> {
 /** What a run of the default matrix leaves in the cache, with room to spare: initramfs files, objects, logs. */
 const RUN_BYTES = 50e6;
 
+const DAY_MS = 24 * 3600 * 1000;
+
 async function prepareAll(
   kernels: readonly SelectedKernel[],
   store: KernelStore,
@@ -148,6 +151,7 @@ async function prepareAll(
       onMessage: (text) => options.listener({ kind: 'warning', text }),
     }),
   );
+  await evict(join(cache, 'machines'), { maxAgeMs: 30 * DAY_MS, maxBytes: Number.POSITIVE_INFINITY, keepMs: DAY_MS });
   const prepared = new Map(
     kernels.map((selected, index) => [selected.name, machines[index]] as const).filter(isPrepared),
   );

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
+import { noteUse } from '../../kernels/evict.ts';
 import { sha256OfFile } from '../../kernels/kernel.ts';
 import { populateDirectory } from '../../kernels/populate.ts';
 import { PACKAGE_ROOT } from '../package-root.ts';
@@ -74,6 +75,7 @@ export async function prepareMachine(request: PrepareRequest): Promise<PreparedM
     damageOf: async () => ((await readRecord(directory)) === null ? 'a file is missing or altered' : null),
     onDamage: (damage) => request.onMessage?.(`${directory} is damaged (${damage}): the machine is planned again`),
   });
+  await noteUse(directory);
   const record = await readRecord(directory);
   if (record === null)
     throw new MachineError('plan-failed', 'the machine in the cache is damaged', 'boot', { where: directory });

@@ -13,8 +13,6 @@ export const TEMPLATE = {
   record: 'template.json',
   /** Which files were last found to be right, by what stat(2) says of them. */
   receipt: 'verified.json',
-  /** Its time of modification is when the template was last used. */
-  used: 'used',
 } as const;
 
 const recordSchema = z.object({

@@ -1,9 +1,10 @@
 import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
-import { copyFile, mkdir, rename, rm, utimes, writeFile } from 'node:fs/promises';
+import { copyFile, mkdir, rename, rm, writeFile } from 'node:fs/promises';
 import { cpus } from 'node:os';
 import { join } from 'node:path';
 import { execa } from 'execa';
+import { evict, noteUse } from '../../kernels/evict.ts';
 import { requireSpace } from '../../kernels/free-space.ts';
 import { populateDirectory, removeDirectory } from '../../kernels/populate.ts';
 import { ExplainedError } from '../../loader/errors.ts';
@@ -20,6 +21,23 @@ const LAYOUT = 1;
 
 /** Beside the RAM: state, kallsyms, BTF, console. */
 const OTHER_BYTES = 64 * 2 ** 20;
+
+const DAY_MS = 24 * 3600 * 1000;
+const LIMITS = { maxAgeMs: 30 * DAY_MS, keepMs: 3600 * 1000 };
+
+/** Room for templates, in bytes: one takes some 120 MB, so the eleven lines of Debian with two ways to boot each need 2.6 GB. */
+const DEFAULT_SPACE = 8 * 2 ** 30;
+
+/** Bytes that templates may take, from KSYM_MATRIX_TEMPLATE_SPACE in MiB. Throws ExplainedError `template-space-invalid`. */
+function templateSpace(): number {
+  const text = process.env.KSYM_MATRIX_TEMPLATE_SPACE ?? '';
+  if (text === '') return DEFAULT_SPACE;
+  if (/^\d+$/.test(text)) return Number(text) * 2 ** 20;
+  throw new ExplainedError('template-space-invalid', 'KSYM_MATRIX_TEMPLATE_SPACE is no number', {
+    where: `KSYM_MATRIX_TEMPLATE_SPACE=${text}`,
+    fix: 'give the room for saved machines in MiB, such as 8192',
+  });
+}
 
 /** What a template is made for. */
 export interface TemplateRequest {
@@ -38,8 +56,12 @@ TemplateError.prototype.name = 'TemplateError';
 /** The templates of a cache: CACHE/templates/KEY, where the key stands for all that a saved state depends on. */
 export class TemplateStore {
   readonly directory: string;
+  readonly #space: number;
+  #evicted = false;
 
+  /** @throws ExplainedError `template-space-invalid` */
   constructor(cache: string) {
+    this.#space = templateSpace();
     this.directory = join(cache, 'templates');
   }
 
@@ -71,14 +93,16 @@ export class TemplateStore {
       return 'damage' in found ? found.damage : null;
     };
     const { onMessage } = request;
-    await populateDirectory(directory, (temporary) => build(temporary, request), {
+    const built = await populateDirectory(directory, (temporary) => build(temporary, request), {
       damageOf: usable,
       onDamage: (damage) => onMessage(`a saved machine is damaged (${damage}): the kernel is booted and saved again`),
       onWait: () => onMessage('another run is booting the same kernel: waiting for the machine it saves'),
     });
     const found = await verifyTemplate(directory);
     if ('damage' in found) throw new TemplateError('template-damaged', found.damage, { where: directory });
-    await touch(join(directory, TEMPLATE.used));
+    await noteUse(directory);
+    if (built || !this.#evicted) await evict(this.directory, { ...LIMITS, maxBytes: this.#space });
+    this.#evicted = true;
     return { key, directory, record: found };
   }
 
@@ -120,7 +144,6 @@ async function build(directory: string, request: TemplateRequest): Promise<void>
     });
     // A quarter of what the guest has touched is zeroes by now. A filesystem without holes loses nothing but space.
     await execa('fallocate', ['--dig-holes', ram], { reject: false, stdin: 'ignore' });
-    await writeFile(join(directory, TEMPLATE.used), '');
     const files = observed.map((name) => `${TEMPLATE.observations}/${name}`);
     await writeRecord(directory, [TEMPLATE.ram, TEMPLATE.state, TEMPLATE.console, ...files], {
       bootMs: machine.readyMs,
@@ -159,10 +182,4 @@ async function orTemplateError<T>(work: () => Promise<T>): Promise<T> {
       error instanceof ExplainedError ? error.explain() : error instanceof Error ? error.message : String(error);
     throw new TemplateError('template-not-saved', 'the booted machine cannot be saved', { why, cause: error });
   }
-}
-
-async function touch(path: string): Promise<void> {
-  const now = new Date();
-  // A cache that may only be read is as good.
-  await utimes(path, now, now).catch(() => undefined);
 }
