@@ -7,7 +7,9 @@ export interface CpioFile {
   readonly content: Uint8Array;
 }
 
-const REGULAR_FILE = 0o100000;
+/** What an entry is, in its mode (include/uapi/linux/stat.h). */
+export const CPIO_KIND = { file: 0o100000, folder: 0o040000, link: 0o120000 } as const;
+
 const TRAILER = 'TRAILER!!!';
 
 /**
@@ -15,15 +17,36 @@ const TRAILER = 'TRAILER!!!';
  * The kernel unpacks several archives from one initrd one after the other, each starting on a multiple of four bytes.
  */
 export function writeCpio(files: readonly CpioFile[]): Buffer {
-  const parts = files.flatMap((file, index) => entry(index + 1, REGULAR_FILE | file.mode, file.path, file.content));
-  return Buffer.concat([...parts, ...entry(0, 0, TRAILER, new Uint8Array())]);
+  const parts = files.flatMap(({ path, mode, content }, index) => [
+    cpioHeader({ inode: index + 1, mode: CPIO_KIND.file | mode, path, size: content.length }),
+    pad(Buffer.from(content)),
+  ]);
+  return Buffer.concat([...parts, cpioTrailer()]);
 }
 
-function entry(inode: number, mode: number, path: string, content: Uint8Array): Buffer[] {
-  const name = Buffer.from(`${path}\0`);
-  const fields = [inode, mode, 0, 0, 1, 0, content.length, 0, 0, 0, 0, name.length, 0];
+/** The header of an entry. `size` bytes of content follow it, and zeroes up to a multiple of four; a link's content is its target. */
+export function cpioHeader(entry: {
+  /** From 1 up, and another for each entry: those with the same one would be links to each other. */
+  readonly inode: number;
+  /** {@link CPIO_KIND} and permission bits. */
+  readonly mode: number;
+  /** Path without a leading slash. */
+  readonly path: string;
+  /** Bytes; at most 4 GiB - 1. */
+  readonly size: number;
+  /** Time of modification, in seconds since 1970. Default: 0. */
+  readonly modified?: number;
+}): Buffer {
+  const name = Buffer.from(`${entry.path}\0`);
+  const { inode, mode, size, modified = 0 } = entry;
+  const fields = [inode, mode, 0, 0, 1, modified, size, 0, 0, 0, 0, name.length, 0];
   const header = Buffer.from(`070701${fields.map((field) => field.toString(16).padStart(8, '0')).join('')}`);
-  return [pad(Buffer.concat([header, name])), pad(Buffer.from(content))];
+  return pad(Buffer.concat([header, name]));
+}
+
+/** What ends an archive. */
+export function cpioTrailer(): Buffer {
+  return cpioHeader({ inode: 0, mode: 0, path: TRAILER, size: 0 });
 }
 
 /** Fills up with zero bytes to a multiple of four. */

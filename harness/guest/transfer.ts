@@ -1,0 +1,130 @@
+import { createWriteStream } from 'node:fs';
+import { link, lstat, mkdir, rename, rm, symlink } from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
+import { PassThrough, Readable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
+import { readTar } from '../../kernels/debian/tar.ts';
+import type { AgentConnection } from '../../loader/agent/connection.ts';
+import { ExplainedError } from '../../loader/errors.ts';
+import { archiveOf } from './archive.ts';
+import type { GuestFile } from './guest-file.ts';
+import type { GuestPlace } from './guest-place.ts';
+
+/**
+ * Puts files into the guest, in one stream.
+ * @throws ExplainedError `guest-write-failed` with the guest's own words
+ */
+export async function pushFiles(place: GuestPlace, files: readonly GuestFile[]): Promise<void> {
+  if (files.length === 0) return;
+  let unreadable: unknown;
+  async function* archive(): AsyncGenerator<Buffer> {
+    try {
+      yield* archiveOf(files);
+    } catch (error) {
+      unreadable = error;
+    }
+  }
+  const { exitCode, stderr } = await place.agent.execute({
+    argv: [place.busybox, 'cpio', '-idmu'],
+    workingDirectory: '/',
+    input: archive(),
+  });
+  if (unreadable !== undefined) {
+    const why = unreadable instanceof Error ? unreadable.message : String(unreadable);
+    throw new ExplainedError('file-unreadable', 'a file for the guest cannot be read', { why, cause: unreadable });
+  }
+  if (exitCode === 0) return;
+  // cpio counts its blocks at the end.
+  const said = Buffer.from(stderr)
+    .toString('utf8')
+    .replace(/^cpio: /gm, '')
+    .replace(/^\d+ blocks\n?/m, '')
+    .trim();
+  throw new ExplainedError('guest-write-failed', 'files cannot be put into the guest', {
+    why: said || `cpio ended with ${exitCode}`,
+    ...(said.includes('No space') ? { fix: "the guest's files lie in its memory: give it more with --memory" } : {}),
+  });
+}
+
+/**
+ * Fetches a file or folder of the guest; on the host it appears whole or not at all. Owners are not kept.
+ * @throws ExplainedError `guest-file-missing`; Node's error if the host's disk refuses
+ */
+export async function pullFile(place: GuestPlace, from: string, to: string): Promise<void> {
+  await mkdir(dirname(to), { recursive: true });
+  const temporary = join(dirname(to), `.${basename(to)}.${process.pid}.tmp`);
+  const stream = new PassThrough();
+  const written = unpack(stream, temporary);
+  // It is awaited below, after what may reject before.
+  written.catch(() => undefined);
+  try {
+    const end = await runTar(place.agent, place.busybox, from, stream);
+    if (end.exitCode !== 0) {
+      stream.destroy();
+      throw new ExplainedError('guest-file-missing', `the guest has no ${from} to fetch`, { why: end.said });
+    }
+    stream.end();
+    await written;
+    await rename(temporary, to);
+  } catch (error) {
+    stream.destroy();
+    await written.catch(() => undefined);
+    await rm(temporary, { recursive: true, force: true });
+    throw error;
+  }
+}
+
+async function runTar(
+  agent: AgentConnection,
+  busybox: string,
+  from: string,
+  stream: PassThrough,
+): Promise<{ exitCode: number | null; said: string }> {
+  // The path that was named is followed if it is a link, and its content stands under a name of ours.
+  const script =
+    'p=$("$1" realpath "$2") && [ -e "$p" ] && cd "$("$1" dirname "$p")" && exec "$1" tar -c -f - "./$("$1" basename "$p")"';
+  const said: Uint8Array[] = [];
+  const { exitCode } = await agent.execute({
+    argv: [busybox, 'sh', '-c', script, 'sh', busybox, from],
+    collect: false,
+    onOutput: (name, chunk) => {
+      if (name === 'stderr') said.push(chunk);
+      else if (!stream.destroyed) stream.write(chunk);
+    },
+  });
+  return { exitCode, said: Buffer.concat(said).toString('utf8').trim() };
+}
+
+/** Writes the members of an archive with one member at its top, which becomes `target` whatever it is called. */
+async function unpack(stream: Readable, target: string): Promise<void> {
+  const links: { place: string; target: string }[] = [];
+  for await (const entry of readTar(stream)) {
+    const place = placeOf(entry.path, target);
+    if (place === null) continue;
+    if (entry.type === 'directory') await mkdir(place, { recursive: true });
+    // A link is made last: nothing is written through it.
+    else if (entry.type === 'symlink') links.push({ place, target: entry.target });
+    else if (entry.type === 'hardlink') {
+      const other = placeOf(entry.target, target);
+      if (other !== null) await link(other, place);
+    } else if (entry.type === 'file') {
+      const mode = entry.mode & 0o777;
+      await pipeline(Readable.from(entry.content, { objectMode: false }), createWriteStream(place, { mode }));
+    }
+    for await (const rest of entry.content) void rest;
+  }
+  for (const one of links) await symlink(one.target, one.place);
+}
+
+/** Where a member goes; null for a path that leads out. */
+function placeOf(path: string, target: string): string | null {
+  const [, ...below] = path.split('/').filter((part) => part !== '' && part !== '.');
+  return below.includes('..') ? null : join(target, ...below);
+}
+
+/** Whether a path of the host is taken, by anything. */
+export async function isTaken(path: string): Promise<'folder' | 'other' | null> {
+  const about = await lstat(path).catch(() => null);
+  if (about === null) return null;
+  return about.isDirectory() ? 'folder' : 'other';
+}
