@@ -12,20 +12,29 @@ export interface Capacity {
 const RESERVE_BYTES = 512 * 2 ** 20;
 
 /**
- * What one machine takes of the host's memory while cells run, in bytes. Restored ones share the template's RAM through the page cache and
+ * What one machine takes of the host's memory while cells run, in bytes, as long as no run has measured it on this host. Restored ones share the template's RAM through the page cache and
  * keep only what they write: 40 to 75 MB each were measured with QEMU's own (docs/performance.md). A booted one touches some 150 MB of its RAM.
  */
 const MACHINE_BYTES = { restored: 96 * 2 ** 20, booted: 256 * 2 ** 20 } as const;
 
+/** Programs differ: one may make its machine write to more memory than any has before. */
+const HEADROOM = 1.5;
+
 /**
  * As many machines as cores and memory carry. An emulated machine keeps one core busy, and this program's own work runs beside it.
  * @param asked the user's number, which wins
+ * @param measured what one machine took at most in an earlier run on this host, in bytes
  */
-export async function chooseCapacity(asked: number | undefined, beginning: 'restored' | 'booted'): Promise<Capacity> {
+export async function chooseCapacity(
+  asked: number | undefined,
+  beginning: 'restored' | 'booted',
+  measured?: number,
+): Promise<Capacity> {
   if (asked !== undefined) return { jobs: asked, reason: 'asked for with --jobs' };
   const cores = await availableCores();
   const memory = await availableMemory();
-  const carried = Math.max(1, Math.floor((memory - RESERVE_BYTES) / MACHINE_BYTES[beginning]));
+  const bytes = measured === undefined ? MACHINE_BYTES[beginning] : measured * HEADROOM;
+  const carried = Math.max(1, Math.floor((memory - RESERVE_BYTES) / bytes));
   return carried < cores
     ? { jobs: carried, reason: `${Math.floor(memory / 2 ** 20)} MiB of memory are free` }
     : { jobs: cores, reason: `one for each of ${cores} ${cores === 1 ? 'core' : 'cores'}` };

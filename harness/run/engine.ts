@@ -53,11 +53,17 @@ export class Engine {
   /** Kernels that do not boot: nobody tries again for each cell. A QEMU that somebody killed is another matter. */
   readonly #failedBoots = new Map<BootGroup, unknown>();
   #states = new GuestStates(1);
+  #mostMemory = 0;
 
   constructor(options: EngineOptions) {
     this.#options = options;
     this.#source = new MachineSource({ cache: options.cache, observer: guestObserver, templates: options.templates });
     this.#programs = new Map(options.compiled.map((one) => [one.program.name, one]));
+  }
+
+  /** The most memory that one machine had of its own when it ended, in bytes; 0 if none has run. */
+  get mostMemory(): number {
+    return this.#mostMemory;
   }
 
   /**
@@ -102,6 +108,10 @@ export class Engine {
       onCell: async (cell, attempts) => {
         durations.add(cell, attempts[0]?.durationMs ?? 0);
         await collector.addCell(cell, attempts);
+      },
+      onMachineEnd: async ({ machine }) => {
+        const memory = await machine.memory();
+        if (memory !== null) this.#mostMemory = Math.max(this.#mostMemory, memory.own);
       },
       onRed: async (cell, attempt, machine) => onRed?.(cell, attempt, machine),
       onWarning: (text) => listener({ kind: 'warning', text }),

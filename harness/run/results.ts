@@ -40,6 +40,8 @@ export interface EngineDescription {
   readonly isolationReason: string;
   readonly jobs: number;
   readonly jobsReason: string;
+  /** The most memory that one machine had of its own, QEMU included, in bytes; 0 if none ran. */
+  readonly machineBytes: number;
   readonly templates: boolean;
   /** How often a cell that ended red was run again. */
   readonly retries: number;

@@ -18,6 +18,7 @@ import { clangVersion, compilePrograms } from './compile.ts';
 import { chooseIsolation, Engine } from './engine.ts';
 import type { RunListener, RunPhase } from './events.ts';
 import { EvidenceFolder } from './evidence.ts';
+import { MeasuredMemory } from './measured.ts';
 import type { RunResults } from './results.ts';
 import type { Attempt, CellMachine } from './run-stint.ts';
 import { type Cell, type Filters, planGroups, type SelectedKernel, selectKernels, selectPrograms } from './select.ts';
@@ -91,7 +92,10 @@ export async function runMatrix(options: RunOptions): Promise<RunResults> {
   const groups = planGroups(kernels, programs, matrix);
   const collector = new ResultCollector({ matrix, kernels, compiled, evidence, listener, groups });
   const engine = new Engine({ ...options, prepared, accelerator, collector, compiled });
-  const capacity = await chooseCapacity(options.jobs, options.templates ? 'restored' : 'booted');
+  const beginning = options.templates ? 'restored' : 'booted';
+  const memory = await MeasuredMemory.read(cache);
+  const machineKind = `${beginning}, ${accelerator.name}, ${matrix.memoryMiB} MiB`;
+  const capacity = await chooseCapacity(options.jobs, beginning, memory.of(machineKind));
   const isolation = chooseIsolation(options.isolation);
   const count = groups.reduce((sum, group) => sum + group.cells.length, 0);
   const { jobs } = capacity;
@@ -100,6 +104,7 @@ export async function runMatrix(options: RunOptions): Promise<RunResults> {
     `${count} on ${kernels.length} ${kernels.length === 1 ? 'kernel' : 'kernels'}, ${jobs} ${jobs === 1 ? 'machine' : 'machines'} at a time, ${isolation.reason}`,
     () => engine.run(groups, isolation.name, jobs),
   );
+  await memory.note(machineKind, engine.mostMemory);
   return collector.finish({
     startedAt,
     timings: { ...timings, total: performance.now() },
@@ -119,6 +124,7 @@ export async function runMatrix(options: RunOptions): Promise<RunResults> {
       isolationReason: isolation.reason,
       jobs,
       jobsReason: capacity.reason,
+      machineBytes: engine.mostMemory,
       templates: options.templates,
       retries: options.retries,
     },

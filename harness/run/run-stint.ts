@@ -47,6 +47,8 @@ export interface StintHost {
   readonly onCell: (cell: Cell, attempts: readonly Attempt[]) => Promise<void>;
   /** A cell has ended red and its machine, if it is still there, can be looked at until this resolves. */
   readonly onRed: (cell: Cell, attempt: Attempt, machine: CellMachine) => Promise<void>;
+  /** A machine is about to be closed. */
+  readonly onMachineEnd: (machine: CellMachine) => Promise<void>;
   /** Something that the user should know. */
   readonly onWarning: (text: string) => void;
   readonly signal: AbortSignal;
@@ -187,7 +189,9 @@ async function openOrExplain(stint: Stint, cell: Cell, host: StintHost): Promise
   }
 }
 
-async function closeMachine({ machine }: CellMachine, host: StintHost): Promise<void> {
+async function closeMachine(used: CellMachine, host: StintHost): Promise<void> {
+  const { machine } = used;
+  await host.onMachineEnd(used);
   await machine.close();
   const { fileError, path } = machine.console;
   if (fileError !== undefined) host.onWarning(`${path} is incomplete: ${fileError.message}`);

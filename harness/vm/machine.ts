@@ -7,6 +7,7 @@ import type { ConsoleLog } from './console.ts';
 import { diagnose } from './diagnose.ts';
 import { MachineError } from './errors.ts';
 import { type MachineOptions, type MachineParts, startParts, stopParts, whenListening } from './machine-parts.ts';
+import { type ProcessMemory, readProcessMemory } from './process-memory.ts';
 import { type MemoryFile, SOCKETS } from './qemu-arguments.ts';
 import { connectUnix, QmpClient } from './qmp.ts';
 import { refreshGuest } from './refresh.ts';
@@ -103,15 +104,24 @@ export class Machine {
 
   /**
    * Ends the machine. Never rejects; safe to call twice.
-   * @param how `quit` lets the agent and QEMU end by themselves; `kill` is for a machine that nothing of is wanted any more
+   * @param how `quit` lets the agent and QEMU end by themselves; `kill` is for a machine that nothing of is wanted any more, which a
+   *   spoilt one always is
    */
   close(how: 'quit' | 'kill' = 'quit'): Promise<void> {
     this.#closing ??= (async () => {
-      if (how === 'quit') await this.agent.close().catch(() => undefined);
-      await stopParts(this.#parts, how);
-      if (how === 'kill') await this.agent.close().catch(() => undefined);
+      const kill = how === 'kill' || this.spoilt;
+      // An agent that is busy with another request says goodbye when that has ended, which may be never.
+      const patience = sleep(this.#parts.options.deadlines.shutdown, undefined, { ref: false });
+      if (!kill) await Promise.race([this.agent.close().catch(() => undefined), patience]);
+      await stopParts(this.#parts, kill ? 'kill' : 'quit');
+      await this.agent.close().catch(() => undefined);
     })();
     return this.#closing;
+  }
+
+  /** What QEMU has in memory now; null if it has ended. */
+  memory(): Promise<ProcessMemory | null> {
+    return readProcessMemory(this.pid);
   }
 }
 

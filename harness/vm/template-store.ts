@@ -97,6 +97,9 @@ export class TemplateStore {
       damageOf: usable,
       onDamage: (damage) => onMessage(`a saved machine is damaged (${damage}): the kernel is booted and saved again`),
       onWait: () => onMessage('another run is booting the same kernel: waiting for the machine it saves'),
+    }).catch((error: unknown) => {
+      // A folder that may not be written, say. What came of the boot itself passes as it is.
+      throw error instanceof ExplainedError || !(error instanceof Error && 'code' in error) ? error : notSaved(error);
     });
     const found = await verifyTemplate(directory);
     if ('damage' in found) throw new TemplateError('template-damaged', found.damage, { where: directory });
@@ -178,8 +181,12 @@ async function orTemplateError<T>(work: () => Promise<T>): Promise<T> {
   try {
     return await work();
   } catch (error) {
-    const why =
-      error instanceof ExplainedError ? error.explain() : error instanceof Error ? error.message : String(error);
-    throw new TemplateError('template-not-saved', 'the booted machine cannot be saved', { why, cause: error });
+    throw notSaved(error);
   }
+}
+
+function notSaved(error: unknown): TemplateError {
+  const why =
+    error instanceof ExplainedError ? error.explain() : error instanceof Error ? error.message : String(error);
+  return new TemplateError('template-not-saved', 'the booted machine cannot be saved', { why, cause: error });
 }
