@@ -10,7 +10,7 @@ import { delimiter, join } from 'node:path';
  */
 const GUARD =
   'exec 3<&0 </dev/null; ' +
-  '{ trap "" HUP INT QUIT TERM; read -r _ <&3; kill -0 $$ && { kill -KILL -- -$$ || kill -KILL $$; }; } >/dev/null 2>&1 & ' +
+  '{ trap "" HUP INT QUIT TERM; read -r _ <&3; kill -0 $$ && { kill -KILL -$$ || kill -KILL $$; }; } >/dev/null 2>&1 & ' +
   'exec "$@" 3<&-';
 
 /**
