@@ -27,6 +27,13 @@ const EXIT_MACHINE_BROKE = 3;
 const EXIT_INTERRUPTED = 130;
 const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'];
 
+// loader/guarded-process.ts in short, which is not compiled yet: the whole group is killed when the pipe on standard input closes
+// although the tool still runs, because then this process was killed.
+const GUARD =
+  'exec 3<&0 </dev/null; { trap "" HUP INT QUIT TERM; read -r _ <&3; kill -0 $$ && kill -KILL -$$; } >/dev/null 2>&1 & exec "$@" 3<&-';
+const LOCK =
+  'exec 9>>"$1" || exit 1; flock -n 9 || { echo waiting; flock 9 || exit 1; }; echo locked; exec sleep infinity';
+
 /** The tool that runs now, and the signal that asked this process to end. */
 let child;
 let interruptedBy;
@@ -124,62 +131,56 @@ function sourceDigest() {
   return hash.digest('hex');
 }
 
-// Two commands in one checkout must not install or compile at the same time. A lock whose process is gone is taken over.
+// Two commands in one checkout must not install or compile at the same time.
 async function withCheckoutLock(work) {
-  const lock = join(ROOT, '.checkout-lock');
+  let lock;
   for (const signal of SIGNALS) process.on(signal, interrupt);
   try {
-    await takeLock(lock);
-    try {
-      await work();
-      // Lets a signal be noticed that came while nothing was waited for.
-      await sleep(0);
-      if (interruptedBy !== undefined) throw new Stop(`stopped by ${interruptedBy}`, EXIT_INTERRUPTED);
-    } finally {
-      rmSync(lock, { force: true });
-    }
+    lock = await takeLock(join(ROOT, '.checkout-lock'));
+    await work();
+    // Lets a signal be noticed that came while nothing was waited for.
+    await sleep(0);
+    if (interruptedBy !== undefined) throw new Stop(`stopped by ${interruptedBy}`, EXIT_INTERRUPTED);
   } catch (error) {
     if (!(error instanceof Stop)) throw error;
     process.stderr.write(error.message === '' ? '' : `ksym-matrix: ${error.message}\n`);
     process.exit(error.exitCode);
   } finally {
+    lock?.stdin.end();
     for (const signal of SIGNALS) process.off(signal, interrupt);
   }
 }
 
-async function takeLock(lock) {
-  let told = false;
-  for (;;) {
-    try {
-      writeFileSync(lock, String(process.pid), { flag: 'wx' });
-      return;
-    } catch (error) {
-      if (error.code !== 'EEXIST') throw new Stop(`cannot write ${lock}: ${error.message}`);
-    }
-    const owner = ownerOf(lock);
-    if (owner === undefined) continue;
-    if (!isAlive(owner)) {
-      rmSync(lock, { force: true });
-      continue;
-    }
-    if (!told) {
-      process.stderr.write(`Waiting for process ${owner}, which is preparing this checkout (it holds ${lock}) …\n`);
-    }
-    told = true;
-    await sleep(200);
-    if (interruptedBy !== undefined) throw new Stop('', EXIT_INTERRUPTED);
-  }
+// The kernel's own lock, held by a guarded child: it goes with this process, however that ends (kernels/lock.ts says more).
+async function takeLock(file) {
+  const holder = spawnGuarded('/bin/sh', ['-c', LOCK, 'sh', file], ['pipe', 'pipe', 2]);
+  child = holder;
+  await new Promise((resolve) => {
+    holder.stdout.on('data', (text) => {
+      if (String(text).includes('locked')) resolve();
+      else
+        process.stderr.write(
+          `Waiting for process ${ownerOf(file)}, which is preparing this checkout (it holds ${file}) …\n`,
+        );
+    });
+    holder.once('error', resolve);
+    holder.once('exit', resolve);
+  });
+  child = undefined;
+  if (interruptedBy !== undefined) throw new Stop('', EXIT_INTERRUPTED);
+  if (holder.pid === undefined || holder.exitCode !== null) throw new Stop(`cannot lock ${file}`);
+  writeFileSync(file, String(process.pid));
+  holder.stdout.destroy();
+  holder.unref();
+  return holder;
 }
 
-// Undefined if the lock is gone. A process that was killed before it wrote its number counts as dead after a while.
-function ownerOf(lock) {
+// For the message alone.
+function ownerOf(file) {
   try {
-    const owner = Number(readFileSync(lock, 'utf8'));
-    if (Number.isInteger(owner) && owner > 0) return owner;
-    if (Date.now() - statSync(lock).mtimeMs > 2000) rmSync(lock, { force: true });
-    return undefined;
+    return Number(readFileSync(file, 'utf8')) || 'another';
   } catch {
-    return undefined;
+    return 'another';
   }
 }
 
@@ -204,21 +205,12 @@ async function groupEnds() {
   killGroup('SIGKILL');
 }
 
-function isAlive(pid) {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (error) {
-    return error.code === 'EPERM';
-  }
-}
-
 // What the tools print is progress for this program: it goes to stderr, so that stdout holds results alone.
 async function step(what, command, args) {
   const start = performance.now();
   process.stderr.write(`${what} …\n`);
   const end = await new Promise((resolve) => {
-    child = spawn(command, args, { cwd: ROOT, stdio: ['ignore', 2, 2], detached: true });
+    child = spawnGuarded(command, args, ['pipe', 2, 2]);
     child.once('error', (error) => resolve({ error }));
     child.once('exit', (status, signal) => resolve({ status, signal }));
   });
@@ -231,4 +223,8 @@ async function step(what, command, args) {
     throw new Stop(`${what} failed: ${command} ended with exit code ${end.status} (its messages are above)`);
   }
   process.stderr.write(`${what} took ${((performance.now() - start) / 1000).toFixed(1)} s\n`);
+}
+
+function spawnGuarded(command, args, stdio) {
+  return spawn('/bin/sh', ['-c', GUARD, 'sh', command, ...args], { cwd: ROOT, stdio, detached: true });
 }
