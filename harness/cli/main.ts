@@ -87,6 +87,17 @@ function createProgram(setExitCode: (code: number) => void): Command {
     .action(async (options) => setExitCode(await (await import('./run.ts')).run(options)));
 
   program
+    .command('logs')
+    .description(
+      'show the evidence of the last run: verifier logs, values, consoles of the red cells or of those asked for',
+    )
+    .addOption(new Option('-k, --kernel <name...>', 'cells of these kernels; * is a wildcard'))
+    .addOption(new Option('-p, --program <name...>', 'cells of these programs; * is a wildcard'))
+    .addOption(new Option('--run <folder>', 'another run than the last'))
+    .option('--json', 'print the cells as JSON')
+    .action(async (options) => setExitCode(await (await import('./logs.ts')).logs(options)));
+
+  program
     .command('doctor')
     .description('say what is there, what is missing, and which accelerator works')
     .option('--json', 'print as JSON')

@@ -17,7 +17,7 @@ import { ResultCollector } from './collect.ts';
 import { clangVersion, compilePrograms } from './compile.ts';
 import { chooseIsolation, Engine } from './engine.ts';
 import type { RunListener, RunPhase } from './events.ts';
-import { EvidenceFolder } from './evidence.ts';
+import { EvidenceFolder, toJson, writeWhole } from './evidence.ts';
 import { MeasuredMemory } from './measured.ts';
 import type { RunResults } from './results.ts';
 import type { Attempt, CellMachine } from './run-stint.ts';
@@ -105,7 +105,7 @@ export async function runMatrix(options: RunOptions): Promise<RunResults> {
     () => engine.run(groups, isolation.name, jobs),
   );
   await memory.note(machineKind, engine.mostMemory);
-  return collector.finish({
+  const results = collector.finish({
     startedAt,
     timings: { ...timings, total: performance.now() },
     complete: !options.signal.aborted,
@@ -129,6 +129,10 @@ export async function runMatrix(options: RunOptions): Promise<RunResults> {
       retries: options.retries,
     },
   });
+  await writeWhole(join(evidence.path, 'results.json'), toJson(results)).catch((error: Error) => {
+    listener({ kind: 'warning', text: `the results are not kept with the evidence: ${error.message}` });
+  });
+  return results;
 }
 
 /** What a run of the default matrix leaves in the cache, with room to spare: initramfs files, objects, logs. */

@@ -38,7 +38,7 @@ export interface BootGroup {
 export function selectPrograms(matrix: Matrix, filters: Filters): readonly Program[] {
   const names = matrix.programs.map((program) => program.name);
   for (const wanted of filters.programs) requireMatch('program', wanted, names);
-  return matrix.programs.filter((program) => matches(program.name, filters.programs));
+  return matrix.programs.filter((program) => nameMatches(program.name, filters.programs));
 }
 
 /**
@@ -55,9 +55,9 @@ export async function selectKernels(
     names: [entry.name, entry.debian].filter((name) => name !== undefined),
   }));
   // Which line "newest" is shows only when it is looked up, so it stays a candidate for any filter that names nothing else.
-  const direct = named.filter(({ names }) => names.some((name) => matches(name, filters.kernels)));
+  const direct = named.filter(({ names }) => names.some((name) => nameMatches(name, filters.kernels)));
   const unmatched = filters.kernels.filter(
-    (wanted) => !named.some(({ names }) => names.some((name) => matches(name, [wanted]))),
+    (wanted) => !named.some(({ names }) => names.some((name) => nameMatches(name, [wanted]))),
   );
   const candidates =
     unmatched.length === 0 ? direct : named.filter((one) => direct.includes(one) || one.entry.debian === 'newest');
@@ -66,7 +66,7 @@ export async function selectKernels(
     const { flavour } = entry;
     const kernel = await store.get({ debian: entry.debian, ...(flavour === undefined ? {} : { flavour }) });
     const name = entry.name ?? (entry.debian === 'newest' ? kernel.line : kernel.name);
-    if (![...names, name].some((candidate) => matches(candidate, filters.kernels))) continue;
+    if (![...names, name].some((candidate) => nameMatches(candidate, filters.kernels))) continue;
     if (selected.some((other) => other.name === name)) {
       throw new ConfigError('kernel-listed-twice', `kernel "${name}" is in the matrix twice`, {
         where: matrix.path,
@@ -109,7 +109,8 @@ export function cellName(program: string, variant: string): string {
   return variant === DEFAULT_VARIANT ? program : `${program}@${variant}`;
 }
 
-function matches(name: string, patterns: readonly string[]): boolean {
+/** Whether a name is one of the patterns, in which `*` stands for anything; without patterns every name is. */
+export function nameMatches(name: string, patterns: readonly string[]): boolean {
   return patterns.length === 0 || patterns.some((pattern) => toExpression(pattern).test(name));
 }
 
@@ -119,6 +120,6 @@ function toExpression(pattern: string): RegExp {
 }
 
 function requireMatch(kind: 'kernel' | 'program', wanted: string, names: readonly string[]): void {
-  if (names.some((name) => matches(name, [wanted]))) return;
+  if (names.some((name) => nameMatches(name, [wanted]))) return;
   throw new ConfigError(`no-such-${kind}`, unknownWord(kind, wanted, names), { where: `--${kind} ${wanted}` });
 }
