@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { readFile, rm, writeFile } from 'node:fs/promises';
+import { readFile, realpath, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { noteUse } from '../../kernels/evict.ts';
@@ -49,8 +49,10 @@ export async function prepareMachine(request: PrepareRequest): Promise<PreparedM
   const qemu = await findQemu();
   const init = await readFile(join(PACKAGE_ROOT, 'harness', 'vm', 'init.sh'));
   const agent = await readFile(request.agent);
+  // virtme-ng takes the modules that lie beside the image, so the place counts, by whatever name it is reached.
+  const image = await realpath(request.image);
   const key = createHash('sha256')
-    .update(JSON.stringify([LAYOUT, request.image, request.imageSha256, request.memoryMiB, request.cpus, qemu]))
+    .update(JSON.stringify([LAYOUT, image, request.imageSha256, request.memoryMiB, request.cpus, qemu]))
     .update(request.virtme.version)
     .update(init)
     .update(agent)

@@ -38,7 +38,7 @@ export interface CommandOptions {
 }
 
 /** What is costly and never changed by a run: kernels, package lists, virtme-ng, the agent. */
-const SHARED = ['kernels', 'debian', 'tools', 'agent'];
+const SHARED = ['kernels', 'debian', 'tools', 'agent', 'machines', 'templates'];
 
 /**
  * Makes a place whose cache shares the real one's kernels, so that nothing is fetched twice, but has its own runs: tests must
