@@ -23,6 +23,11 @@ export function watchInterruptions(): void {
   watchNpm(() => interrupt('npm has ended'));
 }
 
+/** Whether this program was told to end: whatever fails from then on fails for that. */
+export function wasInterrupted(): boolean {
+  return firstAt !== undefined;
+}
+
 /** Runs work that can be interrupted: the first interruption aborts it and lets it tidy up, the second ends the process at once. */
 export async function interruptible<T>(work: (signal: AbortSignal) => Promise<T>): Promise<T> {
   const controller = new AbortController();
