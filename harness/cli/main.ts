@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
 import { PACKAGE_ROOT } from '../package-root.ts';
 import { EXIT } from './exit-codes.ts';
-import { watchInterruptions } from './interrupt.ts';
+import { wasInterrupted, watchInterruptions } from './interrupt.ts';
 import { reportError } from './report-error.ts';
 
 const FOOTER = `
@@ -49,7 +49,7 @@ export async function main(args: readonly string[]): Promise<number> {
     return EXIT.broken;
   } catch (error) {
     if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.ok : EXIT.usage;
-    return reportError(error);
+    return wasInterrupted() ? EXIT.interrupted : reportError(error);
   }
 }
 
