@@ -1,5 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
@@ -207,6 +207,35 @@ for (const signal of ['SIGHUP', 'SIGKILL'] as const) {
   });
 }
 
+t.test('the folders of an owner that lives are left alone, those of one that was killed are removed', async (t) => {
+  // A path that is too long for a socket's.
+  const parent = join(t.testdir({}), 'long-'.repeat(25));
+  mkdirSync(parent);
+  const owner = async (): Promise<{ child: ChildProcess; folder: string }> => {
+    const script = `import { makeTemporaryFolder } from ${module('../../vm/temporary-folder.js')};
+      console.log(await makeTemporaryFolder('ksym-matrix-x-', ${JSON.stringify(parent)}));
+      process.stdin.on('end', () => process.exit()).resume();`;
+    const child = spawn(process.execPath, ['--input-type=module', '-e', script], {
+      stdio: ['pipe', 'pipe', 'inherit'],
+    });
+    const folder = await new Promise<string>((resolve) =>
+      child.stdout.once('data', (line) => resolve(String(line).trim())),
+    );
+    writeFileSync(join(folder, 'file'), '');
+    return { child, folder };
+  };
+  const [killed, alive] = await Promise.all([owner(), owner()]);
+  await kill(killed.child, 'SIGKILL');
+  // What looks the same, and belongs to nobody who said so.
+  mkdirSync(join(parent, 'ksym-matrix-x-00000000000000-abcdef'));
+  const next = await owner();
+  t.notOk(existsSync(killed.folder));
+  t.ok(existsSync(join(alive.folder, 'file')));
+  t.ok(existsSync(join(next.folder, 'file')));
+  await Promise.all([alive, next].map(({ child }) => kill(child)));
+  t.same(readdirSync(parent), ['ksym-matrix-x-00000000000000-abcdef'], 'who exits removes what is its own');
+});
+
 t.test('a second signal ends what does not tidy up at once; without one it has three seconds', async (t) => {
   /** A command that never tidies up, and has a temporary folder and a child with a grandchild. */
   const hanging = async (
@@ -251,6 +280,14 @@ t.test('a second signal ends what does not tidy up at once; without one it has t
     t.ok(await eventually(() => processesOf(folder).length === 0, 1000), 'and children end, with what they started');
   }
 });
+
+/** Ends a process with a signal, or by the end of its standard input. */
+async function kill(child: ChildProcess, signal?: NodeJS.Signals): Promise<void> {
+  const ended = new Promise((resolve) => child.once('exit', resolve));
+  if (signal === undefined) child.stdin?.end();
+  else child.kill(signal);
+  await ended;
+}
 
 async function text(child: ChildProcess): Promise<string> {
   let all = '';
