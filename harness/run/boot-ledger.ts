@@ -12,11 +12,14 @@ interface Entry {
 /** Which boots the machines of a run come from. */
 export class BootLedger {
   readonly #boots = new Map<string, Map<string, Entry>>();
+  readonly #numbers = new Map<string, number>();
   #failures = 0;
 
-  /** The number that the next boot of a kernel gets, from one up. */
+  /** A number for a boot of a kernel, from one up, that nobody else gets: machines come up at the same time. */
   next(kernel: string): number {
-    return (this.#boots.get(kernel)?.size ?? 0) + 1;
+    const number = (this.#numbers.get(kernel) ?? 0) + 1;
+    this.#numbers.set(kernel, number);
+    return number;
   }
 
   /** Whether machines of this boot were seen before. */

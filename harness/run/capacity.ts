@@ -21,8 +21,9 @@ export interface Host {
 const RESERVE_BYTES = 512 * 2 ** 20;
 
 /**
- * What one machine takes of the host's memory while cells run, in bytes, as long as no run has measured it on this host. Restored ones share the template's RAM through the page cache and
- * keep only what they write: 40 to 75 MB each were measured with QEMU's own (docs/performance.md). A booted one touches some 150 MB of its RAM.
+ * What one machine takes of the host's memory while cells run, in bytes, as long as no run has measured it on this host. Restored ones share
+ * the template's RAM through the page cache and keep only what they write: 40 to 75 MB each were measured with QEMU's own
+ * (docs/performance.md). A booted one touches some 150 MB of its RAM.
  */
 const MACHINE_BYTES = { restored: 96 * 2 ** 20, booted: 256 * 2 ** 20 } as const;
 
@@ -73,7 +74,7 @@ async function controlGroups(host: Host): Promise<string[]> {
 async function availableCores(host: Host, groups: readonly string[]): Promise<number> {
   let cores = host.processors;
   for (const group of groups) {
-    const [, quota, period] = /^(\d+) (\d+)$/m.exec(await host.read(`${group}/cpu.max`)) ?? [];
+    const [, quota, period] = /^(\d+) ([1-9]\d*)$/m.exec(await host.read(`${group}/cpu.max`)) ?? [];
     if (quota !== undefined) cores = Math.min(cores, Math.floor(Number(quota) / Number(period)));
   }
   return Math.max(1, cores);

@@ -10,7 +10,7 @@ const USUAL_CELL_MS = 30;
 /** Names that are kept, the ones seen last: a cache that many projects share stays small. */
 const MOST_NAMES = 20_000;
 
-const fileSchema = z.record(z.string(), z.number());
+const fileSchema = z.record(z.string(), z.number().nonnegative());
 
 /** How long cells took in earlier runs; only the order of work depends on it. Kept in CACHE/durations.json. */
 export class Durations {
@@ -37,8 +37,9 @@ export class Durations {
     return this.#known.get(nameOf(cell)) ?? USUAL_CELL_MS;
   }
 
-  /** Remembers how long a cell took, in milliseconds. */
+  /** Remembers how long a cell took, in milliseconds. One that took no time at all was not run, which says nothing. */
   add(cell: Cell, milliseconds: number): void {
+    if (milliseconds <= 0) return;
     const name = nameOf(cell);
     // Taken out first, so that the map stays in the order of last use.
     this.#known.delete(name);

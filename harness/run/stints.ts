@@ -20,7 +20,7 @@ export interface Expectations {
   readonly firstMachine: (group: BootGroup) => number;
 }
 
-/** A stint of fewer cells is not worth a machine of its own, unless cells do not share. */
+/** A stint of fewer cells is not worth a machine of its own, unless its group has no more or cells do not share. */
 const FEWEST_CELLS = 8;
 
 /** Stints for each machine that runs at a time: enough that the last ones end together. */
@@ -39,9 +39,9 @@ export function planStints(
   const total = groups.reduce((sum, group) => sum + group.cells.length, 0);
   const share = Math.max(FEWEST_CELLS, Math.ceil(total / (jobs * STINTS_PER_JOB)));
   const planned = groups.flatMap((group) => {
-    const size = isolation === 'cell' ? 1 : Math.ceil(group.cells.length / Math.ceil(group.cells.length / share));
-    const cells = isolation === 'cell' ? longestFirst(group.cells, expected.cell) : group.cells;
-    return chunks(cells, size).map((part, index) => ({
+    const alone = isolation === 'cell';
+    const cells = alone ? longestFirst(group.cells, expected.cell) : group.cells;
+    return divide(cells, alone ? cells.length : countStints(cells.length, share)).map((part, index) => ({
       stint: { group, cells: part },
       // Who comes first waits for the boot; the others find the machine saved.
       time: (index === 0 ? expected.firstMachine(group) : 0) + part.reduce((sum, cell) => sum + expected.cell(cell), 0),
@@ -50,13 +50,18 @@ export function planStints(
   return longestFirst(planned, ({ time }) => time).map(({ stint }) => stint);
 }
 
+/** As many as give each its share, but none with fewer cells than are worth a machine. */
+function countStints(cells: number, share: number): number {
+  return Math.min(Math.ceil(cells / share), Math.max(1, Math.floor(cells / FEWEST_CELLS)));
+}
+
 /** In a stable order: what takes the same time stays as it was. */
 function longestFirst<T>(items: readonly T[], time: (item: T) => number): T[] {
   return [...items].sort((left, right) => time(right) - time(left));
 }
 
-function chunks<T>(items: readonly T[], size: number): T[][] {
-  const result: T[][] = [];
-  for (let start = 0; start < items.length; start += size) result.push(items.slice(start, start + size));
-  return result;
+/** Parts of the same length, give or take one. */
+function divide<T>(items: readonly T[], parts: number): T[][] {
+  const start = (part: number): number => Math.floor((part * items.length) / parts);
+  return Array.from({ length: parts }, (_, part) => items.slice(start(part), start(part + 1)));
 }

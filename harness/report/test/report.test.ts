@@ -29,6 +29,8 @@ function withEnvironment<T>(changes: Record<string, string | undefined>, work: (
 
 const PLAIN = withEnvironment({ NO_COLOR: '1' }, () => paintFor(stream(true)));
 
+const NOTHING = { console: null, cellConsole: null, resolution: null, verifierLog: null, values: null };
+
 function cell(kernel: string, program: string, verdict: Verdict, more: Partial<CellResult> = {}): CellResult {
   const outcome: Omit<Outcome, 'values' | 'verifierLog'> = {
     phase: verdict === 'pass' ? 'check' : 'load',
@@ -46,13 +48,15 @@ function cell(kernel: string, program: string, verdict: Verdict, more: Partial<C
     why: 'the verifier refused it',
     expected: { outcome: 'works', reason: 'it works everywhere', source: 'programs/x.yaml expect[0]' },
     durationMs: 5,
-    evidence: { console: `/runs/1/${kernel}/console-1.log`, resolution: null, verifierLog: null, values: null },
+    evidence: { ...NOTHING, console: `/runs/1/${kernel}/console-1.log` },
+    splats: [],
+    leftovers: [],
     ...more,
   };
 }
 
 function results(cells: readonly CellResult[], more: Partial<RunResults> = {}): RunResults {
-  const totals: Record<Verdict, number> = { pass: 0, xfail: 0, fail: 0, xpass: 0, panic: 0, timeout: 0, infra: 0 };
+  const totals = { pass: 0, xfail: 0, fail: 0, xpass: 0, panic: 0, timeout: 0, infra: 0, flaky: 0 };
   for (const one of cells) totals[one.verdict]++;
   const names = [...new Set(cells.map((one) => one.program))];
   return {
@@ -69,6 +73,15 @@ function results(cells: readonly CellResult[], more: Partial<RunResults> = {}): 
       cpus: 2,
     },
     totals,
+    engine: {
+      isolation: 'kernel',
+      isolationReason: 'cells of a kernel share a machine',
+      jobs: 2,
+      jobsReason: 'one for each of 2 cores',
+      machineBytes: 60 * 2 ** 20,
+      templates: true,
+      retries: 0,
+    },
     timings: { compile: 1234, cells: 10_000, total: 12_340 },
     kernels: ['5.10', '6.12-generic'].map((name) => ({
       name,
@@ -127,9 +140,10 @@ t.test(
 );
 
 t.test('every verdict has a symbol and a word; red ones are told by capitals, without colour', (t) => {
-  const verdicts: Verdict[] = ['pass', 'xfail', 'fail', 'xpass', 'panic', 'timeout', 'infra'];
+  const verdicts: Verdict[] = ['pass', 'xfail', 'fail', 'xpass', 'panic', 'timeout', 'infra', 'flaky'];
   const text = renderGrid(results(verdicts.map((verdict) => cell('5.10', verdict, verdict))), PLAIN);
-  for (const word of ['✔ pass', '○ xfail', '✖ FAIL', '✖ XPASS', '✖ PANIC', '✖ TIMEOUT', '! INFRA']) t.match(text, word);
+  for (const word of ['✔ pass', '○ xfail', '✖ FAIL', '✖ XPASS', '✖ PANIC', '✖ TIMEOUT', '! INFRA', '~ FLAKY'])
+    t.match(text, word);
   t.notMatch(text, '\u001b');
   t.end();
 });
@@ -141,7 +155,7 @@ t.test('a grid of nothing is still a grid', (t) => {
 });
 
 t.test('details say why, what was expected and where the evidence lies, the red ones last', (t) => {
-  const evidence = { console: '/runs/1/5.10/console-1.log', resolution: null, verifierLog: null, values: null };
+  const evidence = { ...NOTHING, console: '/runs/1/5.10/console-1.log' };
   const text = renderDetails(
     results([
       cell('5.10', 'red', 'fail', {

@@ -1,0 +1,2 @@
+import './stint-tests.ts';
+import './schedule-tests.ts';
