@@ -1,5 +1,6 @@
 import { execa } from 'execa';
 import { compareVersions } from '../../kernels/debian/version.ts';
+import { runTool } from '../../kernels/run-tool.ts';
 import { OLDEST_VIRTME_NG } from '../../kernels/virtme-ng.ts';
 import { ExplainedError } from '../../loader/errors.ts';
 import { findProgram, type Requirement, requirements } from './requirements.ts';
@@ -36,7 +37,10 @@ export async function installMissing(options: {
   await run([...prefix, 'apt-get', 'update', '--quiet', '--quiet'], packages);
   // Where the distribution's virtme-ng is recent enough it is the one to use; elsewhere Debian's package goes into the cache.
   const virtme = (await offersVirtmeNg()) && findProgram('virtme-run') === undefined ? ['virtme-ng'] : [];
-  await run([...prefix, ...command, ...virtme, '--quiet', '--quiet'], packages);
+  const install = [...prefix, ...command, ...virtme, '--quiet', '--quiet'];
+  // What takes long is the download, and may end at any point.
+  await run([...install, '--download-only'], packages);
+  await runToItsEnd(install, packages);
   const still = missingRequirements(options.tests);
   if (still.length > 0) {
     throw new ExplainedError(
@@ -75,16 +79,34 @@ async function privilege(): Promise<string[] | undefined> {
 
 async function run(command: readonly string[], packages: readonly string[]): Promise<void> {
   const [program = '', ...args] = command;
-  const result = await execa(program, args, {
+  const { exitCode, stderr } = await runTool(program, args, {
+    package: 'apt',
+    env: { DEBIAN_FRONTEND: 'noninteractive' },
+  });
+  if (exitCode !== 0) throw aptFailed(command, packages, stderr.trim().split('\n').slice(-5).join('\n'));
+}
+
+/**
+ * Runs what must not be cut short: a system whose dpkg was killed between two packages has to be repaired by hand. It has a process group of its own and no
+ * pipe to us, so neither an interruption nor our end reaches it; it ends by itself, and apt of a later start waits for it.
+ */
+async function runToItsEnd(command: readonly string[], packages: readonly string[]): Promise<void> {
+  const [program = '', ...args] = command;
+  const result = await execa(program, [...args, '-o', 'DPkg::Lock::Timeout=120'], {
     env: { DEBIAN_FRONTEND: 'noninteractive' },
     reject: false,
     stdin: 'ignore',
     stdout: 'ignore',
-    stderr: 'pipe',
+    stderr: 'inherit',
+    detached: true,
+    cleanup: false,
   });
-  if (!result.failed) return;
-  throw new ExplainedError('apt-failed', `${command.join(' ')} failed`, {
-    why: result.stderr.trim().split('\n').slice(-5).join('\n') || (result.originalMessage ?? ''),
+  if (result.failed) throw aptFailed(command, packages, result.originalMessage ?? 'its messages are above');
+}
+
+function aptFailed(command: readonly string[], packages: readonly string[], why: string): ExplainedError {
+  return new ExplainedError('apt-failed', `${command.join(' ')} failed`, {
+    why,
     fix: `install these packages by hand: ${packages.join(' ')}`,
   });
 }
