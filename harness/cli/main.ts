@@ -133,6 +133,17 @@ function createProgram(setExitCode: (code: number) => void): Command {
     .argument('[folder]', 'where to', join(PACKAGE_ROOT, 'schema'))
     .action(async (folder) => setExitCode(await (await import('./schema.ts')).writeSchemas(folder)));
 
+  // For who works on ksym-matrix itself (docs/performance.md).
+  program
+    .command('bench', { hidden: true })
+    .description('measure how long everything takes, and what memory')
+    .option('--quick', 'fewer repetitions')
+    .option('--only <name...>', 'only these benches')
+    .addOption(new Option('--kernels <which>', 'for the matrix').choices(['cached', 'all']).default('cached'))
+    .addOption(new Option('--accel <name>', 'how QEMU runs the guest').choices(['auto', 'kvm', 'tcg']).default('auto'))
+    .option('--json <file>', 'write every value to a file')
+    .action(async (options) => setExitCode(await (await import('./bench.ts')).bench(options)));
+
   for (const command of [...program.commands, ...kernels.commands]) {
     command.exitOverride().showSuggestionAfterError();
   }
