@@ -1,2 +1,4 @@
+import './guest-tests.ts';
+import './memory-tests.ts';
 import './stint-tests.ts';
 import './schedule-tests.ts';

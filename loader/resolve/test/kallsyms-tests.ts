@@ -47,6 +47,22 @@ export function testKallsyms(t: Test): void {
     t.end();
   });
 
+  t.test('knows what the kernel shows of the same symbols to those who may not see addresses', (t) => {
+    const lines = Array.from({ length: 20 }, (_, index) => `ffffffff810000${index + 10} T func_${index}`);
+    for (const end of ['\n', '']) {
+      const text = `${[...lines, '00000000000abcde A fixed', 'ffffffffc0000000 d inside\t[mod]'].join('\n')}${end}`;
+      const shown = parse(text);
+      const hidden = shown.withoutAddresses();
+      t.equal(Buffer.from(hidden.bytes).toString(), text.replace(/^\w+/gm, '0000000000000000'));
+      t.equal(Buffer.from(shown.bytes).toString(), text, 'the original stays as it was');
+      t.match(hidden, { count: 22, restricted: true });
+      t.strictSame(hidden.find('inside'), [{ address: 0n, type: 'd', name: 'inside', module: 'mod' }]);
+      t.strictSame(parse(Buffer.from(hidden.bytes).toString()).restricted, true, 'as if it had been read so');
+    }
+    t.equal(parse('ffffffff81000000 T one\n').withoutAddresses().restricted, false, 'one line proves nothing');
+    t.end();
+  });
+
   t.test('names the line that is malformed', (t) => {
     const good = 'ffffffff81000000 T start\n';
     for (const bad of [
