@@ -1,5 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
@@ -105,6 +105,9 @@ t.test(
   'kill -9 while a template is made: nothing goes on, and the next start removes what is left and works',
   async (t) => {
     const place = newPlace(t);
+    const templates = join(place.cache, 'templates');
+    rmSync(templates, { recursive: true, force: true });
+    mkdirSync(templates);
     const args = ['run', '-m', place.matrix, '-p', 'works'];
     const run = place.start(args);
     t.ok(await eventually(() => runsQemu(place), 20_000), 'QEMU runs');
@@ -121,6 +124,7 @@ t.test(
     t.match(stdout, 'pass');
     t.same(temporaryFiles(place), []);
     t.same(unfinished(place.cache), []);
+    t.not(readdirSync(templates).length, 0, 'the template was made');
     await nothingRuns(t, place);
   },
 );
