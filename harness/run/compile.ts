@@ -2,9 +2,9 @@ import { createHash } from 'node:crypto';
 import { mkdir, readFile } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
 import { basename, dirname, join } from 'node:path';
-import { execa } from 'execa';
 import pLimit from 'p-limit';
 import { diskFull } from '../../kernels/free-space.ts';
+import { runTool } from '../../kernels/run-tool.ts';
 import { ExplainedError } from '../../loader/errors.ts';
 import { parseObject } from '../../loader/object/parse.ts';
 import type { ObjectSpec } from '../../loader/object/spec.ts';
@@ -35,12 +35,16 @@ const INCLUDE_FOLDERS = ['/usr/include/x86_64-linux-gnu'];
 
 /**
  * Compiles every program into `folder`. A program that does not compile does not stop the others.
- * @throws ExplainedError `clang-missing`; ConfigError if a program's file names functions or variables that its object does not have, `disk-full`
+ * @throws ExplainedError `tool-missing`, `interrupted`; ConfigError if a program's file names functions or variables that its object does not have, `disk-full`
  */
-export async function compilePrograms(programs: readonly Program[], folder: string): Promise<CompiledProgram[]> {
+export async function compilePrograms(
+  programs: readonly Program[],
+  folder: string,
+  signal?: AbortSignal,
+): Promise<CompiledProgram[]> {
   await mkdir(folder, { recursive: true });
   const limit = pLimit(availableParallelism());
-  const compiled = await limit.map(programs, (program) => compileProgram(program, folder));
+  const compiled = await limit.map(programs, (program) => compileProgram(program, folder, signal));
   const mistakes = compiled.flatMap(({ program, spec }) => {
     const findings = spec === null ? [] : checkNames(program, spec);
     return findings.length === 0 ? [] : [program.complain(findings)];
@@ -49,26 +53,25 @@ export async function compilePrograms(programs: readonly Program[], folder: stri
   return compiled;
 }
 
-async function compileProgram(program: Program, folder: string): Promise<CompiledProgram> {
+async function compileProgram(
+  program: Program,
+  folder: string,
+  signal: AbortSignal | undefined,
+): Promise<CompiledProgram> {
   const object = join(folder, `${program.name.replaceAll('/', '-')}.bpf.o`);
   const includes = INCLUDE_FOLDERS.flatMap((path) => ['-idirafter', path]);
-  const result = await execa('clang', [...CLANG_FLAGS, ...includes, '-o', object, '--', basename(program.source)], {
+  const args = [...CLANG_FLAGS, ...includes, '-o', object, '--', basename(program.source)];
+  const { exitCode, stderr } = await runTool('clang', args, {
+    package: 'clang',
     cwd: dirname(program.source),
-    reject: false,
-    stdin: 'ignore',
-    all: true,
+    signal,
   });
-  if (result.exitCode === undefined && result.signal === undefined) {
-    throw new ExplainedError('clang-missing', 'clang cannot be run', {
-      why: result.originalMessage ?? '',
-      fix: 'install clang, or run `ksym-matrix doctor`',
-    });
-  }
-  const warnings = result.all ?? '';
+  const failed = exitCode !== 0;
+  const warnings = stderr.trimEnd();
   const base = { program, warnings, object };
   // A full disk is not the program's fault: it must not become a verdict.
-  if (result.failed && warnings.includes('No space left on device')) throw diskFull(folder);
-  if (result.failed) {
+  if (failed && warnings.includes('No space left on device')) throw diskFull(folder);
+  if (failed) {
     const error = warnings.split('\n').find((line) => line.includes('error:')) ?? warnings.split('\n')[0] ?? '';
     return {
       ...base,
@@ -93,6 +96,6 @@ function failure(kind: 'compile-failed' | 'object-refused', message: string): Ou
 
 /** The first line of `clang --version`. */
 export async function clangVersion(): Promise<string> {
-  const result = await execa('clang', ['--version'], { reject: false, stdin: 'ignore' });
-  return result.stdout?.split('\n')[0] ?? '';
+  const { stdout } = await runTool('clang', ['--version'], { package: 'clang' });
+  return stdout.toString('utf8').split('\n')[0] ?? '';
 }

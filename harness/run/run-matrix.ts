@@ -74,7 +74,7 @@ export async function runMatrix(options: RunOptions): Promise<RunResults> {
   };
 
   const compiled = await timed('compile', `${programs.length} programs with clang`, () =>
-    compilePrograms(programs, join(evidence.path, 'objects')),
+    compilePrograms(programs, join(evidence.path, 'objects'), options.signal),
   );
   const store = new KernelStore({
     cache,
@@ -145,8 +145,8 @@ async function prepareAll(
   store: KernelStore,
   options: RunOptions,
 ): Promise<{ prepared: Map<string, PreparedMachine>; accelerator: Accelerator; virtme: VirtmeNg }> {
-  const { cache, matrix } = options;
-  const agent = await buildAgent({ outputDirectory: join(cache, 'agent') });
+  const { cache, matrix, signal } = options;
+  const agent = await buildAgent({ outputDirectory: join(cache, 'agent'), signal });
   const virtme = await locateVirtmeNg({ cache, source: store.debian });
   const limit = pLimit(availableParallelism());
   const machines = await limit.map(kernels, (selected) =>
@@ -159,6 +159,7 @@ async function prepareAll(
       virtme,
       cache,
       onMessage: (text) => options.listener({ kind: 'warning', text }),
+      signal,
     }),
   );
   await evict(join(cache, 'machines'), { maxAgeMs: 30 * DAY_MS, maxBytes: Number.POSITIVE_INFINITY, keepMs: DAY_MS });
@@ -169,7 +170,13 @@ async function prepareAll(
   const accelerator =
     first === undefined
       ? ({ name: 'tcg', reason: 'no kernel was selected' } as const)
-      : await chooseAccelerator({ wanted: options.accelerator, image: first.image, qemu: first.plan.qemu, cache });
+      : await chooseAccelerator({
+          wanted: options.accelerator,
+          image: first.image,
+          qemu: first.plan.qemu,
+          cache,
+          signal,
+        });
   return { prepared, accelerator, virtme };
 }
 

@@ -33,6 +33,8 @@ export interface PrepareRequest {
   readonly agent: string;
   readonly virtme: VirtmeRun;
   readonly cache: string;
+  /** Ends what is under way. */
+  readonly signal?: AbortSignal;
   /** Told why a machine in the cache is planned again. */
   readonly onMessage?: (message: string) => void;
 }
@@ -74,6 +76,7 @@ export async function prepareMachine(request: PrepareRequest): Promise<PreparedM
     await writeFile(join(temporary, PLAN), JSON.stringify(record, undefined, 2));
   };
   await populateDirectory(directory, fill, {
+    ...(request.signal === undefined ? {} : { signal: request.signal }),
     damageOf: async () => ((await readRecord(directory)) === null ? 'a file is missing or altered' : null),
     onDamage: (damage) => request.onMessage?.(`${directory} is damaged (${damage}): the machine is planned again`),
   });
