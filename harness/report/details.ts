@@ -16,12 +16,12 @@ export function renderDetails(results: RunResults, paint: Paint): string {
   const failures = results.cells.filter((cell) => cell.verdict !== 'pass');
   const order = results.programs.map((program) => program.name);
   const position = (cells: readonly CellResult[]): number => order.indexOf(cells[0]?.program ?? '');
-  const byProgram = groupBy(failures, (cell) => [cell.verdict, cell.program, cell.variant, answerOf(cell)]);
+  const byProgram = groupBy(failures, (cell) => [cell.verdict, cell.program, cell.variant, answerOf(cell, results)]);
   byProgram.sort((left, right) => redness(left) - redness(right) || position(left) - position(right));
   const merged = groupBy(byProgram, ([first, ...rest]) =>
     first === undefined || first.verdict !== 'xfail'
       ? [first?.program, first?.variant, first?.why, rest.length]
-      : [answerOf(first), [first, ...rest].map((cell) => cell.kernel)],
+      : [answerOf(first, results), [first, ...rest].map((cell) => cell.kernel)],
   );
   return merged.map((groups) => renderGroups(groups, results, paint)).join('');
 }
@@ -40,8 +40,11 @@ function redness(cells: readonly CellResult[]): number {
 }
 
 /** An expected failure is told by its class and reason; any other needs its own words, though addresses and counts differ from kernel to kernel. */
-function answerOf({ verdict, outcome, expected, why }: CellResult): unknown {
-  return verdict === 'xfail' ? [outcome.class, outcome.phase, outcome.errno, expected?.reason] : withoutNumbers(why);
+function answerOf(cell: CellResult, results: RunResults): unknown {
+  const { verdict, outcome, expected } = cell;
+  return verdict === 'xfail'
+    ? [outcome.class, outcome.phase, outcome.errno, expected?.reason]
+    : describe(cell, results, false).map(withoutNumbers);
 }
 
 /** One paragraph for programs that failed alike; each group is one program on the same kernels. */
@@ -54,14 +57,15 @@ function renderGroups(groups: readonly (readonly CellResult[])[], results: RunRe
   const evidence = groups.flat().map((cell) => evidencePath(cell, results));
   const pattern = `${kernels.length === 1 ? kernels[0] : 'KERNEL'}/${programs.length === 1 ? programs[0] : 'PROGRAM'}`;
   const shown = evidence.length <= MOST_PATHS ? evidence.join(' ') : `${pattern}, a folder for each cell`;
-  const lines = [title, ...describe(first, programs.length > 1), paint.dim(`evidence: ${shown}`)];
+  const lines = [title, ...describe(first, results, programs.length > 1), paint.dim(`evidence: ${shown}`)];
   return `${lines.map((line, index) => (index === 0 ? line : `${INDENT}${line}`)).join('\n')}\n`;
 }
 
 /** Beyond this many paths, what they have in common says more. */
 const MOST_PATHS = 8;
 
-function describe(cell: CellResult, forSeveral: boolean): string[] {
+function describe(cell: CellResult, results: RunResults, forSeveral: boolean): string[] {
+  if (cell.verdict === 'flaky') return [...describeAttempts(cell, results), ...describeMore(cell)];
   const { outcome } = cell;
   const head = `${outcome.class} in phase ${outcome.phase}${outcome.errno === undefined ? '' : ` (${outcome.errno})`}: `;
   const own = cell.verdict === 'xfail' ? outcome.message : cell.why;
@@ -73,16 +77,52 @@ function describe(cell: CellResult, forSeveral: boolean): string[] {
     .map((line) => line.trim())
     .filter((line) => line !== '');
   if (cell.verdict === 'xfail' && cell.expected !== null) lines.push(`as expected: ${cell.expected.reason}`);
-  return lines;
+  return [...lines, ...describeMore(cell)];
 }
 
-/** The folder with a cell's own files, else its console log, relative to the run's folder, which is named once at the end. */
+/** What each run of a flaky cell came to, and where its machine's console log is. */
+function describeAttempts({ attempts = [] }: CellResult, { directory }: RunResults): string[] {
+  return attempts.map(({ verdict, class: kind, why, console }, index) => {
+    const [first = ''] = why.split('\n');
+    const log = console === null ? '' : ` (${relativeTo(directory, console)})`;
+    return `run ${index + 1} of ${attempts.length}: ${lookOf(verdict)}, ${kind}: ${first.trim()}${log}`;
+  });
+}
+
+/** Beyond this many complaints of the kernel, the console log says more. */
+const MOST_SPLATS = 3;
+
+/** What else a red cell's machine went through: complaints of the kernel, and what stayed in it. */
+function describeMore(cell: CellResult): string[] {
+  if (!RED_VERDICTS.has(cell.verdict)) return [];
+  // The first one is the reason why, mostly.
+  const splats = cell.splats.filter(({ allowed, text }) => allowed === null && !cell.why.includes(text));
+  const lines = splats.slice(0, MOST_SPLATS).map(({ rule, text }) => `on the console (${rule}): ${text}`);
+  if (splats.length > MOST_SPLATS) lines.push(`on the console: ${splats.length - MOST_SPLATS} more`);
+  return [...lines, ...cell.leftovers.map((what) => `left behind: ${what}`)];
+}
+
+/**
+ * Where to look, relative to the run's folder, which is named once at the end: the verifier's log, what the console said of a machine that went
+ * wrong, the folder with a cell's own files, else the whole console log.
+ */
 function evidencePath(cell: CellResult, results: RunResults): string {
-  const { resolution, verifierLog, values, console } = cell.evidence;
-  const own = verifierLog ?? values ?? resolution;
-  const path = own === null ? console : own === verifierLog ? own : dirname(own);
-  if (path === null) return 'none: it was never run';
-  return path.startsWith(`${results.directory}/`) ? path.slice(results.directory.length + 1) : path;
+  const { resolution, verifierLog, values, cellConsole, console } = cell.evidence;
+  const own = values ?? resolution ?? cellConsole;
+  const telling = [verifierLog, tellsOnConsole(cell) ? (cellConsole ?? console) : null].filter((path) => path !== null);
+  const paths = telling.length > 0 ? telling : [own === null ? console : dirname(own)].filter((path) => path !== null);
+  if (paths.length === 0) return 'none: it was never run';
+  return paths.map((path) => relativeTo(results.directory, path)).join(' ');
+}
+
+/** Whether a cell is red because of what its machine did, which the console tells. */
+function tellsOnConsole({ verdict, splats }: CellResult): boolean {
+  if (!RED_VERDICTS.has(verdict)) return false;
+  return verdict === 'panic' || verdict === 'timeout' || splats.some(({ allowed }) => allowed === null);
+}
+
+function relativeTo(directory: string, path: string): string {
+  return path.startsWith(`${directory}/`) ? path.slice(directory.length + 1) : path;
 }
 
 function withoutNumbers(text: string): string {

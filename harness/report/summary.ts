@@ -1,4 +1,5 @@
 import type { RunResults } from '../run/results.ts';
+import { describeMachines } from './machines.ts';
 import type { Paint } from './paint.ts';
 
 /** What the results were made with, how long it took, and where the evidence lies. */
@@ -12,6 +13,7 @@ export function renderSummary(results: RunResults, paint: Paint): string {
     `${cells} cells on ${kernels.map((kernel) => `${kernel.name} (${kernel.release})`).join(', ')}`,
     `${host.accelerator === 'kvm' ? 'accelerated by KVM' : 'emulated (TCG), and so slower'}: ${host.acceleratorReason}`,
     `${host.qemu}; virtme-ng ${host.virtmeNg}; ${host.clang}`,
+    ...describeMachines(results),
     `time: ${phases.join(', ')}; ${seconds(timings.total ?? 0)} in total`,
     `evidence: ${results.directory}`,
   ];

@@ -215,6 +215,82 @@ t.test('kernels that gave the same answer are put together; addresses and counts
   t.end();
 });
 
+const WARNED = { rule: 'warn', kind: 'warning', text: 'WARNING: CPU: 0 at kernel/x.c:1', allowed: null };
+
+t.test('a red cell is shown with what the kernel said and with what stayed, and its own console is named', (t) => {
+  const evidence = { ...NOTHING, console: '/runs/1/5.10/console-1.log', cellConsole: '/runs/1/5.10/x/console.log' };
+  const more = (count: number) =>
+    Array.from({ length: count }, (_, index) => ({ ...WARNED, rule: 'rcu-stall', text: `rcu: stall ${index}` }));
+  const outcome = { phase: 'run', class: 'kernel-splat', message: 'complained', resolutions: [] } as const;
+  const text = renderDetails(
+    results([
+      cell('5.10', 'warned', 'fail', {
+        outcome,
+        why: `the kernel complained while this ran (warn): ${WARNED.text}; without that: 1 value is right`,
+        splats: [WARNED, ...more(5), { ...WARNED, text: 'harmless', allowed: 'slow host' }],
+        leftovers: ['the kernel is tainted: 512 was 0'],
+        evidence: { ...evidence, verifierLog: '/runs/1/5.10/x/verifier.log' },
+      }),
+      cell('5.10', 'crash', 'panic', { evidence: { ...evidence, resolution: '/runs/1/5.10/x/resolution.json' } }),
+      cell('5.10', 'wrong', 'fail', { evidence: { ...evidence, values: '/runs/1/5.10/x/values.json' } }),
+      cell('5.10', 'early', 'timeout', { evidence: { ...evidence, cellConsole: null } }),
+      cell('5.10', 'quiet', 'xfail', { splats: [{ ...WARNED, allowed: 'slow host' }], leftovers: ['link 3'] }),
+    ]),
+    PLAIN,
+  );
+  const told = 'verifier-rejected in phase load: the verifier refused it';
+  t.same(text.split('\n').slice(4), [
+    '✖ FAIL warned on 5.10',
+    `    kernel-splat in phase run: the kernel complained while this ran (warn): ${WARNED.text}; without that: 1 value is right`,
+    '    on the console (rcu-stall): rcu: stall 0',
+    '    on the console (rcu-stall): rcu: stall 1',
+    '    on the console (rcu-stall): rcu: stall 2',
+    '    on the console: 2 more',
+    '    left behind: the kernel is tainted: 512 was 0',
+    '    evidence: 5.10/x/verifier.log 5.10/x/console.log',
+    '✖ PANIC crash on 5.10',
+    `    ${told}`,
+    '    evidence: 5.10/x/console.log',
+    '✖ FAIL wrong on 5.10',
+    `    ${told}`,
+    '    evidence: 5.10/x',
+    '✖ TIMEOUT early on 5.10',
+    `    ${told}`,
+    '    evidence: 5.10/console-1.log',
+    '',
+  ]);
+  t.notMatch(text, /harmless|link 3/, 'what is allowed, or left by a cell that is as expected, is told in the summary');
+  t.end();
+});
+
+t.test('a flaky cell shows each of its runs; a cell that is red each time says so', (t) => {
+  const [wrong, fine] = [
+    {
+      verdict: 'fail',
+      class: 'wrong-value',
+      why: 'x is 0x7\nmore',
+      durationMs: 5,
+      console: '/runs/1/5.10/console-1.log',
+    },
+    { verdict: 'pass', class: 'ok', why: 'as it should be', durationMs: 5, console: null },
+  ] as const;
+  const cells = (['5.10', '6.12-generic'] as const).map((kernel) =>
+    cell(kernel, 'a', 'flaky', { why: 'run 2 times', attempts: [wrong, { ...wrong, why: 'x is 0x8' }, fine] }),
+  );
+  const text = renderDetails(results(cells), PLAIN);
+  t.same(text.split('\n'), [
+    '~ FLAKY a on 5.10, 6.12-generic',
+    '    run 1 of 3: ✖ FAIL, wrong-value: x is 0x7 (5.10/console-1.log)',
+    '    run 2 of 3: ✖ FAIL, wrong-value: x is 0x8 (5.10/console-1.log)',
+    '    run 3 of 3: ✔ pass, ok: as it should be',
+    '    evidence: 5.10/console-1.log 6.12-generic/console-1.log',
+    '',
+  ]);
+  const always = cell('5.10', 'a', 'fail', { why: 'x is 0x7 (2 times out of 2)', attempts: [wrong, wrong] });
+  t.match(renderDetails(results([always]), PLAIN), 'x is 0x7 (2 times out of 2)\n    evidence');
+  t.end();
+});
+
 t.test(
   'programs that were expected to fail, and did for the same reason, share a paragraph; red ones never do',
   (t) => {
@@ -249,6 +325,54 @@ t.test('the summary says how long it took, with what, and where the evidence lie
   t.match(text, 'evidence: /runs/1\n');
   t.notMatch(text, 'INTERRUPTED');
   t.match(renderSummary(results([], { complete: false }), PLAIN), 'INTERRUPTED: cells are missing\n');
+  t.end();
+});
+
+t.test('the summary says where the machines came from, and what became of them', (t) => {
+  const boot = { parameters: [], bootMs: 4100, console: '/x', when: 'earlier', restored: 0, restoreMs: null } as const;
+  const say = (boots: RunResults['kernels'][number]['boots'], cells: CellResult[] = [], engine = {}): string => {
+    const plain = results(cells);
+    const kernels = plain.kernels.map((kernel, index) => ({ ...kernel, boots: index === 0 ? boots : [] }));
+    return renderSummary({ ...plain, kernels, engine: { ...plain.engine, ...engine } }, PLAIN);
+  };
+  const warm = say([
+    { ...boot, restored: 20, restoreMs: 120 },
+    { ...boot, restored: 1, restoreMs: 900 },
+  ]);
+  t.match(
+    warm,
+    'isolation: kernel, cells of a kernel share a machine; 2 machines at a time (one for each of 2 cores)\n' +
+      'machines: 21 restored from saved ones in 0.12 s (median)\n',
+  );
+  t.notMatch(warm, /booted|note:|retries/, 'nothing is said of what there is none of');
+  const cold = [
+    { ...boot, when: 'this-run', restored: 3, restoreMs: 100 },
+    { ...boot, when: 'this-run', bootMs: null },
+  ] as const;
+  t.match(
+    say(cold),
+    'machines: 3 restored from saved ones in 0.10 s (median), 1 booted in 4.1 s (median), 1 boot failed\n',
+  );
+  const without = say([{ ...boot, when: 'this-run' }], [], { templates: false, jobs: 1, jobsReason: '--jobs' });
+  t.match(without, '; 1 machine at a time (--jobs)\nmachines: 1 booted in 4.1 s (median) (--no-templates)\n');
+  t.match(say([]), 'machines: none was started\n');
+
+  const left = (kernel: string, program: string): CellResult =>
+    cell(kernel, program, 'pass', { variant: 'strict', leftovers: ['program 7 is still there', 'link 3'] });
+  t.match(
+    say([], [left('5.10', 'a')]),
+    'note: 1 machine was replaced because of what a cell had left: a@strict on 5.10 (program 7 is still there; link 3)\n',
+  );
+  const many = say(
+    [],
+    ['a', 'b', 'c', 'd', 'e'].map((program) => left('5.10', program)),
+  );
+  t.match(many, /note: 5 machines were replaced.*c@strict on 5\.10 \(.*\), and 2 more\n/);
+  const allowed = { ...WARNED, rule: 'slow-nmi', allowed: 'slow host' };
+  const noisy = cell('5.10', 'a', 'pass', { splats: [allowed, allowed, WARNED] });
+  t.match(say([], [noisy]), 'note: 2 reports on consoles, allowed by a rule: slow-nmi in a on 5.10\n');
+  const again = cell('5.10', 'a', 'fail', { attempts: [] });
+  t.match(say([], [again, noisy], { retries: 2 }), 'retries: 1 red cell was run again, up to 2 times\n');
   t.end();
 });
 
