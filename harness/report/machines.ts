@@ -6,7 +6,7 @@ export function describeMachines(results: RunResults): string[] {
   const { engine } = results;
   const jobs = `${engine.jobs} ${engine.jobs === 1 ? 'machine' : 'machines'} at a time (${engine.jobsReason})`;
   return [
-    `isolation: ${engine.isolation}, ${engine.isolationReason}; ${jobs}`,
+    `isolation: ${engine.isolationReason}; ${jobs}`,
     `machines: ${describeOrigins(results)}`,
     ...describeReplaced(results.cells),
     ...describeAllowed(results.cells),

@@ -341,7 +341,7 @@ t.test('the summary says where the machines came from, and what became of them',
   ]);
   t.match(
     warm,
-    'isolation: kernel, cells of a kernel share a machine; 2 machines at a time (one for each of 2 cores)\n' +
+    'isolation: cells of a kernel share a machine; 2 machines at a time (one for each of 2 cores)\n' +
       'machines: 21 restored from saved ones in 0.12 s (median)\n',
   );
   t.notMatch(warm, /booted|note:|retries/, 'nothing is said of what there is none of');

@@ -72,7 +72,7 @@ async function runMany(directory: string, count: number): Promise<Reading[]> {
       await collector.addCell(...cell);
       if (++done % 100 === 0) read();
     },
-    onRed: async () => undefined,
+    onRed: async () => false,
     onMachineEnd: async () => undefined,
     onWarning: (text: string) => t.fail(text),
   };

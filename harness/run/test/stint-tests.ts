@@ -62,7 +62,10 @@ async function play(t: Test, names: readonly string[], script: Script, options: 
         result.attempts.set(cell.program.name, attempts);
         result.seen.push([cell.program.name, ...attempts.map(({ outcome }) => outcome.class)].join(' '));
       },
-      onRed: async (cell) => void result.red.push(cell.program.name),
+      onRed: async (cell) => {
+        result.red.push(cell.program.name);
+        return false;
+      },
       onMachineEnd: async () => undefined,
       onWarning: (text) => void result.warnings.push(text),
       ...options,
@@ -161,8 +164,9 @@ t.test('a complaint on the console belongs to the cell that it came with, howeve
     if (cell === 'b') machine.print('WARNING: CPU: 0 PID: 1 at kernel/bpf/core.c:99 bpf_thing+0x1/0x2');
     if (cell === 'c') machine.print('INFO: NMI handler (nmi_cpu_backtrace_handler) took too long to run: 2.5 msecs');
   };
-  const { seen, attempts } = await play(t, ['a', 'b', 'c'], script);
+  const { seen, attempts, machines } = await play(t, ['a', 'b', 'c'], script);
   t.same(seen, ['a ok', 'b kernel-splat', 'c ok']);
+  t.equal(machines.length, 2, 'lockdep and its like report once only: the next cell gets a new machine');
   const [warned] = attempts.get('b') ?? [];
   t.match(warned?.outcome.message, /kernel\/bpf\/core\.c:99.*without that: 0 values are as they should be/);
   t.match(warned?.consoleLines, [/WARNING: CPU: 0/], 'its lines, and only its');
@@ -199,17 +203,26 @@ t.test(
   },
 );
 
-t.test('the machine of a red cell is there while somebody looks at it, and others wait', async (t) => {
-  const looked: string[] = [];
-  await play(t, ['a', 'b'], (cell, machine) => machine.change({ testRun: cell === 'a' ? 'EPERM' : undefined }), {
-    onRed: async (cell, attempt, { machine }) => {
-      await new Promise((resolve) => setTimeout(resolve, 20));
-      const { closed } = machine as unknown as FakeMachine;
-      looked.push(`${cell.program.name} ${attempt.outcome.class} ${closed}`);
-    },
-  }).then(({ seen }) => t.same(seen, ['a test-run-failed', 'b ok']));
-  t.same(looked, ['a test-run-failed 0']);
-});
+t.test(
+  'the machine of a red cell is there while somebody looks at it, and is given up if it was touched',
+  async (t) => {
+    for (const touched of [false, true]) {
+      const looked: string[] = [];
+      const script: Script = (cell, machine) => machine.change({ testRun: cell === 'a' ? 'EPERM' : undefined });
+      const { seen, machines } = await play(t, ['a', 'b'], script, {
+        onRed: async (cell, attempt, { machine }) => {
+          await new Promise((resolve) => setTimeout(resolve, 20));
+          const { closed } = machine as unknown as FakeMachine;
+          looked.push(`${cell.program.name} ${attempt.outcome.class} ${closed}`);
+          return touched;
+        },
+      });
+      t.same(seen, ['a test-run-failed', 'b ok']);
+      t.same(looked, ['a test-run-failed 0'], 'it is not closed meanwhile');
+      t.equal(machines.length, touched ? 2 : 1);
+    }
+  },
+);
 
 t.test('a run that is stopped says nothing of the cell that it interrupts, nor of any after it', async (t) => {
   const abort = new AbortController();
