@@ -10,6 +10,8 @@ import { RED_VERDICTS } from '../run/verdict.ts';
 /** Shows a person what goes on, on stderr. */
 export interface ProgressView {
   readonly show: (event: RunEvent) => void;
+  /** Leaves the screen to somebody else until the function that it gives is called; what there is to say comes then. */
+  readonly hold: () => () => void;
   /** Leaves the screen as it should stay. */
   readonly end: () => void;
 }
@@ -27,8 +29,20 @@ export function createProgressView(stream: NodeJS.WriteStream): ProgressView {
 function lineView(stream: NodeJS.WriteStream): ProgressView {
   const paint = paintFor(stream);
   const lastShown = new Map<string, number>();
-  const print = (text: string): void => void stream.write(`${text}\n`);
+  let held: string[] | undefined;
+  const print = (text: string): void => {
+    if (held === undefined) stream.write(`${text}\n`);
+    else held.push(text);
+  };
   return {
+    hold: () => {
+      held = [];
+      return () => {
+        const waiting = held ?? [];
+        held = undefined;
+        for (const text of waiting) print(text);
+      };
+    },
     show: (event) => {
       if (event.kind === 'kernel-progress') {
         const { kernel, phase, bytes, totalBytes } = event.progress;
@@ -57,13 +71,19 @@ function liveView(stream: NodeJS.WriteStream): ProgressView {
   const running = new Map<string, string>();
   let phase = '';
   let phaseStarted = performance.now();
+  let held: string[] | undefined;
   const render = (): void => {
+    if (held !== undefined) return;
     const head = `${phase} (${seconds(performance.now() - phaseStarted)})`;
     update([paint.strong(head), ...[...running.values()].map((line) => `  ${line}`)].join('\n'));
   };
   const timer = setInterval(render, FRAME_INTERVAL_MS);
   timer.unref();
   const keep = (text: string): void => {
+    if (held !== undefined) {
+      held.push(text);
+      return;
+    }
     update.clear();
     stream.write(`${text}\n`);
     render();
@@ -95,6 +115,15 @@ function liveView(stream: NodeJS.WriteStream): ProgressView {
           keep(describeEvent(event) ?? '');
           break;
       }
+    },
+    hold: () => {
+      update.clear();
+      held = [];
+      return () => {
+        const waiting = held ?? [];
+        held = undefined;
+        for (const text of waiting) keep(text);
+      };
     },
     end: () => {
       clearInterval(timer);

@@ -8,6 +8,7 @@ const USAGE_CODES: ReadonlySet<string> = new Set([
   'kernel-line-unknown',
   'bad-mirror',
   'bad-version-range',
+  'no-terminal',
 ]);
 
 /** Prints an error for a person and gives the exit code. Only a defect of this program shows a stack trace. */

@@ -13,6 +13,7 @@ import type { Isolation } from '../run/stints.ts';
 import { requireTools } from '../setup/install.ts';
 import { EXIT } from './exit-codes.ts';
 import { interruptible } from './interrupt.ts';
+import { createPause } from './pause-on-fail.ts';
 import { createProgressView } from './progress.ts';
 import { reportError } from './report-error.ts';
 import { installSystemPackages } from './setup.ts';
@@ -27,6 +28,7 @@ export interface RunCommandOptions {
   readonly templates: boolean;
   readonly retries: number;
   readonly flakyOk?: true;
+  readonly pauseOnFail?: true;
   readonly accel: 'auto' | 'kvm' | 'tcg';
   readonly append?: string[];
   readonly debianMirror?: string;
@@ -41,7 +43,9 @@ export async function run(options: RunCommandOptions): Promise<number> {
   if (options.setup === true) await installSystemPackages({ tests: false });
   else requireTools();
   const view = createProgressView(process.stderr);
-  return interruptible(async (signal) => {
+  return interruptible(async (interruption) => {
+    const stopped = new AbortController();
+    const signal = AbortSignal.any([interruption, stopped.signal]);
     let results: RunResults;
     try {
       results = await runMatrix({
@@ -52,6 +56,7 @@ export async function run(options: RunCommandOptions): Promise<number> {
         isolation: options.isolate,
         templates: options.templates,
         retries: options.retries,
+        ...(options.pauseOnFail === true ? { onRed: createPause(view, signal, () => stopped.abort()) } : {}),
         append: options.append ?? [],
         cache,
         mirror: options.debianMirror,

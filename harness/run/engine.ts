@@ -27,7 +27,7 @@ export interface EngineOptions {
   readonly append: readonly string[];
   readonly collector: ResultCollector;
   readonly listener: RunListener;
-  readonly onRed?: (cell: Cell, attempt: Attempt, machine: CellMachine) => Promise<void>;
+  readonly onRed?: (cell: Cell, attempt: Attempt, machine: CellMachine) => Promise<boolean>;
   readonly signal: AbortSignal;
 }
 
@@ -113,7 +113,7 @@ export class Engine {
         const memory = await machine.memory();
         if (memory !== null) this.#mostMemory = Math.max(this.#mostMemory, memory.own);
       },
-      onRed: async (cell, attempt, machine) => onRed?.(cell, attempt, machine),
+      onRed: async (cell, attempt, machine) => (await onRed?.(cell, attempt, machine)) ?? false,
       onWarning: (text) => listener({ kind: 'warning', text }),
     };
   }

@@ -37,8 +37,8 @@ export interface RunOptions {
   readonly templates: boolean;
   /** How often a cell that ends red is run again. */
   readonly retries: number;
-  /** Called when a cell has ended red, with its machine still there; the machine goes on when it resolves. */
-  readonly onRed?: (cell: Cell, attempt: Attempt, machine: CellMachine) => Promise<void>;
+  /** Called when a cell has ended red, with its machine still there until it resolves; true if the machine was made use of. */
+  readonly onRed?: (cell: Cell, attempt: Attempt, machine: CellMachine) => Promise<boolean>;
   /** Kernel parameters for every machine. */
   readonly append: readonly string[];
   readonly cache: string;

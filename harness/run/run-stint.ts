@@ -45,8 +45,8 @@ export interface StintHost {
   readonly isRed: (cell: Cell, attempt: Attempt) => boolean;
   /** A cell has ended; all its attempts, in order. */
   readonly onCell: (cell: Cell, attempts: readonly Attempt[]) => Promise<void>;
-  /** A cell has ended red and its machine, if it is still there, can be looked at until this resolves. */
-  readonly onRed: (cell: Cell, attempt: Attempt, machine: CellMachine) => Promise<void>;
+  /** A cell has ended red, and its machine can be looked at until this resolves: to true if somebody has, so that it is not what it was. */
+  readonly onRed: (cell: Cell, attempt: Attempt, machine: CellMachine) => Promise<boolean>;
   /** A machine is about to be closed. */
   readonly onMachineEnd: (machine: CellMachine) => Promise<void>;
   /** Something that the user should know. */
@@ -97,9 +97,9 @@ async function runOnMachine(stint: Stint, machine: CellMachine, waiting: Cell[],
       if (again === null) break;
       attempts.push(again);
     }
-    if (!host.signal.aborted && host.isRed(cell, attempt)) await host.onRed(cell, attempt, machine);
+    const touched = !host.signal.aborted && host.isRed(cell, attempt) && (await host.onRed(cell, attempt, machine));
     await host.onCell(cell, attempts);
-    if (host.isolation === 'cell' || attempt.leftovers.length > 0) return;
+    if (touched || host.isolation === 'cell' || attempt.leftovers.length > 0) return;
     if (machine.machine.spoilt || endsMachine(attempt.outcome) || host.signal.aborted) return;
   }
 }

@@ -150,6 +150,22 @@ t.test('a planted wrong expectation turns its cell red and exits with 1, either 
   t.match(fails.stderr, '✖ FAIL wrong-expectation');
   t.match(works.stderr, '✖ XPASS unexpected-success');
   tidy(t);
+
+  // The results lie beside the evidence, where they are found again.
+  const of = (results: RunResults | undefined): string[] => ['logs', '--run', results?.directory ?? ''];
+  const [red, asked, none, json, nowhere] = await Promise.all([
+    run(of(failed)),
+    run([...of(failed), '-p', 'wrong-*', '-k', KERNEL]),
+    run([...of(failed), '-p', 'another']),
+    run([...of(passed), '--json']),
+    run(['logs', '--run', place.folder]),
+  ]);
+  t.equal(red.code, 0);
+  t.match(red.stdout, /✖ FAIL wrong-expectation on 5\.10\n.*\n── .*resolution\.json\n\[/);
+  t.equal(asked.stdout, red.stdout);
+  t.match(none, { code: 2, stdout: 'no cell of the run matches' });
+  t.match(JSON.parse(json.stdout), [{ verdict: 'xpass' }]);
+  t.match(nowhere, { code: 2, stderr: /results\.json: there are no results of a run/ });
 });
 
 t.test('each broken program is charged alone, with the reason, and the others run', async (t) => {
