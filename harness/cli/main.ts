@@ -24,6 +24,13 @@ Examples:
   ksym-matrix kernels list
 `;
 
+const EXEC_FOOTER = `
+The exit code is the program's own (128 + n if signal n ended it). Others, with a message on stderr:
+  124  its --timeout was over           126  it cannot be run: architecture, library, permission
+  125  machine, kernel or harness broke  127  there is no such program
+On several kernels: 0 if all are 0, 125 if a machine broke, else 1.
+`;
+
 /** The other end of a pipe was closed, or a terminal: nobody misses what is not written. */
 const READER_IS_GONE: ReadonlySet<string> = new Set(['EPIPE', 'EIO']);
 
@@ -38,7 +45,7 @@ export async function main(args: readonly string[]): Promise<number> {
   // Progress that nobody can read is no reason to lose the results.
   process.stderr.on('error', () => undefined);
   watchInterruptions();
-  const program = createProgram((code) => {
+  const program = createProgram(args, (code) => {
     exitCode = code;
   });
   try {
@@ -53,7 +60,7 @@ export async function main(args: readonly string[]): Promise<number> {
   }
 }
 
-function createProgram(setExitCode: (code: number) => void): Command {
+function createProgram(args: readonly string[], setExitCode: (code: number) => void): Command {
   const program = new Command('ksym-matrix')
     .description('Proves, kernel by kernel, where typed and typeless __ksym variables work, where not, and why.')
     .version(packageVersion())
@@ -78,6 +85,7 @@ function createProgram(setExitCode: (code: number) => void): Command {
     )
     .addOption(new Option('--no-templates', 'boot every machine instead of saving and restoring one'))
     .addOption(new Option('--retries <n>', 'run a red cell again, up to n times').argParser(natural).default(0))
+    .addOption(new Option('--pause-on-fail', 'stop at a red cell, with a shell in its machine'))
     .addOption(new Option('--flaky-ok', 'a cell that differs between retries does not make the run red'))
     .addOption(new Option('--accel <name>', 'how QEMU runs the guest').choices(['auto', 'kvm', 'tcg']).default('auto'))
     .addOption(new Option('--append <parameters...>', 'kernel parameters for every machine'))
@@ -96,6 +104,50 @@ function createProgram(setExitCode: (code: number) => void): Command {
     .addOption(new Option('--run <folder>', 'another run than the last'))
     .option('--json', 'print the cells as JSON')
     .action(async (options) => setExitCode(await (await import('./logs.ts')).logs(options)));
+
+  program
+    .command('exec')
+    .description('run a program of your own on kernels: its output, files and exit code come back')
+    .usage('[options] <kernel...> -- <program> [argument...]')
+    .argument('[word...]', 'kernels as in the matrix, or lines such as 6.12; then --, the program and its arguments')
+    .addOption(new Option('--all', 'on every kernel of the matrix'))
+    .addOption(new Option('--in <host:guest>', 'put a file or folder into the guest').argParser(collected))
+    .addOption(new Option('--out <guest:host>', 'fetch a file or folder afterwards').argParser(collected))
+    .addOption(new Option('--env <name=value>', 'environment variable of the program').argParser(collected))
+    .addOption(new Option('--sysctl <name=value>', 'set before the program is started').argParser(collected))
+    .addOption(new Option('--cwd <folder>', 'folder in the guest (default: as here)'))
+    .addOption(new Option('--timeout <seconds>', 'kill the program after this time').argParser(positive))
+    .addOption(new Option('--host-root', "let the guest see this host's files, read-only"))
+    .addOption(new Option('--output-dir <folder>', 'write stdout and stderr to files, a folder for each kernel'))
+    .addOption(new Option('-j, --jobs <n>', 'machines at a time').argParser(positive))
+    .addOption(new Option('--json <file>', 'write the results to a file; - is stdout'))
+    .addOption(new Option('-m, --matrix <file>', 'the matrix (default: matrix.yaml, if there is one)'))
+    .addOption(new Option('--memory <MiB>', 'of the machine').argParser(positive))
+    .addOption(new Option('--no-templates', 'boot the machine instead of restoring it'))
+    .addOption(new Option('--accel <name>', 'how QEMU runs the guest').choices(['auto', 'kvm', 'tcg']).default('auto'))
+    .addOption(new Option('--append <parameter>', 'kernel parameter').argParser(collected))
+    .addOption(new Option('--debian-mirror <url>', "a Debian mirror (default: the system's own)"))
+    .addHelpText('after', EXEC_FOOTER)
+    .action(async (words, options) => setExitCode(await (await import('./exec.ts')).exec(words, options, args)));
+
+  program
+    .command('shell')
+    .description("an interactive shell on a kernel, with this host's files; a script if stdin is no terminal")
+    .argument('<kernel>', 'as in the matrix, or a line such as 6.12')
+    .addOption(new Option('--in <host:guest>', 'put a file or folder into the guest').argParser(collected))
+    .addOption(new Option('--cwd <folder>', 'folder in the guest (default: as here)'))
+    .addOption(new Option('--no-host-root', "without this host's files: busybox alone"))
+    .addOption(new Option('-m, --matrix <file>', 'the matrix (default: matrix.yaml, if there is one)'))
+    .addOption(new Option('--memory <MiB>', 'of the machine').argParser(positive))
+    .addOption(new Option('--no-templates', 'boot the machine instead of restoring it'))
+    .addOption(new Option('--accel <name>', 'how QEMU runs the guest').choices(['auto', 'kvm', 'tcg']).default('auto'))
+    .addOption(new Option('--append <parameter>', 'kernel parameter').argParser(collected))
+    .addOption(new Option('--debian-mirror <url>', "a Debian mirror (default: the system's own)"))
+    .addHelpText(
+      'after',
+      "\nLeave with exit or Ctrl-D; Ctrl-] ends the machine at once. The exit code is the shell's; 125: see stderr.\n",
+    )
+    .action(async (kernel, options) => setExitCode(await (await import('./shell.ts')).shell(kernel, options)));
 
   program
     .command('doctor')
@@ -154,6 +206,11 @@ function natural(text: string): number {
   const value = Number(text);
   if (!Number.isInteger(value) || value < 0) throw new InvalidArgumentError('a whole number from 0 up is wanted');
   return value;
+}
+
+/** For options that may be given several times, each with one value, so that an operand may follow. */
+function collected(text: string, before: readonly string[] = []): string[] {
+  return [...before, text];
 }
 
 function positive(text: string): number {

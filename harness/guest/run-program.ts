@@ -2,7 +2,7 @@ import { constants } from 'node:os';
 import { AgentError } from '../../loader/agent/agent-error.ts';
 import { ExplainedError } from '../../loader/errors.ts';
 import type { Machine } from '../vm/machine.ts';
-import type { GuestPlace } from './guest-place.ts';
+import { APPLETS, type GuestPlace } from './guest-place.ts';
 
 /** A program to run in a guest. */
 export interface ProgramRun {
@@ -29,7 +29,7 @@ export interface ProgramEnd {
 
 /** The environment of programs in a guest, before what the user adds. */
 export const GUEST_ENVIRONMENT: Readonly<Record<string, string>> = {
-  PATH: '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin',
+  PATH: `/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin:${APPLETS}`,
   HOME: '/root',
   LANG: 'C.UTF-8',
 };
