@@ -1,5 +1,6 @@
 import type { ExternResolution, ReasonCode } from '../../loader/resolve/outcome.ts';
 import type { FailureClass, Phase } from '../config/schema.ts';
+import type { MachineErrorCode } from '../vm/errors.ts';
 
 /** What happened in a cell, whether expected or not. */
 export interface Outcome {
@@ -7,7 +8,9 @@ export interface Outcome {
   readonly phase: Phase;
   /** `ok`, or the class of the failure. `infra` marks a fault of the harness or the host, never of the kernel. */
   readonly class: 'ok' | 'infra' | FailureClass;
-  /** One sentence. */
+  /** What broke, for `infra`, if a machine did: a stable name. */
+  readonly fault?: MachineErrorCode;
+  /** One sentence, or more if a machine was lost. */
   readonly message: string;
   /** By name, for example EACCES. */
   readonly errno?: string;

@@ -1,5 +1,14 @@
+import type { FailureClass } from '../config/schema.ts';
+import type { SplatKind } from '../vm/splat-rules.ts';
 import type { ConsoleSplat } from '../vm/splats.ts';
+import { endsMachine } from './machine-failure.ts';
 import type { Outcome } from './outcome.ts';
+
+/** Splats that have a class of their own; the others are `kernel-splat`. */
+const CLASSES: Partial<Readonly<Record<SplatKind, FailureClass>>> = {
+  'hung-task': 'kernel-hung-task',
+  'out-of-memory': 'guest-out-of-memory',
+};
 
 /**
  * The outcome of a cell during which the kernel complained on its console. A complaint that no rule allows is a finding of its own,
@@ -8,16 +17,14 @@ import type { Outcome } from './outcome.ts';
 export function withSplats(outcome: Outcome, splats: readonly ConsoleSplat[]): Outcome {
   const [first] = splats.filter((splat) => splat.allowed === null);
   // A machine's end says more than what led to it.
-  if (first === undefined || outcome.phase === 'boot' || MACHINE_ENDS.has(outcome.class)) return outcome;
+  if (first === undefined || outcome.phase === 'boot' || endsMachine(outcome)) return outcome;
   const { resolutions, verifierLog, values } = outcome;
   return {
     phase: 'run',
-    class: 'kernel-splat',
+    class: CLASSES[first.kind] ?? 'kernel-splat',
     message: `the kernel complained while this ran (${first.rule}): ${first.text}; without that: ${outcome.message}`,
     resolutions,
     ...(verifierLog === undefined ? {} : { verifierLog }),
     ...(values === undefined ? {} : { values }),
   };
 }
-
-const MACHINE_ENDS: ReadonlySet<string> = new Set(['kernel-panic', 'kernel-oops', 'vm-silent', 'infra']);

@@ -8,7 +8,7 @@ import type { Outcome } from './outcome.ts';
  * An outcome held against what was expected:
  * - `pass`: works, as expected; `xfail`: fails, exactly as expected
  * - `fail`: fails although it should work, or fails otherwise than expected; `xpass`: works although it should fail
- * - `panic`, `timeout`: the kernel crashed, or fell silent, unexpectedly
+ * - `panic`, `timeout`: the kernel crashed, or it or the agent stopped answering, unexpectedly
  * - `infra`: the harness or the host broke; nothing was learnt about the kernel
  * - `flaky`: it was run again because it ended red, and did not end the same
  */
@@ -112,9 +112,19 @@ export function judge(outcome: Outcome, expected: AppliedExpectation | undefined
 }
 
 function unexpectedFailure(outcome: Outcome): Verdict {
-  if (outcome.class === 'kernel-panic' || outcome.class === 'kernel-oops') return 'panic';
-  return outcome.class === 'vm-silent' ? 'timeout' : 'fail';
+  return LOST_MACHINES.get(outcome.class) ?? 'fail';
 }
+
+/** Classes that say that a machine crashed, or that nothing moved any more. */
+const LOST_MACHINES: ReadonlyMap<Outcome['class'], Verdict> = new Map<Outcome['class'], Verdict>([
+  ['kernel-panic', 'panic'],
+  ['kernel-oops', 'panic'],
+  ['machine-ended', 'panic'],
+  ['kernel-lockup', 'timeout'],
+  ['kernel-hung-task', 'timeout'],
+  ['agent-hung', 'timeout'],
+  ['vm-silent', 'timeout'],
+]);
 
 function compareFailure(outcome: Outcome, expected: ExpectedFailure): string[] {
   const differences: string[] = [];

@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import { ExplainedError } from '../../loader/errors.ts';
+import { isConnectionLost } from './diagnose.ts';
 import { MachineError } from './errors.ts';
 import { Machine } from './machine.ts';
 import type { MachineOptions } from './machine-parts.ts';
@@ -147,7 +148,8 @@ export class MachineSource {
         boot: { milliseconds: machine.readyMs, log: machine.console.path, when: 'this-run' },
       };
     } catch (error) {
-      const failure = error instanceof ExplainedError && !machine.spoilt ? error : await machine.diagnose(error);
+      const known = error instanceof ExplainedError && !machine.spoilt && !isConnectionLost(error);
+      const failure = known ? error : await machine.diagnose(error, 'boot');
       await machine.close();
       throw failure;
     }

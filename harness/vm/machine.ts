@@ -7,6 +7,7 @@ import type { ConsoleLog } from './console.ts';
 import { diagnose } from './diagnose.ts';
 import { MachineError } from './errors.ts';
 import { type MachineOptions, type MachineParts, startParts, stopParts, whenListening } from './machine-parts.ts';
+import { watchOwnPulse } from './own-pulse.ts';
 import { type ProcessMemory, readProcessMemory } from './process-memory.ts';
 import { type MemoryFile, SOCKETS } from './qemu-arguments.ts';
 import { connectUnix, QmpClient } from './qmp.ts';
@@ -26,6 +27,7 @@ export class Machine {
   readonly readyMs: number;
   readonly #parts: MachineParts;
   #closing: Promise<void> | undefined;
+  #lost = false;
 
   private constructor(parts: MachineParts, agent: AgentConnection, beginning: Beginning, readyMs: number) {
     this.#parts = parts;
@@ -59,6 +61,7 @@ export class Machine {
     beginning: Beginning,
     connect: (parts: MachineParts, signal: AbortSignal) => Promise<AgentConnection>,
   ): Promise<Machine> {
+    watchOwnPulse();
     const started = performance.now();
     const parts = await startParts(options, beginning === 'booted' ? 'boot' : 'restore');
     const abort = new AbortController();
@@ -69,8 +72,10 @@ export class Machine {
       ]);
       return new Machine(parts, agent, beginning, performance.now() - started);
     } catch (error) {
+      // QEMU's control socket serves one client at a time: the diagnosis is to be the next.
+      abort.abort();
       const failure = await diagnose(error, parts, 'boot');
-      await stopParts(parts);
+      await stopParts(parts, 'kill');
       throw failure;
     } finally {
       abort.abort();
@@ -97,19 +102,20 @@ export class Machine {
     return QmpClient.connect(join(this.#parts.directory, SOCKETS.qmp));
   }
 
-  /** Finds out why a request to the agent failed: panic, oops, QEMU's end or silence. */
-  diagnose(error: unknown): Promise<MachineError> {
-    return diagnose(error, this.#parts, 'run');
+  /** Finds out why a request to the agent failed: what the kernel, the agent, QEMU or this program did. Nothing more can be asked of the machine then. */
+  diagnose(error: unknown, phase: 'boot' | 'run' = 'run'): Promise<MachineError> {
+    this.#lost = true;
+    return diagnose(error, this.#parts, phase);
   }
 
   /**
    * Ends the machine. Never rejects; safe to call twice.
-   * @param how `quit` lets the agent and QEMU end by themselves; `kill` is for a machine that nothing of is wanted any more, which a
-   *   spoilt one always is
+   * @param how `quit` lets the agent and QEMU end by themselves; `kill` is for a machine that nothing of is wanted any more, which one
+   *   that is spoilt, or was diagnosed, always is
    */
   close(how: 'quit' | 'kill' = 'quit'): Promise<void> {
     this.#closing ??= (async () => {
-      const kill = how === 'kill' || this.spoilt;
+      const kill = how === 'kill' || this.spoilt || this.#lost;
       // An agent that is busy with another request says goodbye when that has ended, which may be never.
       const patience = sleep(this.#parts.options.deadlines.shutdown, undefined, { ref: false });
       if (!kill) await Promise.race([this.agent.close().catch(() => undefined), patience]);
@@ -134,16 +140,17 @@ async function connectWhenUp(parts: MachineParts, signal: AbortSignal): Promise<
 /** Loads the state, opens the agent's socket while the guest stands still, so that it finds an open port, and lets it run. */
 async function connectAfterRestore(parts: MachineParts, state: string, signal: AbortSignal): Promise<AgentConnection> {
   const qmp = await whenListening(() => QmpClient.connect(join(parts.directory, SOCKETS.qmp)), 3, signal);
+  let socket: Awaited<ReturnType<typeof connectUnix>>;
   try {
     await loadState(qmp, state, signal);
-    const socket = await connectUnix(join(parts.directory, SOCKETS.agent));
+    socket = await connectUnix(join(parts.directory, SOCKETS.agent));
     await qmp.execute('cont');
-    const agent = await greetAgent(socket, parts, parts.options.deadlines.restore);
-    await refreshGuest(agent);
-    return agent;
   } finally {
     qmp.close();
   }
+  const agent = await greetAgent(socket, parts, parts.options.deadlines.restore);
+  await refreshGuest(agent);
+  return agent;
 }
 
 function greetAgent(

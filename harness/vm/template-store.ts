@@ -8,6 +8,7 @@ import { evict, noteUse } from '../../kernels/evict.ts';
 import { requireSpace } from '../../kernels/free-space.ts';
 import { populateDirectory, removeDirectory } from '../../kernels/populate.ts';
 import { ExplainedError } from '../../loader/errors.ts';
+import { isConnectionLost } from './diagnose.ts';
 import { MachineError } from './errors.ts';
 import { Machine } from './machine.ts';
 import type { MachineOptions } from './machine-parts.ts';
@@ -136,7 +137,7 @@ async function build(directory: string, request: TemplateRequest): Promise<void>
       await saveState(qmp, join(directory, TEMPLATE.state), options.signal ?? never).finally(() => qmp.close());
     });
   } catch (error) {
-    throw machine.spoilt ? await machine.diagnose(error) : error;
+    throw machine.spoilt || isConnectionLost(error) ? await machine.diagnose(error, 'boot') : error;
   } finally {
     await machine.close();
   }

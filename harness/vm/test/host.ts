@@ -5,9 +5,12 @@ import { cacheDirectory } from '../../../kernels/cache-directory.ts';
 import { KernelStore } from '../../../kernels/store.ts';
 import { locateVirtmeNg } from '../../../kernels/virtme-ng.ts';
 import { buildAgent } from '../../../loader/agent/build.ts';
+import { Kallsyms } from '../../../loader/resolve/kallsyms.ts';
 import { type Accelerator, chooseAccelerator } from '../accelerator.ts';
 import { Machine } from '../machine.ts';
 import { DEFAULT_DEADLINES, type MachineOptions } from '../machine-parts.ts';
+import { MachineSource } from '../machine-source.ts';
+import type { Observer } from '../observations.ts';
 import { type PreparedMachine, prepareMachine } from '../prepare.ts';
 
 /** Everything that a test needs to boot machines, with a folder for temporary files of its own. */
@@ -16,7 +19,12 @@ export interface TestHost {
   readonly accelerator: Accelerator;
   /** Holds TMPDIR of the machines, with a path short enough for sockets, and their console logs. */
   readonly folder: string;
+  /** Boots a machine, which takes seconds. */
   readonly start: (line: string, options?: StartOptions) => Promise<Machine>;
+  /** Gives a machine in a tenth of a second: restored, from a boot that is saved in the cache once for each kernel. */
+  readonly open: (line: string, options?: OpenOptions) => Promise<RestoredMachine>;
+  /** What a machine is started with. */
+  readonly request: (line: string, options?: StartOptions) => Omit<MachineOptions, 'memory'>;
   /** Closes every machine that was started, for a test that failed before it did. */
   readonly closeAll: () => Promise<void>;
   /** Folders that machines have left behind. */
@@ -27,6 +35,23 @@ export interface TestHost {
 export interface StartOptions extends Partial<Pick<MachineOptions, 'append' | 'signal' | 'consolePath' | 'prepared'>> {
   readonly deadlines?: Partial<MachineOptions['deadlines']>;
 }
+
+export interface OpenOptions extends Pick<StartOptions, 'deadlines' | 'signal'> {}
+
+/** A machine that was restored, and the addresses of its kernel's functions. */
+export interface RestoredMachine {
+  readonly machine: Machine;
+  readonly addressOf: (name: string) => bigint;
+}
+
+/** What restored machines of these tests are saved with. */
+export const OBSERVER: Observer = {
+  version: 'vm-tests-1',
+  observe: async (agent) => new Map([['kallsyms', await agent.readFile('/proc/kallsyms')]]),
+};
+
+/** Without page table isolation, kernel code is mapped whatever a CPU is doing when the debugger stops it (kernel-patch.ts). */
+const PATCHABLE = ['nopti'];
 
 /** Gets the kernels and plans a machine for each. Sets TMPDIR until `end` is called. */
 export async function createTestHost(lines: readonly string[]): Promise<TestHost> {
@@ -52,27 +77,50 @@ export async function createTestHost(lines: readonly string[]): Promise<TestHost
   mkdirSync(consoles);
   process.env.TMPDIR = temporary;
   const machines: Machine[] = [];
-  let boots = 0;
+  let consoleCount = 0;
+  const request: TestHost['request'] = (line, { deadlines, ...options } = {}) => {
+    const machine = prepared.get(line);
+    if (machine === undefined) throw new Error(`no machine was prepared for ${line}`);
+    return {
+      prepared: machine,
+      accelerator,
+      append: [],
+      consolePath: join(consoles, `console-${++consoleCount}.log`),
+      deadlines: { ...DEFAULT_DEADLINES, ...deadlines },
+      ...options,
+    };
+  };
+  const source = new MachineSource({ cache, templates: true, observer: OBSERVER });
   return {
     prepared,
     accelerator,
     folder,
-    start: async (line, { deadlines, ...options } = {}) => {
-      const machine = prepared.get(line);
-      if (machine === undefined) throw new Error(`no machine was prepared for ${line}`);
-      const started = await Machine.start({
-        prepared: machine,
-        accelerator,
-        append: [],
-        consolePath: join(consoles, `console-${++boots}.log`),
-        deadlines: { ...DEFAULT_DEADLINES, ...deadlines },
-        ...options,
-      });
+    request,
+    start: async (line, options) => {
+      const started = await Machine.start(request(line, options));
       machines.push(started);
       return started;
     },
+    open: async (line, options) => {
+      // The boot and what is read after it must not run into the deadlines of a test.
+      const wanted = request(line, { append: PATCHABLE });
+      if (!source.isSaved(wanted)) await (await source.open(wanted)).machine.close('kill');
+      const { machine, observations } = await source.open(request(line, { append: PATCHABLE, ...options }));
+      machines.push(machine);
+      let kallsyms: Kallsyms | undefined;
+      const bytes = await observations.read('kallsyms');
+      return {
+        machine,
+        addressOf: (name) => {
+          kallsyms ??= Kallsyms.parse(bytes);
+          const [symbol] = kallsyms.find(name);
+          if (symbol === undefined) throw new Error(`the kernel has no ${name}`);
+          return symbol.address;
+        },
+      };
+    },
     closeAll: async () => {
-      await Promise.all(machines.map((machine) => machine.close()));
+      await Promise.all(machines.splice(0).map((machine) => machine.close('kill')));
     },
     // Beside the folders lies the socket that tells others that this process lives.
     leftovers: () => readdirSync(temporary).filter((name) => !name.startsWith('.')),
