@@ -22,11 +22,6 @@ export class BootLedger {
     return number;
   }
 
-  /** Whether machines of this boot were seen before. */
-  knows(kernel: string, key: string): boolean {
-    return this.#boots.get(kernel)?.has(key) ?? false;
-  }
-
   /**
    * Records a machine.
    * @param key the same for every machine of one boot

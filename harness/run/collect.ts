@@ -1,5 +1,7 @@
+import { join } from 'node:path';
 import type { Matrix } from '../config/load.ts';
 import type { OpenedMachine } from '../vm/machine-source.ts';
+import { splatExcerpt } from '../vm/splats.ts';
 import { BootLedger } from './boot-ledger.ts';
 import type { CompiledProgram } from './compile.ts';
 import type { RunListener } from './events.ts';
@@ -26,6 +28,9 @@ interface CollectorOptions {
   readonly groups: readonly BootGroup[];
 }
 
+/** Lines of a splat that are part of the results; all of them are in the console log. */
+const SPLAT_LINES = 20;
+
 /** Takes what the machines report, judges it, and puts it together in the matrix's order, whatever order it came in. */
 export class ResultCollector {
   readonly #options: CollectorOptions;
@@ -34,6 +39,7 @@ export class ResultCollector {
   readonly #machines = new Map<string, number>();
   readonly #facts = new Map<string, FactValues>();
   readonly #used = new Set<string>();
+  readonly #bootLogs = new Map<string, Promise<string>>();
   #evidenceLost = false;
 
   constructor(options: CollectorOptions) {
@@ -52,8 +58,7 @@ export class ResultCollector {
     const { name } = group.kernel;
     const { key } = observations;
     const restored = machine.beginning === 'restored';
-    const console =
-      restored && !this.#boots.knows(name, key) ? await this.#keepBootLog(name, boot.log) : machine.console.path;
+    const console = restored ? await this.#keepBootLog(name, key, boot.log) : machine.console.path;
     this.#boots.add(name, group.boot, { key, origin: boot, console }, restored ? machine.readyMs : null);
     if (!this.#facts.has(name) || group.boot.length === 0) this.#facts.set(name, facts);
     const { beginning, readyMs } = machine;
@@ -78,16 +83,19 @@ export class ResultCollector {
     return RED_VERDICTS.has(this.judge(cell, attempt).verdict);
   }
 
-  /** Judges a cell and keeps it. The last attempt is told; one that differs from the others makes the cell flaky. */
+  /** Judges a cell and keeps it. Attempts that differ make the cell flaky, and then the first red one is what is told of it, else the last. */
   async addCell(cell: Cell, attempts: readonly Attempt[]): Promise<void> {
-    const attempt = attempts.at(-1);
-    if (attempt === undefined) return;
+    const last = attempts.at(-1);
+    if (last === undefined) return;
     const { listener, groups } = this.#options;
     const { kernel, program, variant } = cell;
-    const { expected, ...judged } = this.judge(cell, attempt);
+    const { expected, ...judged } = this.judge(cell, last);
     if (expected !== undefined) this.#used.add(expected.source);
-    const history = attempts.length === 1 ? undefined : attempts.map((one) => this.#describeAttempt(cell, one));
+    const history = attempts.length === 1 ? undefined : await this.#describeAttempts(cell, attempts);
     const { verdict, why } = history === undefined ? judged : overall(judged, history);
+    const red = attempts.findIndex((one) => this.isRed(cell, one));
+    const told = verdict === 'flaky' ? red : attempts.length - 1;
+    const attempt = attempts[told] ?? last;
     const { verifierLog: _log, values: _values, ...kept } = attempt.outcome;
     const result: CellResult = {
       kernel: kernel.name,
@@ -99,8 +107,11 @@ export class ResultCollector {
       why,
       expected: describe(expected),
       durationMs: attempt.durationMs,
-      evidence: await this.#writeEvidence(cell, attempt),
-      splats: attempt.splats.map(({ rule, kind, text, allowed }) => ({ rule, kind, text, allowed })),
+      evidence: history?.[told]?.evidence ?? (await this.#writeEvidence(cell, attempt)),
+      splats: attempt.splats.map((splat) => {
+        const { rule, kind, text, allowed } = splat;
+        return { rule, kind, text, allowed, lines: splatExcerpt(splat, SPLAT_LINES) };
+      }),
       leftovers: attempt.leftovers,
       ...(history === undefined ? {} : { attempts: history }),
     };
@@ -148,24 +159,34 @@ export class ResultCollector {
     };
   }
 
-  #describeAttempt(cell: Cell, attempt: Attempt): AttemptResult {
-    const { verdict, why } = this.judge(cell, attempt);
-    const { outcome, durationMs, console } = attempt;
-    return { verdict, class: outcome.class, why, durationMs, console };
+  /** Each attempt has a folder of its own for what it left. */
+  async #describeAttempts(cell: Cell, attempts: readonly Attempt[]): Promise<AttemptResult[]> {
+    const described: AttemptResult[] = [];
+    for (const [index, attempt] of attempts.entries()) {
+      const { verdict, why } = this.judge(cell, attempt);
+      const { outcome, durationMs, console } = attempt;
+      const evidence = await this.#writeEvidence(cell, attempt, `attempt-${index + 1}`);
+      described.push({ verdict, class: outcome.class, why, durationMs, console, evidence });
+    }
+    return described;
   }
 
-  async #keepBootLog(kernel: string, log: string): Promise<string> {
-    try {
-      return await this.#options.evidence.keepBootLog(kernel, this.#boots.next(kernel), log);
-    } catch (error) {
-      this.#warnOfLoss(error);
-      return log;
-    }
+  /** Machines of one boot share its log. */
+  #keepBootLog(kernel: string, key: string, log: string): Promise<string> {
+    const id = `${kernel} ${key}`;
+    const kept =
+      this.#bootLogs.get(id) ??
+      this.#options.evidence.keepBootLog(kernel, this.#boots.next(kernel), log).catch((error: unknown) => {
+        this.#warnOfLoss(error);
+        return log;
+      });
+    this.#bootLogs.set(id, kept);
+    return kept;
   }
 
   /** A verdict is not lost because its evidence cannot be written. */
-  async #writeEvidence(cell: Cell, attempt: Attempt): Promise<CellResult['evidence']> {
-    const name = cellName(cell.program.name, cell.variant.name);
+  async #writeEvidence(cell: Cell, attempt: Attempt, folder?: string): Promise<CellResult['evidence']> {
+    const name = join(cellName(cell.program.name, cell.variant.name), folder ?? '');
     const { outcome, console, consoleLines } = attempt;
     const lastConsole = console ?? this.#boots.of(cell.kernel.name).at(-1)?.console ?? null;
     try {

@@ -1,8 +1,9 @@
+import { existsSync } from 'node:fs';
 import pLimit from 'p-limit';
 import type { Accelerator } from '../vm/accelerator.ts';
 import { MachineError } from '../vm/errors.ts';
 import type { Deadlines, MachineOptions } from '../vm/machine-parts.ts';
-import { MachineSource } from '../vm/machine-source.ts';
+import { bootLogPath, MachineSource, type OpenedMachine } from '../vm/machine-source.ts';
 import type { PreparedMachine } from '../vm/prepare.ts';
 import type { ResultCollector } from './collect.ts';
 import type { CompiledProgram } from './compile.ts';
@@ -130,21 +131,32 @@ export class Engine {
     const console = await collector.consolePath(kernel);
     const request = this.#request(group, console, signal);
     if (request === null) throw new TypeError(`no machine was prepared for ${kernel}`);
+    let opened: OpenedMachine;
     try {
-      const opened = await this.#source.open(request, {
+      opened = await this.#source.open(request, {
         onBoot: () => listener({ kind: 'boot', kernel, boot: group.boot.join(' ') }),
         onMessage: (text) => listener({ kind: 'warning', text: `${kernel}: ${text}` }),
       });
+    } catch (error) {
+      if (!signal.aborted) this.#noteFailure(group, console, error);
+      throw error;
+    }
+    try {
       const state = await this.#states.of(opened.observations, group.kernel.kernel.config);
       await collector.addMachine(group, opened, state.values);
       return { ...opened, state };
     } catch (error) {
-      if (!signal.aborted) {
-        collector.addBootFailure(group, console);
-        if (!(error instanceof MachineError && error.code === 'qemu-exited')) this.#failedBoots.set(group, error);
-      }
+      await opened.machine.close('kill');
       throw error;
     }
+  }
+
+  #noteFailure(group: BootGroup, consolePath: string, error: unknown): void {
+    // Stints that waited for the same boot fail with it.
+    if (this.#failedBoots.has(group)) return;
+    const boot = bootLogPath(consolePath);
+    this.#options.collector.addBootFailure(group, existsSync(boot) ? boot : consolePath);
+    if (!(error instanceof MachineError && error.code === 'qemu-exited')) this.#failedBoots.set(group, error);
   }
 
   #request(group: BootGroup, consolePath: string, signal: AbortSignal): Omit<MachineOptions, 'memory'> | null {

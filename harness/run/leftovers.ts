@@ -50,15 +50,21 @@ export class LeftoverWatch {
   readonly #agent: AgentConnection;
   readonly #baseline: Baseline;
   /** Maps and BTF that were still there after a cell, and since when. */
-  readonly #lingering = new Map<string, number>();
+  readonly #lingering = new Map<string, { readonly since: number; readonly cell: string }>();
+  readonly #now: () => number;
 
-  constructor(agent: AgentConnection, baseline: Baseline) {
+  /** @param now milliseconds of a clock that only goes forward */
+  constructor(agent: AgentConnection, baseline: Baseline, now: () => number = () => performance.now()) {
     this.#agent = agent;
     this.#baseline = baseline;
+    this.#now = now;
   }
 
-  /** What was left, in words for a person; empty if nothing was. Throws AgentError if the machine does not answer. */
-  async find(): Promise<string[]> {
+  /**
+   * What was left, in words for a person; empty if nothing was. Throws AgentError if the machine does not answer.
+   * @param cell the one that has just ended
+   */
+  async find(cell: string): Promise<string[]> {
     const found: string[] = [];
     const tainted = await readTaint(this.#agent);
     if (tainted !== this.#baseline.tainted)
@@ -66,18 +72,17 @@ export class LeftoverWatch {
     if ((await readModules(this.#agent)) !== this.#baseline.modules) found.push('modules were loaded or removed');
     for (const object of OBJECTS) {
       const id = await nextId(this.#agent, object, this.#baseline.ids[object]);
-      const late = object === 'map' || object === 'btf';
-      if (id !== null && (!late || this.#lingersTooLong(`${object} ${id}`)))
-        found.push(`${object} ${id} is still there`);
+      if (id === null) continue;
+      if (object === 'program' || object === 'link') found.push(`${object} ${id} is still there`);
+      else found.push(...this.#lingersTooLong(`${object} ${id}`, cell));
     }
     return found;
   }
 
-  #lingersTooLong(name: string): boolean {
-    const now = performance.now();
-    const since = this.#lingering.get(name) ?? now;
-    this.#lingering.set(name, since);
-    return now - since > GRACE_MS;
+  #lingersTooLong(name: string, cell: string): string[] {
+    const first = this.#lingering.get(name) ?? { since: this.#now(), cell };
+    this.#lingering.set(name, first);
+    return this.#now() - first.since > GRACE_MS ? [`${name} is still there, since ${first.cell}`] : [];
   }
 }
 

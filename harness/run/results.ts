@@ -110,6 +110,8 @@ export interface SplatResult {
   readonly kind: string;
   readonly text: string;
   readonly allowed: string | null;
+  /** The report on the console, as far as it is short. */
+  readonly lines: readonly string[];
 }
 
 export interface AttemptResult {
@@ -119,6 +121,7 @@ export interface AttemptResult {
   readonly durationMs: number;
   /** Console log of the machine. */
   readonly console: string | null;
+  readonly evidence: Evidence;
 }
 
 /** Paths of files. */

@@ -74,34 +74,39 @@ export async function runStint(stint: Stint, host: StintHost): Promise<void> {
       for (const cell of waiting.splice(0)) await host.onCell(cell, [attemptWithout(machine)]);
       return;
     }
+    let red: { readonly cell: Cell; readonly attempt: Attempt } | null;
     try {
-      await runOnMachine(stint, machine, waiting, host);
+      red = await runOnMachine(machine, waiting, host);
     } finally {
       await closeMachine(machine, host);
     }
+    if (red !== null) await host.onCell(red.cell, await retry(stint, red.cell, red.attempt, host));
   }
 }
 
-/** Takes cells off the front of `waiting` until none is left or the machine may not be used any more. */
-async function runOnMachine(stint: Stint, machine: CellMachine, waiting: Cell[], host: StintHost): Promise<void> {
+/**
+ * Takes cells off the front of `waiting` until none is left or the machine may not be used any more.
+ * @returns a cell that is to be run again, for which the machine makes room
+ */
+async function runOnMachine(
+  machine: CellMachine,
+  waiting: Cell[],
+  host: StintHost,
+): Promise<{ readonly cell: Cell; readonly attempt: Attempt } | null> {
   const observers = observersOf(machine);
   while (waiting.length > 0) {
     const [cell] = waiting;
-    if (cell === undefined) return;
+    if (cell === undefined) return null;
     const attempt = await attemptCell(cell, machine, observers, host, waiting.length > 1);
-    if (attempt === null) return;
+    if (attempt === null) return null;
     waiting.shift();
-    const attempts = [attempt];
-    while (isWorthRetrying(cell, attempts, host)) {
-      const again = await retry(stint, cell, host);
-      if (again === null) break;
-      attempts.push(again);
-    }
     const touched = !host.signal.aborted && host.isRed(cell, attempt) && (await host.onRed(cell, attempt, machine));
-    await host.onCell(cell, attempts);
-    if (touched || host.isolation === 'cell' || attempt.leftovers.length > 0) return;
-    if (machine.machine.spoilt || endsMachine(attempt.outcome) || host.signal.aborted) return;
+    if (isWorthRetrying(cell, [attempt], host)) return { cell, attempt };
+    await host.onCell(cell, [attempt]);
+    if (touched || host.isolation === 'cell' || attempt.leftovers.length > 0) return null;
+    if (machine.machine.spoilt || endsMachine(attempt.outcome) || host.signal.aborted) return null;
   }
+  return null;
 }
 
 /** What looks at a machine while cells run on it. */
@@ -137,8 +142,9 @@ async function attemptCell(
     outcome =
       spec === null ? infra(`${cell.program.name} has no object`) : await runWithSettings(cell, spec, agent, state);
     const caughtUp = machine.spoilt ? undefined : await marker.writeEnd(`${name} ends`);
-    if (othersFollow && host.isolation === 'kernel' && !machine.spoilt) leftovers.push(...(await watch.find()));
-    if ((await caughtUp?.()) === false) leftovers.push('the console is still printing');
+    const shared = othersFollow && host.isolation === 'kernel';
+    if (shared && !machine.spoilt) leftovers.push(...(await watch.find(name)));
+    if ((await caughtUp?.()) === false && shared) leftovers.push('the console is still printing');
   } catch (error) {
     if (host.signal.aborted) return null;
     if (!(error instanceof ExplainedError)) throw error;
@@ -166,8 +172,19 @@ function isWorthRetrying(cell: Cell, attempts: readonly Attempt[], host: StintHo
   return attempts.length <= host.retries && last !== undefined && !host.signal.aborted && host.isRed(cell, last);
 }
 
-/** Runs a cell once more, alone on a new machine. */
-async function retry(stint: Stint, cell: Cell, host: StintHost): Promise<Attempt | null> {
+/** Runs a cell again until it does not end red or was run often enough. All attempts, in order. */
+async function retry(stint: Stint, cell: Cell, first: Attempt, host: StintHost): Promise<Attempt[]> {
+  const attempts = [first];
+  while (isWorthRetrying(cell, attempts, host)) {
+    const again = await attemptAlone(stint, cell, host);
+    if (again === null) break;
+    attempts.push(again);
+  }
+  return attempts;
+}
+
+/** Runs a cell once, alone on a new machine; null if the run is being stopped. */
+async function attemptAlone(stint: Stint, cell: Cell, host: StintHost): Promise<Attempt | null> {
   const machine = await openOrExplain(stint, cell, host);
   if (machine === null) return null;
   if (!('machine' in machine)) return attemptWithout(machine);
@@ -191,8 +208,11 @@ async function openOrExplain(stint: Stint, cell: Cell, host: StintHost): Promise
 
 async function closeMachine(used: CellMachine, host: StintHost): Promise<void> {
   const { machine } = used;
-  await host.onMachineEnd(used);
-  await machine.close();
+  try {
+    await host.onMachineEnd(used);
+  } finally {
+    await machine.close();
+  }
   const { fileError, path } = machine.console;
   if (fileError !== undefined) host.onWarning(`${path} is incomplete: ${fileError.message}`);
 }

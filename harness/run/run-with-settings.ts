@@ -1,3 +1,4 @@
+import { AgentError } from '../../loader/agent/agent-error.ts';
 import type { AgentConnection } from '../../loader/agent/connection.ts';
 import { readKallsyms } from '../../loader/load/kernel-facts.ts';
 import type { ObjectSpec } from '../../loader/object/spec.ts';
@@ -39,10 +40,26 @@ export async function runWithSettings(
  */
 async function readKallsymsAgain(agent: AgentConnection, known: Kallsyms | null): Promise<Kallsyms | null> {
   if (known === null) return readKallsyms(agent);
-  const sample = await agent.readFile('/proc/kallsyms', { maxBytes: SAMPLE_BYTES });
+  const sample = await readSample(agent);
   const sameAs = (kallsyms: Kallsyms): boolean =>
     sample.length > 0 && Buffer.compare(sample, kallsyms.bytes.subarray(0, sample.length)) === 0;
-  if (sameAs(known)) return known;
-  const hidden = known.withoutAddresses();
-  return sameAs(hidden) ? hidden : readKallsyms(agent);
+  const hidden = hiddenCopies.get(known) ?? known.withoutAddresses();
+  hiddenCopies.set(known, hidden);
+  const [shown, concealed] = [sameAs(known), sameAs(hidden)];
+  // Where the first symbols have no address anyway, the sample tells nothing.
+  if (shown === concealed) return readKallsyms(agent);
+  return shown ? known : hidden;
+}
+
+/** Several cells of a kernel want the same one. */
+const hiddenCopies = new WeakMap<Kallsyms, Kallsyms>();
+
+/** Empty if the file cannot be read under these settings. */
+async function readSample(agent: AgentConnection): Promise<Uint8Array> {
+  try {
+    return await agent.readFile('/proc/kallsyms', { maxBytes: SAMPLE_BYTES });
+  } catch (error) {
+    if (error instanceof AgentError && error.code === 'agent-call-failed') return new Uint8Array(0);
+    throw error;
+  }
 }

@@ -157,6 +157,6 @@ export class MachineSource {
 }
 
 /** The console log of the boot that a template is made from, beside that of the machine that is restored from it. */
-function bootLogPath(consolePath: string): string {
+export function bootLogPath(consolePath: string): string {
   return consolePath.replace(/(\.log)?$/, '-boot.log');
 }

@@ -215,7 +215,13 @@ t.test('kernels that gave the same answer are put together; addresses and counts
   t.end();
 });
 
-const WARNED = { rule: 'warn', kind: 'warning', text: 'WARNING: CPU: 0 at kernel/x.c:1', allowed: null };
+const WARNED = {
+  lines: [],
+  rule: 'warn',
+  kind: 'warning',
+  text: 'WARNING: CPU: 0 at kernel/x.c:1',
+  allowed: null,
+};
 
 t.test('a red cell is shown with what the kernel said and with what stayed, and its own console is named', (t) => {
   const evidence = { ...NOTHING, console: '/runs/1/5.10/console-1.log', cellConsole: '/runs/1/5.10/x/console.log' };
@@ -264,6 +270,7 @@ t.test('a red cell is shown with what the kernel said and with what stayed, and 
 });
 
 t.test('a flaky cell shows each of its runs; a cell that is red each time says so', (t) => {
+  const evidence = { console: null, cellConsole: null, resolution: null, verifierLog: null, values: null };
   const [wrong, fine] = [
     {
       verdict: 'fail',
@@ -271,8 +278,9 @@ t.test('a flaky cell shows each of its runs; a cell that is red each time says s
       why: 'x is 0x7\nmore',
       durationMs: 5,
       console: '/runs/1/5.10/console-1.log',
+      evidence,
     },
-    { verdict: 'pass', class: 'ok', why: 'as it should be', durationMs: 5, console: null },
+    { verdict: 'pass', class: 'ok', why: 'as it should be', durationMs: 5, console: null, evidence },
   ] as const;
   const cells = (['5.10', '6.12-generic'] as const).map((kernel) =>
     cell(kernel, 'a', 'flaky', { why: 'run 2 times', attempts: [wrong, { ...wrong, why: 'x is 0x8' }, fine] }),

@@ -26,6 +26,8 @@ interface Play {
   readonly machines: FakeMachine[];
   readonly warnings: string[];
   readonly red: string[];
+  /** Most machines that were there at a time. */
+  most: number;
 }
 
 interface PlayOptions extends Partial<Pick<StintHost, 'isolation' | 'retries' | 'open' | 'signal' | 'onRed'>> {
@@ -37,10 +39,11 @@ interface PlayOptions extends Partial<Pick<StintHost, 'isolation' | 'retries' | 
 /** Runs a stint on machines that follow a script, and tells what came of it. */
 async function play(t: Test, names: readonly string[], script: Script, options: PlayOptions = {}): Promise<Play> {
   const group = groupOf(names);
-  const result: Play = { seen: [], attempts: new Map(), machines: [], warnings: [], red: [] };
+  const result: Play = { seen: [], attempts: new Map(), machines: [], warnings: [], red: [], most: 0 };
   const open = async (): Promise<CellMachine> => {
     const machine = new FakeMachine(script, options.console);
     result.machines.push(machine);
+    result.most = Math.max(result.most, result.machines.filter(({ closed }) => closed === 0).length);
     return machine.opened();
   };
   const spec = (cell: Cell) => (options.withoutObject?.includes(cell.program.name) === true ? null : SPEC);
@@ -190,14 +193,17 @@ t.test(
     const script: Script = (cell, machine) => {
       if (cell === 'always' || (cell === 'once' && runs++ === 0)) machine.testRun = 'EINVAL';
     };
-    const { seen, machines, red, attempts } = await play(t, ['fine', 'always', 'once', 'last'], script, { retries: 2 });
+    const { seen, machines, red, attempts, most } = await play(t, ['fine', 'always', 'once', 'last'], script, {
+      retries: 2,
+    });
     t.same(seen, [
       'fine ok',
       'always test-run-failed test-run-failed test-run-failed',
       'once test-run-failed ok',
       'last ok',
     ]);
-    t.equal(machines.length, 1 + 2 + 1, 'a failure alone is no reason to give up the machine that others share');
+    t.equal(machines.length, 3 + 2 + 1, 'each of its runs has a machine, and the next cell another');
+    t.equal(most, 1, 'the machine before makes room for the next');
     t.same(red, ['always', 'once'], 'once for each cell');
     t.equal(attempts.get('once')?.[1]?.state?.values['btf.vars'], 0);
   },
