@@ -27,7 +27,7 @@ type BpfObject = keyof typeof COMMANDS;
 const OBJECTS: readonly BpfObject[] = ['program', 'map', 'link', 'btf'];
 
 /** Maps and BTF of a program go when its memory does: after a grace period, by a worker (bpf_prog_free_deferred, kernel/bpf/core.c). */
-const GRACE_MS = 3000;
+const GRACE_MS = 1000;
 
 /** Reads what {@link LeftoverWatch} compares with. Throws AgentError. */
 export async function readBaseline(agent: AgentConnection): Promise<Baseline> {

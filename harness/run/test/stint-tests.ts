@@ -1,10 +1,11 @@
 import t, { type Test } from 'tap';
 import { MachineError } from '../../vm/errors.ts';
+import { LeftoverWatch } from '../leftovers.ts';
 import type { Outcome } from '../outcome.ts';
 import { type Attempt, type CellMachine, runStint, type StintHost } from '../run-stint.ts';
 import type { BootGroup, Cell } from '../select.ts';
 import { planGroups } from '../select.ts';
-import { FakeMachine, LISTS, type Script, SPEC } from './fake-machine.ts';
+import { FakeMachine, LISTS, type Script, SPEC, STATE } from './fake-machine.ts';
 import { compiled, sampleMatrix, sampleProgram, selected } from './samples.ts';
 import { failure } from './verdict-table.ts';
 
@@ -130,6 +131,20 @@ t.test('what the kernel frees late is no leftover, and what was there before the
     machine.ids.set(LISTS.btf, [1, 5, 6]);
   };
   t.equal((await play(t, ['a', 'b', 'c'], script)).machines.length, 1);
+});
+
+t.test('what should have been freed long since is a leftover of the cell after which it was first there', async (t) => {
+  const machine = new FakeMachine();
+  let now = 0;
+  const watch = new LeftoverWatch(machine.agent, STATE.baseline, () => now);
+  machine.ids.set(LISTS.map, [10, 11]);
+  t.same(await watch.find('a'), []);
+  now = 900;
+  t.same(await watch.find('b'), [], 'a grace period and a worker may take that long');
+  now = 1100;
+  t.same(await watch.find('c'), ['map 11 is still there, since a']);
+  machine.ids.set(LISTS.map, [10, 12]);
+  t.same(await watch.find('d'), [], 'another one has its own time');
 });
 
 // Each: how a machine ends, and the class that the cell gets.
