@@ -74,13 +74,18 @@ function rowOf(figure: Figure, finding: Finding): string[] {
     quantity(spread.median, unit),
     range,
     String(spread.count),
-    ratio === undefined ? '' : `${shortNumber(ratio)}×`,
+    ratio === undefined ? '' : ratioText(ratio),
     aim === undefined ? '' : `${aimText(aim, unit)} ${reached(figure, finding) === true ? '✔' : '✖'}`,
   ];
 }
 
 function aimText({ of, limit, good }: Aim, unit: Unit): string {
-  return `${good === 'at-most' ? '≤' : '≥'} ${of === 'value' ? quantity(limit, unit) : `${limit}×`}`;
+  return `${good === 'at-most' ? '≤' : '≥'} ${of === 'value' ? quantity(limit, unit) : ratioText(limit)}`;
+}
+
+/** `1.20×`; what is far below one as a fraction, `1/200`. */
+function ratioText(ratio: number): string {
+  return ratio < 0.1 ? `1/${Math.round(1 / ratio)}` : `${shortNumber(ratio)}×`;
 }
 
 /** A quantity for people: milliseconds up to a second, MB of a million bytes. */

@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import { connectAgent } from '../../loader/agent/client.ts';
 import { Machine } from '../vm/machine.ts';
 import { startParts, stopParts, whenListening } from '../vm/machine-parts.ts';
-import { SOCKETS } from '../vm/qemu-arguments.ts';
+import { type MemoryFile, SOCKETS } from '../vm/qemu-arguments.ts';
 import { connectUnix, QmpClient } from '../vm/qmp.ts';
 import { refreshGuest } from '../vm/refresh.ts';
 import { loadState } from '../vm/saved-state.ts';
@@ -93,9 +93,13 @@ async function restoreStepByStep(kernel: BenchKernel, template: Template, host: 
   return Object.fromEntries(STEPS.map((step, index) => [step, (stamps[index + 1] ?? 0) - (stamps[index] ?? 0)]));
 }
 
-function savedFiles({ directory }: Template) {
+/** The files of a template, as Machine.restore takes them. */
+export function savedFiles({ directory }: Template): {
+  readonly memory: MemoryFile;
+  readonly state: string;
+} {
   return {
     memory: { path: join(directory, TEMPLATE.ram), share: false },
     state: join(directory, TEMPLATE.state),
-  } as const;
+  };
 }

@@ -4,13 +4,22 @@ import { writeWhole } from '../run/evidence.ts';
 import { type Bench, type BenchOptions, createBenchHost } from './bench-host.ts';
 import { bootBench } from './boot.ts';
 import { type Finding, renderFindings } from './figures.ts';
+import { growthBench } from './growth.ts';
 import { describeHost, loadWarning, renderHost } from './host-description.ts';
+import { memoryBench } from './memory.ts';
 import { restoreBench } from './restore.ts';
+import { virtmeNgBench } from './virtme-ng.ts';
+import { matrixBench } from './whole-matrix.ts';
 
-/** Every group of benches, in the order they are run. */
-export const BENCHES: Readonly<Record<'vm', readonly Bench[]>> = {
-  vm: [bootBench, restoreBench],
-};
+/** Every bench, in the order they are run. */
+export const BENCHES: readonly Bench[] = [
+  bootBench,
+  restoreBench,
+  virtmeNgBench,
+  matrixBench,
+  growthBench,
+  memoryBench,
+];
 
 /** What to measure, and where the figures go. */
 export interface RunBenchesOptions extends BenchOptions {
@@ -25,12 +34,11 @@ export interface RunBenchesOptions extends BenchOptions {
  * @throws ExplainedError `no-such-bench`, and whatever keeps a bench from measuring
  */
 export async function runBenches(options: RunBenchesOptions): Promise<void> {
-  const all = Object.values(BENCHES).flat();
   for (const name of options.only) {
-    if (!all.some((bench) => bench.name === name)) {
+    if (!BENCHES.some((bench) => bench.name === name)) {
       throw new ExplainedError('no-such-bench', `there is no bench named ${name}`, {
         where: `--only ${name}`,
-        fix: `name some of these: ${all.map((bench) => bench.name).join(', ')}`,
+        fix: `name some of these: ${BENCHES.map((bench) => bench.name).join(', ')}`,
       });
     }
   }
@@ -41,7 +49,7 @@ export async function runBenches(options: RunBenchesOptions): Promise<void> {
     const description = await describeHost(host);
     process.stdout.write(`${renderHost(description)}\n\n`);
     const findings: Finding[] = [];
-    for (const bench of all.filter(({ name }) => options.only.length === 0 || options.only.includes(name))) {
+    for (const bench of BENCHES.filter(({ name }) => options.only.length === 0 || options.only.includes(name))) {
       options.signal.throwIfAborted();
       const finding = await bench.run(host);
       findings.push(finding);
