@@ -89,10 +89,10 @@ export function summarize({ status, exitCode, signal, failure, durationMs }: Exe
   }
 }
 
-/** One kernel's code as it is; of several: 0 if all are 0, 125 if a machine broke, else 1. */
+/** One kernel's code as it is; of several: 0 if all are 0, 125 if a machine broke or a file is missing, else 1. */
 export function exitCodeOf(results: readonly ExecResult[]): number {
   const [first] = results;
   if (first !== undefined && results.length === 1) return first.code;
-  if (results.some(({ status }) => status === 'failed')) return GUEST_EXIT.broken;
+  if (results.some(({ status, missing }) => status === 'failed' || missing.length > 0)) return GUEST_EXIT.broken;
   return results.every(({ code }) => code === 0) ? 0 : 1;
 }

@@ -28,7 +28,7 @@ const EXEC_FOOTER = `
 The exit code is the program's own (128 + n if signal n ended it). Others, with a message on stderr:
   124  its --timeout was over           126  it cannot be run: architecture, library, permission
   125  machine, kernel or harness broke  127  there is no such program
-On several kernels: 0 if all are 0, 125 if a machine broke, else 1.
+On several kernels: 0 if all are 0, 125 if a machine broke or a file from the guest is missing, else 1.
 `;
 
 /** The other end of a pipe was closed, or a terminal: nobody misses what is not written. */
