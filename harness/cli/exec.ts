@@ -53,7 +53,10 @@ export async function exec(
   options: ExecOptions,
   commandLine: readonly string[],
 ): Promise<number> {
-  return interruptible(async (signal) => {
+  return interruptible(async (interrupted) => {
+    const unread = new AbortController();
+    process.stdout.once('error', () => unread.abort());
+    const signal = AbortSignal.any([interrupted, unread.signal]);
     try {
       const [names, argv] = divide(words, commandLine);
       const [name, ...rest] = argv;
@@ -70,7 +73,8 @@ export async function exec(
       const kernels = options.all === true ? await guests.all() : await guests.select(names);
       return await execOn(kernels, guests, wanted, signal);
     } catch (error) {
-      if (signal.aborted) return GUEST_EXIT.interrupted;
+      if (interrupted.aborted) return GUEST_EXIT.interrupted;
+      if (unread.signal.aborted) return GUEST_EXIT.unread;
       reportError(error);
       return guestExitCode(error);
     } finally {
@@ -105,7 +109,7 @@ async function execOn(
     if (!single && !signal.aborted) process.stderr.write(`${one.name.padEnd(width)} : ${summarize(result)}\n`);
     return result;
   });
-  if (signal.aborted) return GUEST_EXIT.interrupted;
+  signal.throwIfAborted();
   if (options.json !== undefined) await writeJson(options.json, wanted, results);
   return exitCodeOf(results);
 }

@@ -16,6 +16,8 @@ export const GUEST_EXIT = {
   /** There is no such program. */
   notFound: 127,
   interrupted: EXIT.interrupted,
+  /** Nobody reads the output any more: as of a program that SIGPIPE ends. */
+  unread: 141,
 } as const;
 
 /** The exit code for an error that ended the command. */

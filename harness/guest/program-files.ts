@@ -12,8 +12,6 @@ export interface ProgramFiles {
   /** Where it lies, here as there. */
   readonly path: string;
   readonly files: readonly GuestFile[];
-  /** Whether it is a script, which will want other programs. */
-  readonly script: boolean;
 }
 
 /** How a program is looked for. */
@@ -48,7 +46,7 @@ export async function findProgram(name: string, search: ProgramSearch): Promise<
   const path = await locate(name, search.path);
   const files = new Map<string, GuestFile>();
   await collect(path, search, files, 0);
-  return { path, files: [...files.values()], script: !isElf(await readFile(path)) };
+  return { path, files: [...files.values()] };
 }
 
 async function locate(name: string, path: string): Promise<string> {

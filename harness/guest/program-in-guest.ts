@@ -26,7 +26,7 @@ export interface GuestJob extends Omit<ProgramRun, 'argv'> {
 export async function runInGuest(guest: Guest, job: GuestJob): Promise<ProgramEnd> {
   const { machine, place } = guest;
   try {
-    if (job.program.script) await installApplets(place);
+    await installApplets(place);
     await pushFiles(place, await filesFor(guest, job));
   } catch (error) {
     throw machine.spoilt ? await machine.diagnose(error) : error;
