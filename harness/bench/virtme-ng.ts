@@ -145,7 +145,9 @@ async function runVng(vng: Vng, kernel: BenchKernel, host: BenchHost): Promise<n
   if (script === undefined) return 'it needs a terminal, and there is no script(1) to make one (package bsdutils)';
   const words = vng.words.map((word) => (word === 'VMLINUZ' ? quote(kernel.image) : word));
   const started = performance.now();
-  const { end, exitCode, stdout } = await runGuarded(script, ['-qec', words.join(' '), '/dev/null'], {
+  // A shell in between: script(1) waits for all its children in the end, so it must not become the parent of the guard's.
+  const inTerminal = ['-c', '"$1" -qec "$2" /dev/null; exit $?', 'sh', script, words.join(' ')];
+  const { end, exitCode, stdout } = await runGuarded('/bin/sh', inTerminal, {
     cwd: host.folder,
     env: { ...process.env, ...vng.environment },
     signal: host.signal,
