@@ -156,7 +156,8 @@ function garbled(why: string, during: string): Finding {
 /** What the kernel said when memory ran out: whom it killed, if it did. */
 function shortOfMemory({ splats }: ConsoleLog): string | undefined {
   const found = splats.filter(({ kind, allowed }) => kind === 'out-of-memory' && allowed === null);
-  const victim = found.flatMap(({ block }) => block).findLast((line) => line.includes('Killed process '));
+  const victims = found.flatMap(({ block }) => block).filter((line) => line.includes('Killed process '));
+  const victim = victims.find((line) => line.includes(' (agent) ')) ?? victims[0];
   return victim === undefined ? found[0]?.text : withoutStamp(victim);
 }
 

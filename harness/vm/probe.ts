@@ -61,16 +61,19 @@ async function ask(qmp: QmpClient): Promise<Probe> {
     const detail = `QEMU says that the guest's state is "${status}"`;
     return { state: WAITS_FOR_US.has(status) ? 'running' : 'paused', detail };
   }
-  const busy: string[] = [];
+  const seen = new Map<string, number>();
+  let busyLooks = 0;
   for (let look = 0; look < LOOKS; look++) {
     if (look > 0) await sleep(PAUSE_MS);
     const found = await busyCpus(qmp);
     if (found === null) return { state: 'running', detail: 'QEMU shows no registers' };
-    busy.push(...found.slice(0, 1));
+    if (found.length > 0) busyLooks++;
+    for (const place of found) seen.set(place, (seen.get(place) ?? 0) + 1);
   }
   // An idle kernel's tick is seen now and then; a CPU that works is seen each time.
-  if (busy.length < LOOKS) return { state: 'idle', detail: 'its CPUs are halted and wait for something to do' };
-  return { state: 'busy', detail: `seen at ${[...new Set(busy)].join(', ')}` };
+  if (busyLooks < LOOKS) return { state: 'idle', detail: 'its CPUs are halted and wait for something to do' };
+  const [[place] = ['']] = [...seen].sort(([, left], [, right]) => right - left);
+  return { state: 'busy', detail: `most often at ${place}` };
 }
 
 /** The CPUs that are not halted, each with where it is; null if QEMU does not show it. Target i386, target/i386/cpu-dump.c. */
