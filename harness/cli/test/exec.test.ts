@@ -155,8 +155,10 @@ t.test('on several kernels lines carry the kernel, and the results are told apar
 t.test("with --host-root the host's files can be read and not be written", async (t) => {
   writeFileSync(
     join(folder, 'look.sh'),
-    '#!/bin/sh\nset -e\nuname -r\npwd\ncat single\npython3 -c "print(6 * 7)"\ntest -d /sys/fs/bpf\necho mine >/run/x\n' +
-      'echo spoilt >single || echo read-only\n',
+    '#!/bin/sh\nuname -r\npwd\ncat single\npython3 -c "print(6 * 7)"\ntest -d /sys/fs/bpf\necho mine >/run/x\n' +
+      'echo spoilt >single || echo read-only\n' +
+      // What the guest may do as root must not reach the host either.
+      'mount -o remount,rw / && touch /var/ksym-matrix-test\nexit 0\n',
     { mode: 0o755 },
   );
   writeFileSync(join(folder, 'single'), 'single\n');
@@ -170,6 +172,7 @@ t.test("with --host-root the host's files can be read and not be written", async
     t.match(stdout.toString(), new RegExp(`^${index === 0 ? '5\\.10\\.' : NEW_RELEASE}\\S+\n${folder}\nsingle\n42\n`));
   }
   t.equal(readFileSync(join(folder, 'single'), 'utf8'), 'single\n', 'what the guest writes stays there');
+  t.notOk(existsSync('/var/ksym-matrix-test'), 'nor does it help to mount them for writing');
 });
 
 t.test(
