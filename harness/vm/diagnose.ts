@@ -112,6 +112,10 @@ function describeEnd(exit: ProcessExit, parts: MachineParts, during: string): Fi
   }
   const how = exit.signal === undefined ? `with exit code ${exit.exitCode}` : `killed by ${exit.signal}`;
   const refused = exit.exitCode !== 0 && exit.stderr !== '' && console.size === 0;
+  // RAM that is mapped privately is that of a saved machine.
+  if (refused && parts.options.memory?.share === false) {
+    return { code: 'restore-failed', what: 'QEMU does not take the saved machine', why: words };
+  }
   return {
     code: refused ? 'qemu-failed' : 'qemu-exited',
     what: `QEMU ended ${during}, ${how}`,

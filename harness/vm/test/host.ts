@@ -51,7 +51,7 @@ export const OBSERVER: Observer = {
 };
 
 /** Without page table isolation, kernel code is mapped whatever a CPU is doing when the debugger stops it (kernel-patch.ts). */
-const PATCHABLE = ['nopti'];
+export const PATCHABLE: readonly string[] = ['nopti'];
 
 /** Gets the kernels and plans a machine for each. Sets TMPDIR until `end` is called. */
 export async function createTestHost(lines: readonly string[]): Promise<TestHost> {

@@ -3,19 +3,20 @@ import { once } from 'node:events';
 import { existsSync, readFileSync, rmSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import t, { type Test } from 'tap';
-import type { AgentConnection } from '../../../loader/agent/connection.ts';
-import { syscallNumber } from '../../../loader/agent/syscall-numbers.ts';
 import { Kallsyms } from '../../../loader/resolve/kallsyms.ts';
 import { MachineError } from '../errors.ts';
 import type { Machine } from '../machine.ts';
+import { diagnosed, text } from './guest.ts';
 import { commandLine, createTestHost, eventually, type StartOptions } from './host.ts';
-import { patchKernel } from './kernel-patch.ts';
 
 // Two kernels that differ in what matters here: 5.10 has virtio as modules, 6.12 has it built in.
 const OLD = '5.10';
 const NEW = '6.12';
 const host = await createTestHost([OLD, NEW]);
-t.teardown(() => host.end());
+t.teardown(async () => {
+  await host.closeAll();
+  host.end();
+});
 
 /** The error that a start ends with; the machine must not come up. */
 async function failedStart(t: Test, line: string, options: StartOptions): Promise<MachineError> {
@@ -29,25 +30,6 @@ async function failedStart(t: Test, line: string, options: StartOptions): Promis
   return started;
 }
 
-/** Waits for the failure of something that was asked of a machine, and has it explained. */
-async function diagnosed(machine: Machine, request: Promise<unknown>): Promise<MachineError> {
-  const error = await request.then(
-    () => undefined,
-    (cause: unknown) => cause,
-  );
-  return machine.diagnose(error);
-}
-
-async function writeFile(agent: AgentConnection, path: string, text: string): Promise<number> {
-  const call = (name: 'openat' | 'write'): number => syscallNumber(agent.hello.machine, name);
-  const bytes = (content: string) => ({ bytes: new TextEncoder().encode(content), direction: 'in' as const });
-  const opened = await agent.syscall({ number: call('openat'), args: [-100, bytes(`${path}\0`), 1] });
-  const written = await agent.syscall({ number: call('write'), args: [opened.value, bytes(text), text.length] });
-  return written.value;
-}
-
-const text = (bytes: Uint8Array): string => new TextDecoder().decode(bytes);
-
 /** That QEMU is gone and nothing lies about. */
 async function clean(t: Test, machine: Machine): Promise<void> {
   await machine.close();
@@ -56,13 +38,14 @@ async function clean(t: Test, machine: Machine): Promise<void> {
   t.equal(machine.spoilt, true);
 }
 
-t.afterEach(async () => {
-  await host.closeAll();
-  // Tests run one after the other, so nothing may be left after any of them.
-  t.same(host.leftovers(), [], 'no socket folder is left');
-});
+// What disturbs nobody runs side by side.
+t.jobs = 4;
+const tests: Promise<unknown>[] = [];
+function test(title: string, run: (t: Test) => Promise<void>): void {
+  tests.push(t.test(title, { buffered: true }, run).then(() => undefined));
+}
 
-t.test('two kernels boot side by side and answer through their agents', async (t) => {
+await t.test('two kernels boot side by side and answer through their agents', async (t) => {
   const machines = await Promise.all([host.start(OLD), host.start(NEW)]);
   t.equal(host.leftovers().length, 2, 'each has a folder for its sockets');
   for (const [index, machine] of machines.entries()) {
@@ -92,7 +75,7 @@ t.test('two kernels boot side by side and answer through their agents', async (t
   t.pass('closing twice does no harm');
 });
 
-t.test('a kernel that finds no init panics at boot, and says so', async (t) => {
+test('a kernel that finds no init panics at boot, and says so', async (t) => {
   const [init, rdinit] = await Promise.all([
     failedStart(t, OLD, { append: ['init=/nope'] }),
     failedStart(t, NEW, { append: ['rdinit=/nope'] }),
@@ -107,71 +90,7 @@ t.test('a kernel that finds no init panics at boot, and says so', async (t) => {
   t.notMatch(rdinit.why, /^\[/, 'the time stamp is no part of the reason');
 });
 
-t.test('a crash under a pending request is a panic, with what the kernel said', async (t) => {
-  const machine = await host.start(OLD);
-  const error = await diagnosed(machine, writeFile(machine.agent, '/proc/sysrq-trigger', 'c'));
-  t.equal(error.code, 'kernel-panic');
-  t.equal(error.phase, 'run');
-  t.match(error.why, 'sysrq triggered crash');
-  t.match(error.consoleExcerpt[0], 'Kernel panic - not syncing: sysrq triggered crash');
-  t.match(error.consoleExcerpt.join('\n'), 'Call Trace');
-  await clean(t, machine);
-});
-
-t.test('a fault of the kernel in itself is an oops, and no panic', async (t) => {
-  // Reading /proc/version calls version_proc_show(): its code is replaced by code that fails.
-  const faults = [
-    // ud2
-    [OLD, [0x0f, 0x0b], /invalid opcode: 0000 \[#1\]/],
-    // xor eax, eax; mov [rax], al
-    [NEW, [0x31, 0xc0, 0x88, 0x00], /BUG: kernel NULL pointer dereference, address: 0000000000000000/],
-  ] as const;
-  const results = await Promise.all(
-    faults.map(async ([line, code, announcement]) => {
-      // Without page table isolation, kernel code is mapped whatever a CPU is doing when the debugger stops it.
-      const machine = await host.start(line, { append: ['nopti'] });
-      const kallsyms = Kallsyms.parse(await machine.agent.readFile('/proc/kallsyms'));
-      await patchKernel(machine.pid, kallsyms.find('version_proc_show')[0]?.address ?? 0n, Uint8Array.from(code));
-      const error = await diagnosed(machine, machine.agent.readFile('/proc/version', { timeoutMs: 20_000 }));
-      return { machine, error, announcement };
-    }),
-  );
-  for (const { machine, error, announcement } of results) {
-    t.equal(error.code, 'kernel-oops', error.explain());
-    t.equal(error.phase, 'run');
-    t.match(error.why, announcement);
-    t.match(error.consoleExcerpt.join('\n'), 'RIP: 0010:version_proc_show');
-    await clean(t, machine);
-  }
-});
-
-t.test(
-  'a QEMU that is killed from outside is not taken for a crash, and one that is stopped for silence',
-  async (t) => {
-    const [killed, stopped] = await Promise.all([
-      host.start(OLD),
-      host.start(OLD, { deadlines: { request: 1000, shutdown: 500 } }),
-    ]);
-    const pending = killed.agent.execute({ argv: ['/bin/busybox', 'sleep', '60'] });
-    process.kill(killed.pid, 'SIGKILL');
-    const exited = await diagnosed(killed, pending);
-    t.equal(exited.code, 'qemu-exited');
-    t.match(exited.message, 'killed by SIGKILL');
-    await clean(t, killed);
-
-    process.kill(stopped.pid, 'SIGSTOP');
-    const started = performance.now();
-    const silent = await diagnosed(stopped, stopped.agent.readFile('/proc/version'));
-    t.equal(silent.code, 'vm-silent');
-    t.match(silent.why, 'agent');
-    const waited = performance.now() - started;
-    t.ok(waited >= 1000 && waited < 6000, `the request had its second, and the diagnosis a moment (${waited} ms)`);
-    // It cannot be asked to end, so it is killed when its time is over.
-    await clean(t, stopped);
-  },
-);
-
-t.test('a machine that prints nothing, or is not ready in time, is given up', async (t) => {
+test('a machine that prints nothing, or is not ready in time, is given up', async (t) => {
   const prepared = host.prepared.get(OLD);
   t.ok(prepared);
   if (prepared === undefined) return;
@@ -190,22 +109,7 @@ t.test('a machine that prints nothing, or is not ready in time, is given up', as
   t.ok(late.consoleExcerpt.length > 0);
 });
 
-t.test('an abort ends QEMU at once, however early it comes', async (t) => {
-  // Before QEMU is there, with the first thing that is made for it, and while the kernel boots.
-  const moments = [async () => {}, () => eventually(() => host.leftovers().length === 1), () => sleep(500)];
-  for (const moment of moments) {
-    const controller = new AbortController();
-    const booting = failedStart(t, OLD, { signal: controller.signal });
-    await moment();
-    controller.abort();
-    const aborted = performance.now();
-    t.equal((await booting).code, 'qemu-exited');
-    t.ok(performance.now() - aborted < 3000);
-    t.same(host.leftovers(), []);
-  }
-});
-
-t.test('a QEMU that is missing, or does not understand its arguments, is said in words', async (t) => {
+test('a QEMU that is missing, or does not understand its arguments, is said in words', async (t) => {
   const prepared = host.prepared.get(OLD);
   t.ok(prepared);
   if (prepared === undefined) return;
@@ -221,7 +125,7 @@ t.test('a QEMU that is missing, or does not understand its arguments, is said in
   t.match(refused.why, 'no-such-option', "QEMU's own message");
 });
 
-t.test('a harness that is killed takes its machine with it, and an abort ends a running one', async (t) => {
+test('a harness that is killed takes its machine with it, and an abort ends a running one', async (t) => {
   const module = (path: string): string => JSON.stringify(new URL(path, import.meta.url).href);
   const child = spawn(
     process.execPath,
@@ -230,7 +134,7 @@ t.test('a harness that is killed takes its machine with it, and an abort ends a 
       '-e',
       `import { createTestHost } from ${module('./host.js')};
        const host = await createTestHost([${JSON.stringify(OLD)}]);
-       const machine = await host.start(${JSON.stringify(OLD)});
+       const { machine } = await host.open(${JSON.stringify(OLD)});
        console.log(host.folder + ' ' + machine.pid);
        process.stdin.on('end', () => process.exit()).resume();`,
     ],
@@ -238,9 +142,9 @@ t.test('a harness that is killed takes its machine with it, and an abort ends a 
     { stdio: ['pipe', 'pipe', 'inherit'] },
   );
   const controller = new AbortController();
-  const [[line], machine] = await Promise.all([
+  const [[line], { machine }] = await Promise.all([
     once(child.stdout, 'data'),
-    host.start(NEW, { signal: controller.signal }),
+    host.open(NEW, { signal: controller.signal }),
   ]);
   const [folder = '', pid = ''] = String(line).trim().split(' ');
   t.match(commandLine(Number(pid)), `${folder}/tmp/ksym-matrix-vm-`, 'its QEMU runs');
@@ -255,4 +159,23 @@ t.test('a harness that is killed takes its machine with it, and an abort ends a 
   t.equal(error.code, 'qemu-exited');
   t.equal(error.phase, 'run');
   await clean(t, machine);
+});
+
+await Promise.all(tests);
+await host.closeAll();
+t.same(host.leftovers(), [], 'no socket folder is left');
+
+t.test('an abort ends QEMU at once, however early it comes', async (t) => {
+  // Before QEMU is there, with the first thing that is made for it, and while the kernel boots.
+  const moments = [async () => {}, () => eventually(() => host.leftovers().length === 1), () => sleep(500)];
+  for (const moment of moments) {
+    const controller = new AbortController();
+    const booting = failedStart(t, OLD, { signal: controller.signal });
+    await moment();
+    controller.abort();
+    const aborted = performance.now();
+    t.equal((await booting).code, 'qemu-exited');
+    t.ok(performance.now() - aborted < 3000);
+    t.same(host.leftovers(), []);
+  }
 });
