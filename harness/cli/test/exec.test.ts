@@ -3,8 +3,10 @@ import { randomBytes } from 'node:crypto';
 import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
+import { LinePrefix } from '../../guest/line-prefix.ts';
 import { ProgramError } from '../../guest/program-error.ts';
 import { findProgram } from '../../guest/program-files.ts';
+import { searchMark } from '../../guest/terminal-bridge.ts';
 import { processesWith } from '../../vm/test/host.ts';
 import { guestExitCode } from '../guest-exit-codes.ts';
 import { createGuestCommands, digest } from './guest-commands.ts';
@@ -223,6 +225,29 @@ t.test('a shell without a terminal takes a script', async (t) => {
   t.match([withHost.code, withHost.stdout.toString()], [9, /^5\.10\./]);
   t.match([alone.code, alone.stdout.toString()], [0, new RegExp(`^${NEW_RELEASE}\\S+\n$`)]);
   t.match(alone.stderr, /^1\n2\n$/m);
+});
+
+t.test('the mark of the end is found and hidden however it is cut, and lines are prefixed when they are whole', (t) => {
+  const mark = Buffer.from('\u001b_token');
+  for (const size of [1, 2, 5, 1000]) {
+    const bytes = Buffer.from('text \u001b_tok no mark \u001b[0m\u001b_token17\u001b\\after');
+    let [shown, held] = ['', Buffer.alloc(0)];
+    let exitCode: number | null = null;
+    for (let at = 0; at < bytes.length && exitCode === null; at += size) {
+      const found = searchMark(Buffer.concat([held, bytes.subarray(at, at + size)]), mark);
+      shown += found.show.toString();
+      held = found.keep;
+      exitCode = found.exitCode;
+    }
+    t.same([shown, exitCode], ['text \u001b_tok no mark \u001b[0m', 17], `${size} bytes at a time`);
+  }
+  const written: string[] = [];
+  const prefix = new LinePrefix('k | ', (bytes) => written.push(bytes.toString()));
+  for (const chunk of ['a', 'b\n\nc', '\nd']) prefix.add(Buffer.from(chunk));
+  t.same(written, ['k | ab\nk | \n', 'k | c\n']);
+  prefix.end();
+  t.equal(written.at(-1), 'k | d\n', 'a last line without an end gets one');
+  t.end();
 });
 
 t.test('nothing is left behind', { buffered: false }, (t) => {
