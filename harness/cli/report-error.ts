@@ -9,6 +9,7 @@ const USAGE_CODES: ReadonlySet<string> = new Set([
   'bad-mirror',
   'bad-version-range',
   'no-terminal',
+  'no-results',
 ]);
 
 /** Prints an error for a person and gives the exit code. Only a defect of this program shows a stack trace. */
