@@ -67,9 +67,9 @@ export class ConsoleMarker {
   }
 }
 
-/** Whether a line of the console is a marker, whatever stamp stands before it. */
+/** Whether a line of the console is the marker of a cell, whatever stamp stands before it. What init.sh says begins in the same way and is none. */
 export function isMarker(line: string): boolean {
-  return /^(?:\[[^\]]*\]\s*)*ksym-matrix: /.test(line);
+  return /^(?:\[[^\]]*\]\s*)*ksym-matrix: .* (?:begins|ends \(\d+\))$/.test(line);
 }
 
 function input(text: string): SyscallBuffer {

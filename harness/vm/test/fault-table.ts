@@ -6,6 +6,7 @@ import { SOCKETS } from '../qemu-arguments.ts';
 import { connectUnix } from '../qmp.ts';
 import { output, runVictim, shell, VICTIM, writeTo } from './guest.ts';
 import { eventually, type RestoredMachine } from './host.ts';
+import { INVALID, NULL_WRITE, SPIN, sleepingCode } from './kernel-code.ts';
 import { patchKernel } from './kernel-patch.ts';
 
 /** 5.10 is locked up by a task that never lets go, 6.12 has other texts and other clocks. */
@@ -24,8 +25,6 @@ export interface Fault {
   readonly console?: RegExp;
 }
 
-/** A jump to itself. */
-const SPIN = Uint8Array.from([0xeb, 0xfe]);
 /** Takes all memory. */
 export const DEVOUR = `busybox awk 'BEGIN { s = "xxxxxxxx"; while (1) s = s s }'`;
 /** Sets most of the memory aside, so that taking the rest takes less time. */
@@ -44,8 +43,7 @@ export const FAULTS: readonly Fault[] = [
     title: 'an instruction that is none, in the kernel, is an oops and no panic',
     lines: [OLD],
     provoke: async (machine, addressOf) => {
-      // ud2
-      await patchKernel(machine.pid, addressOf(VICTIM), Uint8Array.from([0x0f, 0x0b]));
+      await patchKernel(machine.pid, addressOf(VICTIM), INVALID);
       await runVictim(machine, 10_000);
     },
     code: 'kernel-oops',
@@ -56,8 +54,7 @@ export const FAULTS: readonly Fault[] = [
     title: 'a null pointer in the kernel is an oops and no panic',
     lines: [NEW],
     provoke: async (machine, addressOf) => {
-      // xor eax, eax; mov [rax], al
-      await patchKernel(machine.pid, addressOf(VICTIM), Uint8Array.from([0x31, 0xc0, 0x88, 0x00]));
+      await patchKernel(machine.pid, addressOf(VICTIM), NULL_WRITE);
       await runVictim(machine, 10_000);
     },
     code: 'kernel-oops',
@@ -94,12 +91,7 @@ export const FAULTS: readonly Fault[] = [
     lines: [OLD, NEW],
     provoke: async (machine, addressOf) => {
       await shell(machine, 'echo 1 >/proc/sys/kernel/hung_task_timeout_secs');
-      const from = addressOf(VICTIM);
-      // mov edi, 600000; jmp msleep: ten minutes in which no signal is taken
-      const code = Buffer.from([0xbf, 0, 0, 0, 0, 0xe9, 0, 0, 0, 0]);
-      code.writeUInt32LE(600_000, 1);
-      code.writeInt32LE(Number(addressOf('msleep') - (from + BigInt(code.length))), 6);
-      await patchKernel(machine.pid, from, code);
+      await patchKernel(machine.pid, addressOf(VICTIM), sleepingCode(addressOf(VICTIM), addressOf));
       await runVictim(machine, 4000);
     },
     code: 'kernel-hung-task',

@@ -7,6 +7,7 @@ import { DEFAULT_DEADLINES } from '../machine-parts.ts';
 import { MachineSource } from '../machine-source.ts';
 import { splatExcerpt } from '../splats.ts';
 import { createTestHost, eventually } from './host.ts';
+import { SPIN, warningCode } from './kernel-code.ts';
 import { patchKernel } from './kernel-patch.ts';
 
 // 5.10 has the old form of a WARN and can be locked up by a task, 7.3 has the new form and takes the CPU from any task.
@@ -48,24 +49,6 @@ async function shell(machine: Machine, command: string): Promise<void> {
   await machine.agent.execute({ argv: ['/bin/busybox', 'sh', '-c', command] });
 }
 
-/**
- * Code of a function that warns and returns 0, as WARN() does: it calls
- * `__warn("ktest.c", 42, <here>, TAINT_WARN, NULL, NULL)` (kernel/panic.c).
- */
-function warningCode(at: bigint, warn: bigint): Uint8Array {
-  const start = [
-    ...[0x48, 0xb8, ...Buffer.from('ktest.c\0')], // movabs rax, "ktest.c"
-    ...[0x50, 0x48, 0x89, 0xe7], // push rax; mov rdi, rsp
-    ...[0xbe, 42, 0, 0, 0], // mov esi, 42
-    ...[0x48, 0x8d, 0x15, 0, 0, 0, 0], // lea rdx, [rip]
-    ...[0xb9, 9, 0, 0, 0], // mov ecx, TAINT_WARN
-    ...[0x45, 0x31, 0xc0, 0x45, 0x31, 0xc9], // xor r8d, r8d; xor r9d, r9d
-  ];
-  const call = Buffer.alloc(5, 0xe8);
-  call.writeInt32LE(Number(warn - (at + BigInt(start.length + call.length))), 1);
-  return Uint8Array.from([...start, ...call, 0x31, 0xc0, 0x59, 0xc3]); // xor eax, eax; pop rcx; ret
-}
-
 t.test(
   'a WARN of a real kernel is found, belongs to the cell that provoked it, and leaves a machine that answers',
   async (t) => {
@@ -81,7 +64,7 @@ t.test(
           line,
         );
         const function_ = addressOf('version_proc_show');
-        await patchKernel(machine.pid, function_, warningCode(function_, addressOf('__warn')));
+        await patchKernel(machine.pid, function_, warningCode(function_, addressOf));
         const cell = console.mark();
         t.same(
           console.splats.filter(({ allowed }) => allowed === null),
@@ -116,8 +99,7 @@ t.test(
 t.test('a soft lockup of a real kernel spoils the machine before a request runs into its deadline', async (t) => {
   const { machine, addressOf } = await open(OLD);
   await shell(machine, 'echo 1 >/proc/sys/kernel/watchdog_thresh');
-  // jmp to itself
-  await patchKernel(machine.pid, addressOf('version_proc_show'), Uint8Array.from([0xeb, 0xfe]));
+  await patchKernel(machine.pid, addressOf('version_proc_show'), SPIN);
   const cell = machine.console.mark();
   const stuck = machine.agent.readFile('/proc/version', { timeoutMs: 30_000 }).catch(() => undefined);
   t.ok(await eventually(() => machine.spoilt, 20_000));
