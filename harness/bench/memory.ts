@@ -23,7 +23,6 @@ export const memoryBench: Bench = {
       const matrix = await writeMatrix(join(host.folder, `memory-${name}`), [{ debian: line }]);
       const measure = async (beginning: string, args: readonly string[]) => {
         host.say(`memory: ${name}, ${beginning}`);
-        // Variants with kernel parameters of their own would be further machines.
         const all = ['--jobs', '1', '--isolate', 'kernel', ...args];
         const { peaks } = await runMatrixCommand(matrix, all, { host, cache, interval: INTERVAL_MS });
         const memory = peaks.largestMachine;
