@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { loadObject } from '../../../loader/load/load.ts';
 import { output, shell, VICTIM, writeTo } from '../../vm/test/guest.ts';
-import { INVALID, panickingCode, sleepingCode, warningCode } from '../../vm/test/kernel-code.ts';
+import { type AddressOf, INVALID, panickingCode, sleepingCode, warningCode } from '../../vm/test/kernel-code.ts';
 import { patchKernel } from '../../vm/test/kernel-patch.ts';
 import type { Outcome } from '../outcome.ts';
 import type { CellMachine } from '../run-stint.ts';
@@ -25,14 +25,15 @@ export interface Injection {
 /** Puts code in the place of what the cell's check reads. */
 async function patch(
   { machine, state }: CellMachine,
-  code: (at: bigint, addressOf: (name: string) => bigint) => Uint8Array,
+  code: (at: bigint, addressOf: AddressOf) => Promise<Uint8Array>,
 ): Promise<void> {
-  const addressOf = (name: string): bigint => {
+  const addressOf: AddressOf = async (name) => {
     const address = state.kernel.kallsyms?.find(name)[0]?.address;
     if (address === undefined) throw new Error(`the kernel has no ${name}`);
     return address;
   };
-  await patchKernel(machine.pid, addressOf(VICTIM), code(addressOf(VICTIM), addressOf));
+  const at = await addressOf(VICTIM);
+  await patchKernel(machine.pid, at, await code(at, addressOf));
 }
 
 /** mov r0, 0; exit */
@@ -49,7 +50,7 @@ export const INJECTIONS: readonly (readonly Injection[])[] = [
     },
     {
       name: 'oops',
-      inject: (machine) => patch(machine, () => INVALID),
+      inject: (machine) => patch(machine, async () => INVALID),
       ...{ verdict: 'panic', class: 'kernel-oops', replaced: true },
       console: /invalid opcode.*RIP: 0010:version_proc_show/s,
     },

@@ -22,7 +22,7 @@ const tests: Promise<unknown>[] = [];
 
 function test(title: string, line: string, run: (t: Test, restored: RestoredMachine) => Promise<void>): void {
   const one = t.test(`${title} (${line})`, { buffered: true }, async (t) => {
-    const restored = await host.open(line, { deadlines: { request: 1000, shutdown: 500 } });
+    const restored = await host.open(line, { deadlines: { request: 2000, shutdown: 500 } });
     await run(t, restored);
     await restored.machine.close();
   });
@@ -77,15 +77,15 @@ for (const [target, command] of [
 }
 
 test('a channel that nobody reads makes the guest wait, and loses nothing', NEW, async (t, { machine }) => {
-  const whole = await machine.agent.readFile('/proc/kallsyms', { timeoutMs: 20_000 });
+  const whole = await machine.agent.readFile('/sys/kernel/btf/vmlinux', { timeoutMs: 20_000 });
   await machine.agent.close();
   // The guest learns of it a moment later, and must not take it for the end of the next connection.
   await sleep(200);
   const socket = await connectUnix(join(machine.directory, SOCKETS.agent));
   const agent = await connectAgent(socket);
-  const reading = agent.readFile('/proc/kallsyms');
+  const reading = agent.readFile('/sys/kernel/btf/vmlinux');
   socket.pause();
-  await sleep(1500);
+  await sleep(1000);
   t.match(await probeMachine(machine.pid, machine.directory), { state: 'idle' }, 'it does not spin');
   socket.resume();
   t.equal(Buffer.compare(await reading, whole), 0);

@@ -41,7 +41,7 @@ export interface OpenOptions extends Pick<StartOptions, 'deadlines' | 'signal'> 
 /** A machine that was restored, and the addresses of its kernel's functions. */
 export interface RestoredMachine {
   readonly machine: Machine;
-  readonly addressOf: (name: string) => bigint;
+  readonly addressOf: (name: string) => Promise<bigint>;
 }
 
 /** What restored machines of these tests are saved with. */
@@ -90,6 +90,7 @@ export async function createTestHost(lines: readonly string[]): Promise<TestHost
       ...options,
     };
   };
+  const symbols = new Map<string, Promise<Kallsyms>>();
   const source = new MachineSource({ cache, templates: true, observer: OBSERVER });
   return {
     prepared,
@@ -107,13 +108,12 @@ export async function createTestHost(lines: readonly string[]): Promise<TestHost
       if (!source.isSaved(wanted)) await (await source.open(wanted)).machine.close('kill');
       const { machine, observations } = await source.open(request(line, { append: PATCHABLE, ...options }));
       machines.push(machine);
-      let kallsyms: Kallsyms | undefined;
-      const bytes = await observations.read('kallsyms');
       return {
         machine,
-        addressOf: (name) => {
-          kallsyms ??= Kallsyms.parse(bytes);
-          const [symbol] = kallsyms.find(name);
+        addressOf: async (name) => {
+          const kallsyms = symbols.get(observations.key) ?? observations.read('kallsyms').then(Kallsyms.parse);
+          symbols.set(observations.key, kallsyms);
+          const [symbol] = (await kallsyms).find(name);
           if (symbol === undefined) throw new Error(`the kernel has no ${name}`);
           return symbol.address;
         },

@@ -10,19 +10,19 @@ export const NULL_WRITE: Uint8Array = Uint8Array.from([0x31, 0xc0, 0x88, 0x00]);
 export const SPIN: Uint8Array = Uint8Array.from([0xeb, 0xfe]);
 
 /** The address of a function of the kernel. */
-export type AddressOf = (name: string) => bigint;
+export type AddressOf = (name: string) => Promise<bigint>;
 
 /** Sleeps for ten minutes, whatever signals come: mov edi, 600000; jmp msleep. */
-export function sleepingCode(at: bigint, addressOf: AddressOf): Uint8Array {
+export async function sleepingCode(at: bigint, addressOf: AddressOf): Promise<Uint8Array> {
   const code = Buffer.from([0xbf, 0, 0, 0, 0]);
   code.writeUInt32LE(600_000, 1);
-  return Buffer.concat([code, branch(JUMP, at + BigInt(code.length), addressOf('msleep'))]);
+  return Buffer.concat([code, branch(JUMP, at + BigInt(code.length), await addressOf('msleep'))]);
 }
 
 /** Panics: lea rdi, [rip + 5]; jmp panic; the text. */
-export function panickingCode(at: bigint, addressOf: AddressOf, text: string): Uint8Array {
+export async function panickingCode(at: bigint, addressOf: AddressOf, text: string): Promise<Uint8Array> {
   const code = Buffer.from([0x48, 0x8d, 0x3d, 5, 0, 0, 0]);
-  const jump = branch(JUMP, at + BigInt(code.length), addressOf('panic'));
+  const jump = branch(JUMP, at + BigInt(code.length), await addressOf('panic'));
   return Buffer.concat([code, jump, Buffer.from(`${text}\0`)]);
 }
 
@@ -30,7 +30,7 @@ export function panickingCode(at: bigint, addressOf: AddressOf, text: string): U
  * Code of a function that warns and returns 0, as WARN() does: it calls
  * `__warn("ktest.c", 42, <here>, TAINT_WARN, NULL, NULL)` (kernel/panic.c).
  */
-export function warningCode(at: bigint, addressOf: AddressOf): Uint8Array {
+export async function warningCode(at: bigint, addressOf: AddressOf): Promise<Uint8Array> {
   const start = Buffer.from([
     ...[0x48, 0xb8, ...Buffer.from('ktest.c\0')], // movabs rax, "ktest.c"
     ...[0x50, 0x48, 0x89, 0xe7], // push rax; mov rdi, rsp
@@ -39,7 +39,7 @@ export function warningCode(at: bigint, addressOf: AddressOf): Uint8Array {
     ...[0xb9, 9, 0, 0, 0], // mov ecx, TAINT_WARN
     ...[0x45, 0x31, 0xc0, 0x45, 0x31, 0xc9], // xor r8d, r8d; xor r9d, r9d
   ]);
-  const call = branch(CALL, at + BigInt(start.length), addressOf('__warn'));
+  const call = branch(CALL, at + BigInt(start.length), await addressOf('__warn'));
   return Buffer.concat([start, call, Buffer.from([0x31, 0xc0, 0x59, 0xc3])]); // xor eax, eax; pop rcx; ret
 }
 

@@ -13,7 +13,7 @@ echo "/usr/bin/qemu-system-x86_64 -m 256M -kernel k -append 'a=1 -- b'"
 const QEMU = '#!/bin/sh\necho "QEMU emulator version $QEMU_VERSION"\n';
 
 t.test('a prepared machine whose files were damaged is planned again, and that is said', async (t) => {
-  const folder = t.testdir({ agent: 'agent', 'virtme-run': VIRTME_RUN, 'qemu-system-x86_64': QEMU });
+  const folder = t.testdir({ agent: 'agent', vmlinuz: 'kernel', 'virtme-run': VIRTME_RUN, 'qemu-system-x86_64': QEMU });
   for (const program of ['virtme-run', 'qemu-system-x86_64']) chmodSync(join(folder, program), 0o755);
   process.env.PATH = `${folder}:${process.env.PATH}`;
   process.env.QEMU_VERSION = '7.2';

@@ -64,7 +64,7 @@ t.test(
           line,
         );
         const function_ = addressOf('version_proc_show');
-        await patchKernel(machine.pid, function_, warningCode(function_, addressOf));
+        await patchKernel(machine.pid, function_, await warningCode(function_, async (name) => addressOf(name)));
         const cell = console.mark();
         t.same(
           console.splats.filter(({ allowed }) => allowed === null),
