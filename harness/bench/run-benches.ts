@@ -1,5 +1,5 @@
 import { resolve } from 'node:path';
-import { ExplainedError } from '../../loader/errors.ts';
+import { ConfigError } from '../config/yaml-file.ts';
 import { writeWhole } from '../run/evidence.ts';
 import { type Bench, type BenchOptions, createBenchHost } from './bench-host.ts';
 import { bootBench } from './boot.ts';
@@ -31,12 +31,12 @@ export interface RunBenchesOptions extends BenchOptions {
 
 /**
  * Runs benches one after the other and prints their figures on stdout as each ends.
- * @throws ExplainedError `no-such-bench`, and whatever keeps a bench from measuring
+ * @throws ConfigError `no-such-bench`, and whatever keeps a bench from measuring
  */
 export async function runBenches(options: RunBenchesOptions): Promise<void> {
   for (const name of options.only) {
     if (!BENCHES.some((bench) => bench.name === name)) {
-      throw new ExplainedError('no-such-bench', `there is no bench named ${name}`, {
+      throw new ConfigError('no-such-bench', `there is no bench named ${name}`, {
         where: `--only ${name}`,
         fix: `name some of these: ${BENCHES.map((bench) => bench.name).join(', ')}`,
       });

@@ -3,8 +3,8 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import t from 'tap';
-import { ExplainedError } from '../../../loader/errors.ts';
 import { loadMatrix } from '../../config/load.ts';
+import { ConfigError } from '../../config/yaml-file.ts';
 import { type Finding, quantity, ratioOf, reached, renderFindings } from '../figures.ts';
 import { memoryOf, ProcessSampler, residentSize } from '../process-sampler.ts';
 import { BENCHES, runBenches } from '../run-benches.ts';
@@ -154,7 +154,7 @@ t.test(
       () => undefined,
       (error: unknown) => error,
     );
-    t.ok(refused instanceof ExplainedError && refused.code === 'no-such-bench');
+    t.ok(refused instanceof ConfigError && refused.code === 'no-such-bench');
     t.match(refused, { fix: /\bboot\b/, where: '--only boots' });
     t.strictSame(said, []);
   },
