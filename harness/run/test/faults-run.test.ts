@@ -169,6 +169,7 @@ SEC("tc") int go(void *ctx)
       const json = join(command.folder, 'results.json');
       const ended = await command.run(['run', '-m', path, '--retries', '2', '--json', json, ...more]);
 
+      t.ok(existsSync(json), 'there are results', ended);
       return { ended, results: JSON.parse(readFileSync(json, 'utf8')) as RunResults };
     }),
   );

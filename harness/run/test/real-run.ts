@@ -71,8 +71,30 @@ export interface Ran {
   readonly cell: (program: string) => CellResult;
 }
 
-/** Runs a matrix on one machine at a time. */
+/** Settles when the run that was started last has everything that its cells need. */
+let prepared: Promise<void> = Promise.resolve();
+
+/** Runs a matrix on one machine at a time. Runs of one process get what they need one after the other, and then run side by side. */
 export async function runReal(place: RunPlace, path: string, options: Partial<RunOptions> = {}): Promise<Ran> {
+  const before = prepared;
+  let isPrepared = (): void => undefined;
+  prepared = new Promise((resolve) => {
+    isPrepared = resolve;
+  });
+  await before;
+  try {
+    return await runNow(place, path, options, isPrepared);
+  } finally {
+    isPrepared();
+  }
+}
+
+async function runNow(
+  place: RunPlace,
+  path: string,
+  options: Partial<RunOptions>,
+  isPrepared: () => void,
+): Promise<Ran> {
   const events: RunEvent[] = [];
   const results = await runMatrix({
     matrix: await loadMatrix(path),
@@ -90,6 +112,7 @@ export async function runReal(place: RunPlace, path: string, options: Partial<Ru
     ...options,
     listener: (event) => {
       events.push(event);
+      if (event.kind === 'phase' && event.phase === 'cells') isPrepared();
       options.listener?.(event);
     },
   });
