@@ -5,6 +5,7 @@ import { createPlace } from '../../cli/test/command.ts';
 import { processesWith } from '../../vm/test/host.ts';
 import type { CellResult, RunResults } from '../results.ts';
 import type { Isolation } from '../stints.ts';
+import './fault-names-tests.ts';
 import { INJECTIONS, type Injection } from './injections.ts';
 import { createRunPlace, type Ran, runReal, type TestProgram } from './real-run.ts';
 
@@ -167,7 +168,8 @@ SEC("tc") int go(void *ctx)
       const command = createPlace();
       t.teardown(() => command.end());
       const json = join(command.folder, 'results.json');
-      const ended = await command.run(['run', '-m', path, '--retries', '2', '--json', json, ...more]);
+      const words = ['run', '-m', path, '--retries', '2', '--json', json, ...more];
+      const ended = await command.run(words);
 
       t.ok(existsSync(json), 'there are results', ended);
       return { ended, results: JSON.parse(readFileSync(json, 'utf8')) as RunResults };
