@@ -82,7 +82,7 @@ test('programs that kill the agent, stop it, starve the kernel or lock it up are
     'variants:\n  watched: {sysctl: {kernel.watchdog_thresh: 1}}\n' +
       // Nearly all memory is set aside, and the kernel panics when it runs out.
       '  starved: {sysctl: {vm.panic_on_oom: 2, vm.min_free_kbytes: 500000}}\n' +
-      'deadlines: {request: 4}\n',
+      'deadlines: {request: 3}\n',
   );
   const isolations: readonly Isolation[] = ['kernel', 'cell'];
   const runs = await Promise.all(isolations.map((isolation) => runReal(place, path, { isolation })));
