@@ -12,6 +12,7 @@ import { runWithSettings } from './run-with-settings.ts';
 import { type Cell, cellName } from './select.ts';
 import { withSplats } from './splat-outcome.ts';
 import type { Isolation, Stint } from './stints.ts';
+import { whenCrashed } from './when-crashed.ts';
 
 /** A machine with what is known of it. */
 export interface CellMachine extends OpenedMachine {
@@ -136,21 +137,28 @@ async function attemptCell(
   let outcome: Outcome;
   const leftovers: string[] = [];
   const name = cellName(cell.program.name, cell.variant.name);
-  try {
+  const run = async (): Promise<Outcome> => {
     await marker.write(`${name} begins`);
     const spec = host.compiled.get(cell.program.name)?.spec ?? null;
-    outcome =
+    const ran =
       spec === null ? infra(`${cell.program.name} has no object`) : await runWithSettings(cell, spec, agent, state);
     const caughtUp = machine.spoilt ? undefined : await marker.writeEnd(`${name} ends`);
     const shared = othersFollow && host.isolation === 'kernel';
     if (shared && !machine.spoilt) leftovers.push(...(await watch.find(name)));
     if ((await caughtUp?.()) === false && shared) leftovers.push('the console is still printing');
+    return ran;
+  };
+  const ended = new AbortController();
+  try {
+    outcome = await Promise.race([run(), whenCrashed(console, ended.signal)]);
   } catch (error) {
     if (host.signal.aborted) return null;
     if (!(error instanceof ExplainedError)) throw error;
     // A request that failed while the machine is well is the harness's fault, such as a check whose truth cannot be had.
     const lost = isConnectionLost(error) || machine.spoilt;
     outcome = lost ? describeMachineFailure(await machine.diagnose(error)) : infra(error.explain());
+  } finally {
+    ended.abort();
   }
   if (!endsMachine(outcome) && console.crash !== undefined) {
     outcome = describeMachineFailure(await machine.diagnose(undefined));

@@ -66,7 +66,7 @@ static long outer(__u32 i, void *n) { bpf_loop(1 << 23, inner, n, 0); return 0; 
 SEC("syscall") int go(void *ctx) { __u64 n = 0; bpf_loop(1 << 23, outer, &n, 0); return 0; }
 `;
 
-test('programs that kill the agent, stop it, starve the kernel or lock it up are charged, alone, whoever shares machines', async (t) => {
+test('programs that kill the agent, stop it or starve the kernel are charged, alone, whoever shares machines', async (t) => {
   const path = place.write(
     'harmful',
     KERNEL,
@@ -77,12 +77,9 @@ test('programs that kill the agent, stop it, starve the kernel or lock it up are
       signals('stops', 19),
       works('fine-3'),
       { name: 'starved', code: WORKS, expect: `variants: [starved]\n${expectation('works', CHECK)}` },
-      { name: 'spins', code: LOOP, expect: `variants: [watched]\n${expectation('works')}` },
     ],
-    'variants:\n  watched: {sysctl: {kernel.watchdog_thresh: 1}}\n' +
-      // Nearly all memory is set aside, and the kernel panics when it runs out.
-      '  starved: {sysctl: {vm.panic_on_oom: 2, vm.min_free_kbytes: 500000}}\n' +
-      'deadlines: {request: 3}\n',
+    // Nearly all memory is set aside, and the kernel panics when it runs out.
+    'variants:\n  starved: {sysctl: {vm.panic_on_oom: 2, vm.min_free_kbytes: 500000}}\n' + 'deadlines: {request: 3}\n',
   );
   const isolations: readonly Isolation[] = ['kernel', 'cell'];
   const runs = await Promise.all(isolations.map((isolation) => runReal(place, path, { isolation })));
@@ -100,15 +97,27 @@ test('programs that kill the agent, stop it, starve the kernel or lock it up are
       { verdict: 'panic', class: 'kernel-panic' },
       /Kernel panic - not syncing: .*[Oo]ut of memory/,
     );
-    holds(t, cell('spins'), { verdict: 'timeout', class: 'kernel-lockup' }, /soft lockup - CPU#\d stuck/);
-    t.match(cell('spins').splats, [{ rule: 'soft-lockup' }]);
     const machines = events.filter(({ kind }) => kind === 'ready').length;
     t.equal(
       machines,
-      results.engine.isolation === 'cell' ? 7 : 4,
+      results.engine.isolation === 'cell' ? 6 : 3,
       'each of them cost a machine, and no other cell did',
     );
   }
+});
+
+test('a program that locks the kernel up ends when the kernel says so, and not with its deadline', async (t) => {
+  const programs = [
+    { name: 'spins', code: LOOP, expect: `variants: [watched]\n${expectation('works')}` },
+    { ...works('after'), expect: `variants: [watched]\n${expectation('works', CHECK)}` },
+  ];
+  const more = 'variants: {watched: {sysctl: {kernel.watchdog_thresh: 1}}}\n';
+  const { cell } = await runReal(place, place.write('spinning', KERNEL, programs, more));
+  holds(t, cell('spins'), { verdict: 'timeout', class: 'kernel-lockup' }, /soft lockup - CPU#\d stuck/);
+  t.match(cell('spins').splats, [{ rule: 'soft-lockup' }]);
+  t.ok(cell('spins').durationMs < 45_000, 'a request has a minute');
+  holds(t, cell('after'), { verdict: 'pass', class: 'ok' });
+  t.not(cell('after').evidence.console, cell('spins').evidence.console);
 });
 
 /** Each injection happens when a cell that ends red on purpose has ended, and hits the one after it. */
