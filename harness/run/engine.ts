@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
 import pLimit from 'p-limit';
 import type { Accelerator } from '../vm/accelerator.ts';
-import { MachineError } from '../vm/errors.ts';
+import { MachineError, type MachineErrorCode } from '../vm/errors.ts';
 import type { Deadlines, MachineOptions } from '../vm/machine-parts.ts';
 import { bootLogPath, MachineSource, type OpenedMachine } from '../vm/machine-source.ts';
 import type { PreparedMachine } from '../vm/prepare.ts';
@@ -46,12 +46,21 @@ export function chooseIsolation(asked: Isolation | undefined): { readonly name: 
 const BOOT_MS = 4500;
 const RESTORE_MS = 150;
 
+/** What the host did to one machine says nothing of the next. */
+const PASSING: ReadonlySet<MachineErrorCode> = new Set([
+  'qemu-exited',
+  'qemu-stopped',
+  'guest-paused',
+  'harness-stalled',
+  'channel-garbled',
+]);
+
 /** Puts cells on machines. */
 export class Engine {
   readonly #options: EngineOptions;
   readonly #source: MachineSource;
   readonly #programs: ReadonlyMap<string, CompiledProgram>;
-  /** Kernels that do not boot: nobody tries again for each cell. A QEMU that somebody killed is another matter. */
+  /** Kernels that do not boot: nobody tries again for each cell. */
   readonly #failedBoots = new Map<BootGroup, unknown>();
   #states = new GuestStates(1);
   #mostMemory = 0;
@@ -156,7 +165,7 @@ export class Engine {
     if (this.#failedBoots.has(group)) return;
     const boot = bootLogPath(consolePath);
     this.#options.collector.addBootFailure(group, existsSync(boot) ? boot : consolePath);
-    if (!(error instanceof MachineError && error.code === 'qemu-exited')) this.#failedBoots.set(group, error);
+    if (!(error instanceof MachineError && PASSING.has(error.code))) this.#failedBoots.set(group, error);
   }
 
   #request(group: BootGroup, consolePath: string, signal: AbortSignal): Omit<MachineOptions, 'memory'> | null {

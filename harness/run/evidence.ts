@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { copyFile, mkdir, readdir, rename, rm, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ExplainedError } from '../../loader/errors.ts';
@@ -83,7 +84,7 @@ const LATEST = 'latest';
 
 /** Makes a symbolic link, or turns it; a file system without them has to do without. */
 async function pointTo(link: string, target: string): Promise<void> {
-  const temporary = `${link}.${process.pid}.tmp`;
+  const temporary = `${link}.${randomUUID()}.tmp`;
   try {
     await symlink(target, temporary);
     await rename(temporary, link);
@@ -99,7 +100,7 @@ export function toJson(value: unknown): string {
 
 /** Writes a file so that nobody ever sees half of it. */
 export async function writeWhole(path: string, text: string): Promise<void> {
-  const temporary = `${path}.${process.pid}.tmp`;
+  const temporary = `${path}.${randomUUID()}.tmp`;
   try {
     await writeFile(temporary, text);
     await rename(temporary, path);

@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -114,7 +115,7 @@ export class Apt {
       packages,
       missing,
     };
-    const temporary = this.#path(`packages.json.${process.pid}`);
+    const temporary = this.#path(`packages.json.${randomUUID()}`);
     await writeFile(temporary, JSON.stringify(lists));
     await rename(temporary, this.#path('packages.json'));
     return lists;

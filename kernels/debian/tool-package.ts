@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { mkdir, readdir, readFile, rename, stat, writeFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { ExplainedError } from '../../loader/errors.ts';
@@ -45,7 +46,7 @@ export async function fetchToolPackage(
     },
   );
   await mkdir(tools, { recursive: true });
-  const temporary = `${record}.${process.pid}`;
+  const temporary = `${record}.${randomUUID()}`;
   await writeFile(temporary, JSON.stringify(one));
   await rename(temporary, record);
   return { directory, version: one.version };
