@@ -34,6 +34,7 @@ export const virtmeNgBench: Bench = {
     const names = {
       vng: `vng --run ${NAME} -- ${COMMAND}`,
       machine: `a restored machine, ${COMMAND} in it, its end`,
+      shared: 'a cell of `run`',
       cell: 'a cell of `run --isolate cell`',
       exec: `ksym-matrix exec ${NAME} -- ${COMMAND}`,
     };
@@ -47,8 +48,11 @@ export const virtmeNgBench: Bench = {
       throw new ExplainedError('bench-exec-failed', 'ksym-matrix exec failed', { where: names.exec, why: run.stderr });
     };
     const cells = async (): Promise<Measured> => {
-      const { results } = await runMatrixCommand(matrix, ['--isolate', 'cell'], commands);
-      return { [names.cell]: (results.timings.cells ?? Number.NaN) / results.cells.length };
+      const perCell = async (...args: string[]): Promise<number> => {
+        const { results } = await runMatrixCommand(matrix, args, commands);
+        return (results.timings.cells ?? Number.NaN) / results.cells.length;
+      };
+      return { [names.shared]: await perCell(), [names.cell]: await perCell('--isolate', 'cell') };
     };
     host.say('virtme-ng: saving machines');
     await exec();
@@ -78,6 +82,7 @@ export const virtmeNgBench: Bench = {
       title: `The same command on the same kernel (${NAME}), with virtme-ng and with saved machines`,
       figures: [
         { what: names.vng, unit: 'ms', values: values.get(names.vng) ?? [] },
+        { ...of(names.shared), aim },
         { ...of(names.cell), aim },
         { ...of(names.machine), aim },
         of(names.exec),
@@ -85,7 +90,7 @@ export const virtmeNgBench: Bench = {
       notes: [
         ...(failure === undefined ? [] : [`vng failed: ${failure}`]),
         `vng: \`${vng.words.join(' ')}\`, in a terminal made by script(1); its default of 1 GiB, the host's root over 9p`,
-        'a cell: the part of a run after compiling and planning, by the number of cells; every cell in a machine of its own',
+        'a cell: the part of a run after compiling and planning, by the number of cells; without --isolate cell they take turns on machines',
         'exec: the whole process, from its start to its end',
       ],
     };
