@@ -48,7 +48,9 @@ export async function locateVirtmeNg(options: {
   throw new ExplainedError('virtme-ng-does-not-run', 'virtme-run of virtme-ng cannot be run', {
     where: directory,
     why: failure,
-    fix: 'sudo apt-get install python3 (3.8 or later), or a virtme-ng of the system, 1.35 or later.',
+    fix: directory.includes(':')
+      ? 'Python cannot take a path with a colon: set KSYM_MATRIX_CACHE to a folder without one.'
+      : 'sudo apt-get install python3 (3.8 or later), or a virtme-ng of the system, 1.35 or later.',
   });
 }
 

@@ -192,7 +192,11 @@ function pairs(option: string, texts: readonly string[] = []): Record<string, st
       const at = text.indexOf('=');
       const value = at === -1 ? (option === '--env' ? process.env[text] : undefined) : text.slice(at + 1);
       if (at !== 0 && value !== undefined) return [at === -1 ? text : text.slice(0, at), value] as const;
-      throw new ConfigError('bad-pair', 'NAME=VALUE is wanted', { where: `${option} ${text}` });
+      const unset = option === '--env' && at === -1;
+      throw new ConfigError('bad-pair', unset ? 'this environment has no such variable' : 'NAME=VALUE is wanted', {
+        where: `${option} ${text}`,
+        ...(unset ? { fix: `write --env ${text}=VALUE` } : {}),
+      });
     }),
   );
 }

@@ -142,7 +142,7 @@ export class GuestKernels {
       templates: this.#options.templates,
       hostRoot,
       listener: {
-        onBoot: () => say(`booting ${name} once; later it is restored …`),
+        onBoot: () => say(`booting ${name} …`),
         onMessage: say,
       },
     });

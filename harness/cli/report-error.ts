@@ -10,6 +10,7 @@ const USAGE_CODES: ReadonlySet<string> = new Set([
   'bad-version-range',
   'no-terminal',
   'no-results',
+  'template-space-invalid',
 ]);
 
 /** Prints an error for a person and gives the exit code. Only a defect of this program shows a stack trace. */

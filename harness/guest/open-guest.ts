@@ -1,6 +1,6 @@
 import { rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { execa } from 'execa';
 import { ExplainedError } from '../../loader/errors.ts';
 import { Machine } from '../vm/machine.ts';
@@ -40,7 +40,7 @@ export interface Guest {
 
 /**
  * Opens a guest: restored if there is a saved machine or one can be made, else booted.
- * @throws MachineError, HostRootError, AgentError
+ * @throws MachineError, HostRootError, AgentError; ExplainedError `disk-full`
  */
 export async function openGuest(request: GuestRequest): Promise<Guest> {
   if (request.hostRoot) return openWithHostRoot(request);
@@ -118,8 +118,16 @@ async function copySparse(from: string, to: string): Promise<void> {
   const result = await execa('cp', ['--sparse=always', '--reflink=auto', '--', from, to], {
     reject: false,
     stdin: 'ignore',
+    env: { LC_ALL: 'C' },
   });
   if (!result.failed) return;
+  // A machine that is booted would have its memory in the same place.
+  if (/No space left|quota exceeded/i.test(result.stderr)) {
+    throw new ExplainedError('disk-full', "no space is left for a machine's memory", {
+      where: dirname(to),
+      fix: 'free some space, or set TMPDIR to a folder with more: some 200 MB while a machine sees the files of this host',
+    });
+  }
   throw new TemplateError('template-not-copied', "a saved machine's memory cannot be copied", {
     where: to,
     why: result.stderr || (result.shortMessage ?? ''),

@@ -48,7 +48,8 @@ export async function pushFiles(place: GuestPlace, files: readonly GuestFile[]):
 
 /**
  * Fetches a file or folder of the guest; on the host it appears whole or not at all. Owners are not kept.
- * @throws ExplainedError `guest-file-missing`; Node's error if the host's disk refuses
+ * @throws ExplainedError `guest-file-missing`, `guest-read-failed`, `guest-file-special` (a device, socket or pipe), `target-taken`; Node's error if
+ * the host's disk refuses
  */
 export async function pullFile(place: GuestPlace, from: string, to: string): Promise<void> {
   await mkdir(dirname(to), { recursive: true });
@@ -61,11 +62,13 @@ export async function pullFile(place: GuestPlace, from: string, to: string): Pro
     const end = await runTar(place.agent, place.busybox, from, stream);
     if (end.exitCode !== 0) {
       stream.destroy();
-      throw new ExplainedError('guest-file-missing', `the guest has no ${from} to fetch`, { why: end.said });
+      throw end.exitCode === MISSING
+        ? new ExplainedError('guest-file-missing', `the guest has no ${from} to fetch`)
+        : new ExplainedError('guest-read-failed', `${from} of the guest cannot be read`, { why: end.said });
     }
     stream.end();
     await written;
-    await rename(temporary, to);
+    await putInPlace(from, temporary, to);
   } catch (error) {
     stream.destroy();
     await written.catch(() => undefined);
@@ -74,18 +77,50 @@ export async function pullFile(place: GuestPlace, from: string, to: string): Pro
   }
 }
 
+/** Moves what was fetched to its name. */
+async function putInPlace(from: string, temporary: string, to: string): Promise<void> {
+  const [fetched, there] = [await isTaken(temporary), await isTaken(to)];
+  if (fetched === null) {
+    throw new ExplainedError('guest-file-special', `${from} of the guest is no file and no folder`, {
+      fix: 'let the program write what it reads there into a file, and fetch that',
+    });
+  }
+  if (there !== null && (fetched === 'folder' || there === 'folder')) {
+    throw new ExplainedError('target-taken', `a ${there === 'folder' ? 'folder' : 'file'} is in the way`, {
+      where: to,
+      why: `${from} of the guest is a ${fetched === 'folder' ? 'folder' : 'file'}, and only a file replaces a file`,
+      fix: 'remove it, or name another place: --out GUEST:HOST',
+    });
+  }
+  await rename(temporary, to);
+}
+
+/** Exit code of {@link FETCH} if there is no such file; tar never ends with it. */
+const MISSING = 44;
+
+/**
+ * Writes an archive of what was named, under a name of ours. A link is followed. The kernel tells no size of the files in /proc and a page for those in
+ * /sys, so tar would take them for empty or cut short: a copy has the real one.
+ */
+const FETCH = `
+p=$("$1" realpath "$2" 2>/dev/null) && [ -e "$p" ] || exit ${MISSING}
+case "$p" in
+/proc/*|/sys/*)
+  if [ -f "$p" ]; then
+    d=$("$1" mktemp -d) && "$1" cp "$p" "$d/file" && p=$d/file || exit 1
+  fi ;;
+esac
+cd "$("$1" dirname "$p")" && exec "$1" tar -c -f - "./$("$1" basename "$p")"`;
+
 async function runTar(
   agent: AgentConnection,
   busybox: string,
   from: string,
   stream: PassThrough,
 ): Promise<{ exitCode: number | null; said: string }> {
-  // The path that was named is followed if it is a link, and its content stands under a name of ours.
-  const script =
-    'p=$("$1" realpath "$2") && [ -e "$p" ] && cd "$("$1" dirname "$p")" && exec "$1" tar -c -f - "./$("$1" basename "$p")"';
   const said: Uint8Array[] = [];
   const { exitCode } = await agent.execute({
-    argv: [busybox, 'sh', '-c', script, 'sh', busybox, from],
+    argv: [busybox, 'sh', '-c', FETCH, 'sh', busybox, from],
     collect: false,
     onOutput: (name, chunk) => {
       if (name === 'stderr') said.push(chunk);

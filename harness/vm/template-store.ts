@@ -34,7 +34,7 @@ function templateSpace(): number {
   const text = process.env.KSYM_MATRIX_TEMPLATE_SPACE ?? '';
   if (text === '') return DEFAULT_SPACE;
   if (/^\d+$/.test(text)) return Number(text) * 2 ** 20;
-  throw new ExplainedError('template-space-invalid', 'KSYM_MATRIX_TEMPLATE_SPACE is no number', {
+  throw new ExplainedError('template-space-invalid', 'this is no number from 0 up', {
     where: `KSYM_MATRIX_TEMPLATE_SPACE=${text}`,
     fix: 'give the room for saved machines in MiB, such as 8192',
   });

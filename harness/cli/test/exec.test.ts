@@ -124,6 +124,23 @@ t.test('files and folders go in and come out, also when the program fails; scrip
   const again = await run(['exec', OLD, '--out', 'result', '--', './probe']);
   t.equal(again.code, 125);
   t.match(again.stderr, /a folder is in the way/);
+  const kernels = ['/proc/version', '/sys/module/kernel/parameters/panic', '/dev/zero:zero', '/run/applets:version'];
+  const own = await run(['exec', NEW, ...kernels.flatMap((one) => ['--out', one]), '--', './probe']);
+  t.equal(own.code, 125);
+  t.match(readFileSync(join(folder, 'version'), 'utf8'), /^Linux version /, 'though the kernel tells no size of it');
+  t.equal(readFileSync(join(folder, 'panic'), 'utf8'), '-1\n', 'though the kernel tells a wrong size of it');
+  t.match(
+    own.stderr,
+    /ksym-matrix: \/dev\/zero of the guest is no file and no folder\n[\s\S]*version: a file is in the way/,
+  );
+  const halves = await Promise.all([
+    run(['exec', OLD, '--in', 'data:', '--', 'true']),
+    run(['exec', OLD, '--env', 'UNSET_HERE', '--', 'true']),
+  ]);
+  t.match(halves, [
+    { code: 125, stderr: 'ksym-matrix: --in data:: a path is missing\n' },
+    { code: 125, stderr: 'this environment has no such variable' },
+  ]);
 });
 
 t.test('on several kernels lines carry the kernel, and the results are told apart', async (t) => {
