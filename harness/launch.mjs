@@ -5,6 +5,7 @@
 import { spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import {
+  closeSync,
   existsSync,
   readdirSync,
   readFileSync,
@@ -16,6 +17,7 @@ import {
 } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { isatty } from 'node:tty';
 import { fileURLToPath } from 'node:url';
 
 const ROOT = dirname(dirname(fileURLToPath(import.meta.url)));
@@ -47,6 +49,7 @@ class Stop extends Error {
 }
 
 requireNode(20, 12);
+outliveTerminal();
 if (existsSync(join(ROOT, 'harness', 'cli', 'main.ts')) && !isPrepared()) {
   await withCheckoutLock(async () => {
     await installPackages();
@@ -63,6 +66,21 @@ function requireNode(major, minor) {
     `ksym-matrix: Node ${process.versions.node} is too old: ksym-matrix needs ${major}.${minor} or later\n`,
   );
   process.exit(EXIT_MACHINE_BROKE);
+}
+
+// At its end Node sets its terminals back to how they were, and aborts, with a core dump, if one of them was closed meanwhile (ResetStdio in
+// src/node.cc). It leaves alone what is no open file any more.
+function outliveTerminal() {
+  const terminals = [0, 1, 2].filter((fd) => isatty(fd));
+  process.on('exit', () => {
+    for (const fd of terminals) {
+      try {
+        if (!isatty(fd)) closeSync(fd);
+      } catch {
+        // It is closed already.
+      }
+    }
+  });
 }
 
 // A checkout that is prepared is not written to, so others may use it as well.

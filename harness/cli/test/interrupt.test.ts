@@ -163,6 +163,23 @@ for (const leads of [true, false]) {
   );
 }
 
+t.test('a run whose terminal was closed ends as any other that is interrupted, and does not crash', async (t) => {
+  const place = newPlace(t);
+  const code = join(place.folder, 'code');
+  const run = `'${process.execPath}' '${LAUNCHER}' run -m '${place.matrix}' -p works --no-templates`;
+  // A shell that outlives the terminal, to see what comes of its child.
+  const script = `trap 'kill -HUP $!' HUP; ${run} & wait; wait $!; echo $? >'${code}'`;
+  const terminal = spawn('script', ['--quiet', '--command', script, '/dev/null'], {
+    env: { ...process.env, KSYM_MATRIX_CACHE: place.cache, TMPDIR: join(place.folder, 'tmp'), SHELL: '/bin/sh' },
+    stdio: ['pipe', 'ignore', 'ignore'],
+    detached: true,
+  });
+  t.ok(await eventually(() => runsQemu(place), 20_000), 'QEMU runs');
+  terminal.kill('SIGKILL');
+  t.ok(await eventually(() => existsSync(code) && readFileSync(code, 'utf8') !== '', END_MS), 'it ended in time');
+  t.equal(readFileSync(code, 'utf8'), '130\n');
+});
+
 t.test('the end of npm, of whatever signal, is noticed', async (t) => {
   const place = newPlace(t);
   const command = `'${process.execPath}' '${LAUNCHER}' run -m '${place.matrix}' -p works --no-templates`;
