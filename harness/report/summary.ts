@@ -10,7 +10,7 @@ export function renderSummary(results: RunResults, paint: Paint): string {
     .filter(([phase]) => phase !== 'total')
     .map(([phase, milliseconds]) => `${phase} ${seconds(milliseconds)}`);
   const lines = [
-    `${cells} cells on ${kernels.map((kernel) => `${kernel.name} (${kernel.release})`).join(', ')}`,
+    `${cells} ${cells === 1 ? 'cell' : 'cells'} on ${kernels.map((kernel) => `${kernel.name} (${kernel.release})`).join(', ')}`,
     `${host.accelerator === 'kvm' ? 'accelerated by KVM' : 'emulated (TCG), and so slower'}: ${host.acceleratorReason}`,
     `${host.qemu}; virtme-ng ${host.virtmeNg}; ${host.clang}`,
     ...describeMachines(results),

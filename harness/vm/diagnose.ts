@@ -121,7 +121,9 @@ function describeEnd(exit: ProcessExit, parts: MachineParts, during: string): Fi
     what: `QEMU ended ${during}, ${how}`,
     why: words || 'it said nothing',
     fix: refused
-      ? 'run `ksym-matrix doctor`'
+      ? words.includes('Cannot allocate memory')
+        ? 'this host has too little memory for the machine: give it less (machine.memory in matrix.yaml, --memory), or run fewer with --jobs'
+        : 'run `ksym-matrix doctor`'
       : "look into the host's log (dmesg): a host short of memory kills QEMU; then run again, with fewer --jobs",
   };
 }

@@ -327,7 +327,7 @@ t.test(
 
 t.test('the summary says how long it took, with what, and where the evidence lies', (t) => {
   const text = renderSummary(results([cell('5.10', 'a', 'pass')]), PLAIN);
-  t.match(text, '1 cells on 5.10 (5.10.1-amd64), 6.12-generic (6.12-generic.1-amd64)\n');
+  t.match(text, '1 cell on 5.10 (5.10.1-amd64), 6.12-generic (6.12-generic.1-amd64)\n');
   t.match(text, 'emulated (TCG), and so slower: there is no /dev/kvm\n');
   t.match(text, 'time: compile 1.2 s, cells 10.0 s; 12.3 s in total\n');
   t.match(text, 'evidence: /runs/1\n');
