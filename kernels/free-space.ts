@@ -18,7 +18,7 @@ export function diskFull(where: string, cause?: unknown, why?: string): Explaine
   return new ExplainedError('disk-full', 'no space is left on the disk', {
     where,
     ...(why === undefined ? {} : { why }),
-    fix: 'Free some space (a kernel takes 20 to 150 MB), or set KSYM_MATRIX_CACHE to a folder on another disk.',
+    fix: 'Free some space (a kernel takes 20 to 150 MB, a saved machine 120), or set KSYM_MATRIX_CACHE to a folder on another disk.',
     ...(cause === undefined ? {} : { cause }),
   });
 }

@@ -109,6 +109,10 @@ function createProgram(args: readonly string[], setExitCode: (code: number) => v
     .command('exec')
     .description('run a program of your own on kernels: its output, files and exit code come back')
     .usage('[options] <kernel...> -- <program> [argument...]')
+    .configureOutput({
+      outputError: (text, write) =>
+        write(`${text}The program and its arguments come after --, as in: ksym-matrix exec 6.12 -- ./my-test -v\n`),
+    })
     .argument('[word...]', 'kernels as in the matrix, or lines such as 6.12; then --, the program and its arguments')
     .addOption(new Option('--all', 'on every kernel of the matrix'))
     .addOption(new Option('--in <host:guest>', 'put a file or folder into the guest').argParser(collected))

@@ -10,6 +10,7 @@ const USAGE_CODES: ReadonlySet<string> = new Set([
   'bad-version-range',
   'no-terminal',
   'no-results',
+  'json-has-no-place',
   'template-space-invalid',
 ]);
 

@@ -1,4 +1,5 @@
-import { resolve } from 'node:path';
+import { access, constants } from 'node:fs/promises';
+import { dirname, resolve } from 'node:path';
 import { cacheDirectory } from '../../kernels/cache-directory.ts';
 import { ExplainedError } from '../../loader/errors.ts';
 import { loadMatrix } from '../config/load.ts';
@@ -40,6 +41,7 @@ export interface RunCommandOptions {
 export async function run(options: RunCommandOptions): Promise<number> {
   const matrix = await loadMatrix(resolve(options.matrix));
   const cache = cacheDirectory();
+  await requirePlaceFor(options.json);
   if (options.setup === true) await installSystemPackages({ tests: false });
   else requireTools();
   const view = createProgressView(process.stderr);
@@ -74,6 +76,22 @@ export async function run(options: RunCommandOptions): Promise<number> {
     if (signal.aborted) return EXIT.interrupted;
     return written === EXIT.ok ? exitCodeOf(results, options.flakyOk === true) : written;
   });
+}
+
+/** A run takes a while: what must fail at its end fails before. */
+async function requirePlaceFor(json: string | undefined): Promise<void> {
+  if (json === undefined || json === '-') return;
+  const folder = dirname(resolve(json));
+  try {
+    await access(`${folder}/.`, constants.W_OK);
+  } catch (cause) {
+    throw new ExplainedError('json-has-no-place', 'the results cannot be written there', {
+      where: `--json ${json}`,
+      why: `${folder}: ${cause instanceof Error && 'code' in cause ? cause.code : String(cause)}`,
+      fix: 'name a file in a folder that is there and can be written',
+      cause,
+    });
+  }
 }
 
 async function report(results: RunResults, json: string | undefined): Promise<number> {

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { copyFile, mkdir, readdir, rename, rm, symlink, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { ExplainedError } from '../../loader/errors.ts';
 import type { Outcome } from './outcome.ts';
 import type { Evidence } from './results.ts';
@@ -28,10 +28,15 @@ export class EvidenceFolder {
         cause,
       });
     }
-    await pointTo(join(parent, LATEST), name);
     const runs = (await readdir(parent)).filter((entry) => /^\d{4}-\d\d-\d\dT/.test(entry)).sort();
     for (const old of runs.slice(0, -RUNS_KEPT)) await rm(join(parent, old), { recursive: true, force: true });
     return new EvidenceFolder(path);
+  }
+
+  /** Writes the results of the run, and makes it the one that `latest` names: a run that was killed is none to look at. */
+  async writeResults(results: unknown): Promise<void> {
+    await writeWhole(join(this.path, 'results.json'), toJson(results));
+    await pointTo(join(dirname(this.path), LATEST), basename(this.path));
   }
 
   /** Path for the console log of a machine; `machine` counts from one for each kernel. */
@@ -79,7 +84,7 @@ export class EvidenceFolder {
   }
 }
 
-/** Name of the link to the newest run. */
+/** Name of the link to the newest run that has results. */
 const LATEST = 'latest';
 
 /** Makes a symbolic link, or turns it; a file system without them has to do without. */

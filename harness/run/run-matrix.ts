@@ -17,7 +17,7 @@ import { ResultCollector } from './collect.ts';
 import { clangVersion, compilePrograms } from './compile.ts';
 import { chooseIsolation, Engine } from './engine.ts';
 import type { RunListener, RunPhase } from './events.ts';
-import { EvidenceFolder, toJson, writeWhole } from './evidence.ts';
+import { EvidenceFolder } from './evidence.ts';
 import { MeasuredMemory } from './measured.ts';
 import type { RunResults } from './results.ts';
 import type { Attempt, CellMachine } from './run-stint.ts';
@@ -129,7 +129,7 @@ export async function runMatrix(options: RunOptions): Promise<RunResults> {
       retries: options.retries,
     },
   });
-  await writeWhole(join(evidence.path, 'results.json'), toJson(results)).catch((error: Error) => {
+  await evidence.writeResults(results).catch((error: Error) => {
     listener({ kind: 'warning', text: `the results are not kept with the evidence: ${error.message}` });
   });
   return results;

@@ -23,7 +23,11 @@ export async function applySettings(
   try {
     for (const [name, value] of Object.entries(sysctl)) {
       const old = await readText(agent, sysctlPath(name));
-      if (old === undefined) throw new ExplainedError('sysctl-failed', `the kernel has no sysctl ${name}`);
+      if (old === undefined) {
+        throw new ExplainedError('sysctl-failed', `the kernel has no sysctl ${name}`, {
+          fix: 'check how it is spelt in the variant in matrix.yaml',
+        });
+      }
       await setSysctl(agent, name, value);
       before.push([name, old]);
     }

@@ -28,7 +28,7 @@ interface Finding {
   readonly where?: string;
 }
 
-const RUN_ALONE = 'read the console log; run the cell alone (--kernel, --program) to see whether it happens again';
+const RUN_ALONE = 'read the console log, and see whether it happens again (a cell alone: run --kernel, --program)';
 
 /**
  * Says what became of a machine whose agent does not answer: the console decides first, then QEMU's end, then what QEMU says of a
@@ -37,7 +37,7 @@ const RUN_ALONE = 'read the console log; run the cell alone (--kernel, --program
 export async function diagnose(error: unknown, parts: MachineParts, phase: 'boot' | 'run'): Promise<MachineError> {
   const pause = longestPause(JUST_NOW_MS);
   await lastWords(error, parts);
-  const during = phase === 'boot' ? 'while it booted' : 'while a program was tested';
+  const during = phase === 'boot' ? 'while it booted' : 'while it was in use';
   const { console, exit } = parts;
   const finding =
     describeCrash(console, during) ??

@@ -69,6 +69,7 @@ export async function verifyTemplate(directory: string): Promise<TemplateRecord 
     await writeReceipt(directory, record);
     return record;
   } catch (error) {
+    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return { damage: 'a file is missing' };
     return { damage: error instanceof Error ? error.message : String(error) };
   }
 }

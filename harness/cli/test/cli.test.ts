@@ -297,13 +297,24 @@ t.test('a cache that cannot be written is said in words', async (t) => {
   t.notMatch(stderr, 'defect');
 });
 
-t.test('results that cannot be written are printed, and exit with 3', async (t) => {
-  const { code, stdout, stderr } = await runPrograms(['refused'], '--json', join(matrix, 'results.json'));
-  t.equal(code, 3);
-  t.match(stdout, /^refused +○ xfail$/m);
-  t.match(stderr, /results\.json: the results cannot be written: ENOTDIR/);
-  t.notMatch(stderr, /defect|\n +at /);
-});
+t.test(
+  'results that cannot be written are printed, and exit with 3; a folder that is not there is told before',
+  async (t) => {
+    const nowhere = await runPrograms(['refused'], '--json', join(matrix, 'results.json'));
+    t.match(nowhere, {
+      code: 2,
+      stdout: '',
+      stderr: /--json .*results\.json: the results cannot be written there: .*ENOTDIR/,
+    });
+    t.notMatch(nowhere.stderr, 'compile');
+    // In place of the file there is a folder.
+    const { code, stdout, stderr } = await runPrograms(['refused'], '--json', place.folder);
+    t.equal(code, 3);
+    t.match(stdout, /^refused +○ xfail$/m);
+    t.match(stderr, /: the results cannot be written: EISDIR/);
+    t.notMatch(stderr, /defect|\n +at /);
+  },
+);
 
 /** A command that gives what follows a mount namespace of its own; undefined where this user may not have one. */
 function namespace(): string[] | undefined {

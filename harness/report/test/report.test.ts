@@ -1,111 +1,11 @@
 import t from 'tap';
-import type { Outcome } from '../../run/outcome.ts';
-import type { CellResult, RunResults } from '../../run/results.ts';
 import type { Verdict } from '../../run/verdict.ts';
 import { renderDetails } from '../details.ts';
 import { renderGrid } from '../grid.ts';
 import { paintFor } from '../paint.ts';
 import { renderSummary } from '../summary.ts';
-
-/** A stream as the painter sees it. */
-function stream(isTTY: boolean): NodeJS.WriteStream {
-  return { isTTY } as unknown as NodeJS.WriteStream;
-}
-
-/** Runs with other environment variables, and puts the old ones back. */
-function withEnvironment<T>(changes: Record<string, string | undefined>, work: () => T): T {
-  const before = { ...process.env };
-  const clean = { NO_COLOR: undefined, FORCE_COLOR: undefined, TERM: 'xterm', ...changes };
-  for (const [name, value] of Object.entries(clean)) {
-    if (value === undefined) delete process.env[name];
-    else process.env[name] = value;
-  }
-  try {
-    return work();
-  } finally {
-    process.env = before;
-  }
-}
-
-const PLAIN = withEnvironment({ NO_COLOR: '1' }, () => paintFor(stream(true)));
-
-const NOTHING = { console: null, cellConsole: null, resolution: null, verifierLog: null, values: null };
-
-function cell(kernel: string, program: string, verdict: Verdict, more: Partial<CellResult> = {}): CellResult {
-  const outcome: Omit<Outcome, 'values' | 'verifierLog'> = {
-    phase: verdict === 'pass' ? 'check' : 'load',
-    class: verdict === 'pass' ? 'ok' : 'verifier-rejected',
-    message: 'the verifier refused it',
-    resolutions: [],
-  };
-  return {
-    kernel,
-    loader: 'ksym-matrix',
-    program,
-    variant: 'default',
-    outcome,
-    verdict,
-    why: 'the verifier refused it',
-    expected: { outcome: 'works', reason: 'it works everywhere', source: 'programs/x.yaml expect[0]' },
-    durationMs: 5,
-    evidence: { ...NOTHING, console: `/runs/1/${kernel}/console-1.log` },
-    splats: [],
-    leftovers: [],
-    ...more,
-  };
-}
-
-function results(cells: readonly CellResult[], more: Partial<RunResults> = {}): RunResults {
-  const totals = { pass: 0, xfail: 0, fail: 0, xpass: 0, panic: 0, timeout: 0, infra: 0, flaky: 0 };
-  for (const one of cells) totals[one.verdict]++;
-  const names = [...new Set(cells.map((one) => one.program))];
-  return {
-    schemaVersion: 1,
-    startedAt: '2026-01-31T12:00:00.000Z',
-    tool: { name: 'ksym-matrix', version: '0.1.0' },
-    host: {
-      clang: 'clang 14',
-      qemu: 'QEMU 7.2',
-      virtmeNg: '1.35',
-      accelerator: 'tcg',
-      acceleratorReason: 'there is no /dev/kvm',
-      node: '20.20.2',
-      cpus: 2,
-    },
-    totals,
-    engine: {
-      isolation: 'kernel',
-      isolationReason: 'cells of a kernel share a machine',
-      jobs: 2,
-      jobsReason: 'one for each of 2 cores',
-      machineBytes: 60 * 2 ** 20,
-      templates: true,
-      retries: 0,
-    },
-    timings: { compile: 1234, cells: 10_000, total: 12_340 },
-    kernels: ['5.10', '6.12-generic'].map((name) => ({
-      name,
-      release: `${name}.1-amd64`,
-      version: `${name}.1-1`,
-      source: 'Debian',
-      sha256: '00',
-      facts: {},
-      boots: [],
-    })),
-    programs: names.map((name) => ({
-      name,
-      title: name,
-      about: null,
-      source: `${name}.bpf.c`,
-      objectSha256: null,
-      compilerWarnings: '',
-    })),
-    cells,
-    directory: '/runs/1',
-    complete: true,
-    ...more,
-  };
-}
+import { cell, NOTHING, PLAIN, results, stream, WARNED, withEnvironment } from './samples.ts';
+import './summary-tests.ts';
 
 t.test(
   'the grid has a row for each program and variant, a column for each kernel, and a legend of what occurs',
@@ -215,14 +115,6 @@ t.test('kernels that gave the same answer are put together; addresses and counts
   t.end();
 });
 
-const WARNED = {
-  lines: [],
-  rule: 'warn',
-  kind: 'warning',
-  text: 'WARNING: CPU: 0 at kernel/x.c:1',
-  allowed: null,
-};
-
 t.test('a red cell is shown with what the kernel said and with what stayed, and its own console is named', (t) => {
   const evidence = { ...NOTHING, console: '/runs/1/5.10/console-1.log', cellConsole: '/runs/1/5.10/x/console.log' };
   const more = (count: number) =>
@@ -324,65 +216,6 @@ t.test(
     t.end();
   },
 );
-
-t.test('the summary says how long it took, with what, and where the evidence lies', (t) => {
-  const text = renderSummary(results([cell('5.10', 'a', 'pass')]), PLAIN);
-  t.match(text, '1 cell on 5.10 (5.10.1-amd64), 6.12-generic (6.12-generic.1-amd64)\n');
-  t.match(text, 'emulated (TCG), and so slower: there is no /dev/kvm\n');
-  t.match(text, 'time: compile 1.2 s, cells 10.0 s; 12.3 s in total\n');
-  t.match(text, 'evidence: /runs/1\n');
-  t.notMatch(text, 'INTERRUPTED');
-  t.match(renderSummary(results([], { complete: false }), PLAIN), 'INTERRUPTED: cells are missing\n');
-  t.end();
-});
-
-t.test('the summary says where the machines came from, and what became of them', (t) => {
-  const boot = { parameters: [], bootMs: 4100, console: '/x', when: 'earlier', restored: 0, restoreMs: null } as const;
-  const say = (boots: RunResults['kernels'][number]['boots'], cells: CellResult[] = [], engine = {}): string => {
-    const plain = results(cells);
-    const kernels = plain.kernels.map((kernel, index) => ({ ...kernel, boots: index === 0 ? boots : [] }));
-    return renderSummary({ ...plain, kernels, engine: { ...plain.engine, ...engine } }, PLAIN);
-  };
-  const warm = say([
-    { ...boot, restored: 20, restoreMs: 120 },
-    { ...boot, restored: 1, restoreMs: 900 },
-  ]);
-  t.match(
-    warm,
-    'isolation: cells of a kernel share a machine; 2 machines at a time (one for each of 2 cores)\n' +
-      'machines: 21 restored from saved ones in 0.12 s (median)\n',
-  );
-  t.notMatch(warm, /booted|note:|retries/, 'nothing is said of what there is none of');
-  const cold = [
-    { ...boot, when: 'this-run', restored: 3, restoreMs: 100 },
-    { ...boot, when: 'this-run', bootMs: null },
-  ] as const;
-  t.match(
-    say(cold),
-    'machines: 3 restored from saved ones in 0.10 s (median), 1 booted in 4.1 s (median), 1 boot failed\n',
-  );
-  const without = say([{ ...boot, when: 'this-run' }], [], { templates: false, jobs: 1, jobsReason: '--jobs' });
-  t.match(without, '; 1 machine at a time (--jobs)\nmachines: 1 booted in 4.1 s (median) (--no-templates)\n');
-  t.match(say([]), 'machines: none was started\n');
-
-  const left = (kernel: string, program: string): CellResult =>
-    cell(kernel, program, 'pass', { variant: 'strict', leftovers: ['program 7 is still there', 'link 3'] });
-  t.match(
-    say([], [left('5.10', 'a')]),
-    'note: 1 machine was replaced because of what a cell had left: a@strict on 5.10 (program 7 is still there; link 3)\n',
-  );
-  const many = say(
-    [],
-    ['a', 'b', 'c', 'd', 'e'].map((program) => left('5.10', program)),
-  );
-  t.match(many, /note: 5 machines were replaced.*c@strict on 5\.10 \(.*\), and 2 more\n/);
-  const allowed = { ...WARNED, rule: 'slow-nmi', allowed: 'slow host' };
-  const noisy = cell('5.10', 'a', 'pass', { splats: [allowed, allowed, WARNED] });
-  t.match(say([], [noisy]), 'note: 2 reports on consoles, allowed by a rule: slow-nmi in a on 5.10\n');
-  const again = cell('5.10', 'a', 'fail', { attempts: [] });
-  t.match(say([], [again, noisy], { retries: 2 }), 'retries: 1 red cell was run again, up to 2 times\n');
-  t.end();
-});
 
 t.test('colours are for terminals, and NO_COLOR, FORCE_COLOR and TERM=dumb are heeded', (t) => {
   const coloured = (isTTY: boolean, changes: Record<string, string>): boolean =>

@@ -155,8 +155,10 @@ t.test('the evidence of a cell is written whole, with addresses in hex, and old 
   const folder = await EvidenceFolder.create(parent, name(26));
   const kept = readdirSync(parent).sort();
   // harness/run/evidence.ts keeps twenty; what it did not make it does not touch.
-  t.same(kept, [...Array.from({ length: 20 }, (_, index) => name(index + 7)), 'latest', 'mine']);
-  t.equal(readlinkSync(join(parent, 'latest')), name(26), 'the newest is easy to find');
+  t.same(kept, [...Array.from({ length: 20 }, (_, index) => name(index + 7)), 'mine']);
+  await folder.writeResults({ address: 0x10n });
+  t.equal(readlinkSync(join(parent, 'latest')), name(26), 'the newest with results is easy to find');
+  t.same(JSON.parse(readFileSync(join(parent, 'latest', 'results.json'), 'utf8')), { address: '0x10' });
   const outcome: Outcome = {
     ...REFUSED,
     resolutions: [

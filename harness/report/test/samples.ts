@@ -1,0 +1,112 @@
+import type { Outcome } from '../../run/outcome.ts';
+import type { CellResult, RunResults } from '../../run/results.ts';
+import type { Verdict } from '../../run/verdict.ts';
+import { paintFor } from '../paint.ts';
+
+/** A stream as the painter sees it. */
+export function stream(isTTY: boolean): NodeJS.WriteStream {
+  return { isTTY } as unknown as NodeJS.WriteStream;
+}
+
+/** Runs with other environment variables, and puts the old ones back. */
+export function withEnvironment<T>(changes: Record<string, string | undefined>, work: () => T): T {
+  const before = { ...process.env };
+  const clean = { NO_COLOR: undefined, FORCE_COLOR: undefined, TERM: 'xterm', ...changes };
+  for (const [name, value] of Object.entries(clean)) {
+    if (value === undefined) delete process.env[name];
+    else process.env[name] = value;
+  }
+  try {
+    return work();
+  } finally {
+    process.env = before;
+  }
+}
+
+export const PLAIN = withEnvironment({ NO_COLOR: '1' }, () => paintFor(stream(true)));
+
+export const NOTHING = { console: null, cellConsole: null, resolution: null, verifierLog: null, values: null };
+
+export function cell(kernel: string, program: string, verdict: Verdict, more: Partial<CellResult> = {}): CellResult {
+  const outcome: Omit<Outcome, 'values' | 'verifierLog'> = {
+    phase: verdict === 'pass' ? 'check' : 'load',
+    class: verdict === 'pass' ? 'ok' : 'verifier-rejected',
+    message: 'the verifier refused it',
+    resolutions: [],
+  };
+  return {
+    kernel,
+    loader: 'ksym-matrix',
+    program,
+    variant: 'default',
+    outcome,
+    verdict,
+    why: 'the verifier refused it',
+    expected: { outcome: 'works', reason: 'it works everywhere', source: 'programs/x.yaml expect[0]' },
+    durationMs: 5,
+    evidence: { ...NOTHING, console: `/runs/1/${kernel}/console-1.log` },
+    splats: [],
+    leftovers: [],
+    ...more,
+  };
+}
+
+export function results(cells: readonly CellResult[], more: Partial<RunResults> = {}): RunResults {
+  const totals = { pass: 0, xfail: 0, fail: 0, xpass: 0, panic: 0, timeout: 0, infra: 0, flaky: 0 };
+  for (const one of cells) totals[one.verdict]++;
+  const names = [...new Set(cells.map((one) => one.program))];
+  return {
+    schemaVersion: 1,
+    startedAt: '2026-01-31T12:00:00.000Z',
+    tool: { name: 'ksym-matrix', version: '0.1.0' },
+    host: {
+      clang: 'clang 14',
+      qemu: 'QEMU 7.2',
+      virtmeNg: '1.35',
+      accelerator: 'tcg',
+      acceleratorReason: 'there is no /dev/kvm',
+      node: '20.20.2',
+      cpus: 2,
+    },
+    totals,
+    engine: {
+      isolation: 'kernel',
+      isolationReason: 'cells of a kernel share a machine',
+      jobs: 2,
+      jobsReason: 'one for each of 2 cores',
+      machineBytes: 60 * 2 ** 20,
+      templates: true,
+      retries: 0,
+    },
+    timings: { compile: 1234, cells: 10_000, total: 12_340 },
+    kernels: ['5.10', '6.12-generic'].map((name) => ({
+      name,
+      release: `${name}.1-amd64`,
+      version: `${name}.1-1`,
+      source: 'Debian',
+      sha256: '00',
+      facts: {},
+      boots: [],
+    })),
+    programs: names.map((name) => ({
+      name,
+      title: name,
+      about: null,
+      source: `${name}.bpf.c`,
+      objectSha256: null,
+      compilerWarnings: '',
+    })),
+    cells,
+    directory: '/runs/1',
+    complete: true,
+    ...more,
+  };
+}
+
+export const WARNED = {
+  lines: [],
+  rule: 'warn',
+  kind: 'warning',
+  text: 'WARNING: CPU: 0 at kernel/x.c:1',
+  allowed: null,
+};
