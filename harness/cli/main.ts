@@ -12,6 +12,7 @@ Environment:
   KSYM_MATRIX_DEBIAN_MIRROR  address of a Debian mirror
   KSYM_MATRIX_DEBIAN_SECURITY_MIRROR
                              address of its security archive, where that is not beside it
+  KSYM_MATRIX_TEMPLATE_SPACE room for saved machines in the cache, in MiB (default: 8192)
   NO_COLOR, FORCE_COLOR      colours off, on
 
 Exit codes:
@@ -113,7 +114,7 @@ function createProgram(args: readonly string[], setExitCode: (code: number) => v
       outputError: (text, write) =>
         write(`${text}The program and its arguments come after --, as in: ksym-matrix exec 6.12 -- ./my-test -v\n`),
     })
-    .argument('[word...]', 'kernels as in the matrix, or lines such as 6.12; then --, the program and its arguments')
+    .argument('[kernel...]', 'kernels as in the matrix, or lines such as 6.12; then --, the program and its arguments')
     .addOption(new Option('--all', 'on every kernel of the matrix'))
     .addOption(new Option('--in <host:guest>', 'put a file or folder into the guest').argParser(collected))
     .addOption(new Option('--out <guest:host>', 'fetch a file or folder afterwards').argParser(collected))

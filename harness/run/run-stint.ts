@@ -219,7 +219,8 @@ async function closeMachine(used: CellMachine, host: StintHost): Promise<void> {
   try {
     await host.onMachineEnd(used);
   } finally {
-    await machine.close();
+    // Nothing of it is wanted any more, and whoever asks it to end waits for it.
+    await machine.close('kill');
   }
   const { fileError, path } = machine.console;
   if (fileError !== undefined) host.onWarning(`${path} is incomplete: ${fileError.message}`);

@@ -7,12 +7,18 @@ say() {
 	echo "ksym-matrix: $*" >/dev/console
 }
 
-mkdir -p /proc /sys /dev /tmp /run /root
+# An emulated CPU needs 8 ms and more to start a process, so there are few: one for each mount would take a twentieth of the boot of 5.10.
+mkdir -p /proc /sys /dev /tmp /run /root /etc
 mount -t proc proc /proc
-mount -t sysfs sysfs /sys
-mount -t devtmpfs devtmpfs /dev
-mount -t tmpfs tmpfs /tmp
-mount -t tmpfs tmpfs /run
+# What BPF programs want (bpf, securityfs, tracefs) may be missing from a kernel's configuration; what needs it says so itself.
+echo 'sysfs /sys sysfs defaults 0 0
+devtmpfs /dev devtmpfs defaults 0 0
+tmpfs /tmp tmpfs defaults 0 0
+tmpfs /run tmpfs defaults 0 0
+bpf /sys/fs/bpf bpf defaults 0 0
+securityfs /sys/kernel/security securityfs defaults 0 0
+tracefs /sys/kernel/tracing tracefs defaults 0 0' >/etc/fstab
+mount -a 2>/mount.log
 
 # An initramfs hands over to init=, so a kernel command line that asks for another init gets it.
 read -r command_line </proc/cmdline
@@ -23,11 +29,6 @@ for argument in $command_line; do
 done
 
 [ -e /modules/load_all.sh ] && . /modules/load_all.sh
-
-# Each of these may be missing from a kernel's configuration; what needs it says so itself.
-mount -t bpf bpf /sys/fs/bpf 2>/dev/null
-mount -t securityfs securityfs /sys/kernel/security 2>/dev/null
-mount -t tracefs tracefs /sys/kernel/tracing 2>/dev/null
 
 # The port's device appears once the driver has asked the host for its name, so it may take a moment.
 port=

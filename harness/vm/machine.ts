@@ -120,7 +120,8 @@ export class Machine {
       const patience = sleep(this.#parts.options.deadlines.shutdown, undefined, { ref: false });
       if (!kill) await Promise.race([this.agent.close().catch(() => undefined), patience]);
       await stopParts(this.#parts, kill ? 'kill' : 'quit');
-      await this.agent.close().catch(() => undefined);
+      // Nobody is there to answer: this only settles what still waits.
+      void this.agent.close().catch(() => undefined);
     })();
     return this.#closing;
   }
