@@ -1,5 +1,5 @@
 import { readFile, stat, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { join, relative } from 'node:path';
 import { z } from 'zod';
 import { sparseDigest } from './file-digest.ts';
 
@@ -69,7 +69,10 @@ export async function verifyTemplate(directory: string): Promise<TemplateRecord 
     await writeReceipt(directory, record);
     return record;
   } catch (error) {
-    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return { damage: 'a file is missing' };
+    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') {
+      const path = 'path' in error ? String(error.path) : directory;
+      return { damage: `${relative(directory, path) || 'a file'} is missing` };
+    }
     return { damage: error instanceof Error ? error.message : String(error) };
   }
 }
