@@ -5,7 +5,7 @@ import { execa } from 'execa';
 import { ExplainedError } from '../../loader/errors.ts';
 import { Machine } from '../vm/machine.ts';
 import type { MachineOptions } from '../vm/machine-parts.ts';
-import { MachineSource, type OpenListener } from '../vm/machine-source.ts';
+import { bootLogPath, MachineSource, type OpenListener } from '../vm/machine-source.ts';
 import type { Observer } from '../vm/observations.ts';
 import { TEMPLATE } from '../vm/template-files.ts';
 import { TemplateError, TemplateStore } from '../vm/template-store.ts';
@@ -94,7 +94,7 @@ async function openWithSharedMemory(request: GuestRequest, ram: string): Promise
   const memory = { path: ram, share: true };
   try {
     if (request.templates) {
-      const consolePath = options.consolePath.replace(/(\.log)?$/, '-boot.log');
+      const consolePath = bootLogPath(options.consolePath);
       const template = await new TemplateStore(request.cache).get({
         machine: { ...options, consolePath },
         observer,

@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
 import pLimit from 'p-limit';
 import type { Accelerator } from '../vm/accelerator.ts';
-import { MachineError, type MachineErrorCode } from '../vm/errors.ts';
+import { HOST_FAULTS, MachineError } from '../vm/errors.ts';
 import type { Deadlines, MachineOptions } from '../vm/machine-parts.ts';
 import { bootLogPath, MachineSource, type OpenedMachine } from '../vm/machine-source.ts';
 import type { PreparedMachine } from '../vm/prepare.ts';
@@ -45,15 +45,6 @@ export function chooseIsolation(asked: Isolation | undefined): { readonly name: 
 /** What a boot with the observations after it is taken to need, emulated, in milliseconds; and a restored machine. Only the order depends on them. */
 const BOOT_MS = 4500;
 const RESTORE_MS = 150;
-
-/** What the host did to one machine says nothing of the next. */
-const PASSING: ReadonlySet<MachineErrorCode> = new Set([
-  'qemu-exited',
-  'qemu-stopped',
-  'guest-paused',
-  'harness-stalled',
-  'channel-garbled',
-]);
 
 /** Puts cells on machines. */
 export class Engine {
@@ -165,7 +156,7 @@ export class Engine {
     if (this.#failedBoots.has(group)) return;
     const boot = bootLogPath(consolePath);
     this.#options.collector.addBootFailure(group, existsSync(boot) ? boot : consolePath);
-    if (!(error instanceof MachineError && PASSING.has(error.code))) this.#failedBoots.set(group, error);
+    if (!(error instanceof MachineError && HOST_FAULTS.has(error.code))) this.#failedBoots.set(group, error);
   }
 
   #request(group: BootGroup, consolePath: string, signal: AbortSignal): Omit<MachineOptions, 'memory'> | null {

@@ -53,6 +53,15 @@ export type MachineErrorCode =
   | 'plan-failed'
   | 'no-temporary-folder';
 
+/** What the host did to one machine, which says nothing of the next, nor of what it was started from. */
+export const HOST_FAULTS: ReadonlySet<MachineErrorCode> = new Set([
+  'qemu-exited',
+  'qemu-stopped',
+  'guest-paused',
+  'harness-stalled',
+  'channel-garbled',
+]);
+
 /** A machine that did not start, or is gone. */
 export class MachineError extends ExplainedError {
   declare readonly code: MachineErrorCode;

@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { ExplainedError } from '../../loader/errors.ts';
 import { isConnectionLost } from './diagnose.ts';
-import { MachineError } from './errors.ts';
+import { HOST_FAULTS, MachineError } from './errors.ts';
 import { Machine } from './machine.ts';
 import type { MachineOptions } from './machine-parts.ts';
 import { type Observations, type Observer, observeNow } from './observations.ts';
@@ -99,7 +99,7 @@ export class MachineSource {
       return await known;
     } catch (error) {
       this.#known.delete(key);
-      if (!(error instanceof TemplateError)) throw error;
+      if (!(error instanceof TemplateError) || request.signal?.aborted === true) throw error;
       // What keeps one machine from being saved, such as a full disk, keeps the others.
       this.#saving = false;
       listener.onMessage?.(`machines are booted each time: ${error.explain()}`);
@@ -131,7 +131,8 @@ export class MachineSource {
       if (error instanceof MachineError && error.code === 'no-temporary-folder') throw error;
       this.#failures.set(key, (this.#failures.get(key) ?? 0) + 1);
       this.#known.delete(key);
-      await this.#store.discard(template);
+      // A state is not thrown away, which other runs may be using, because somebody killed one QEMU.
+      if (!(error instanceof MachineError && HOST_FAULTS.has(error.code))) await this.#store.discard(template);
       listener.onMessage?.(`a saved machine cannot be restored, so the kernel is booted: ${error.explain()}`);
       return null;
     }

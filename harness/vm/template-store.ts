@@ -3,11 +3,11 @@ import { existsSync } from 'node:fs';
 import { copyFile, mkdir, rename, rm, writeFile } from 'node:fs/promises';
 import { cpus } from 'node:os';
 import { join } from 'node:path';
-import { execa } from 'execa';
 import { evict, noteUse } from '../../kernels/evict.ts';
 import { requireSpace } from '../../kernels/free-space.ts';
 import { populateDirectory, removeDirectory } from '../../kernels/populate.ts';
 import { ExplainedError } from '../../loader/errors.ts';
+import { runGuarded } from '../../loader/guarded-process.ts';
 import { isConnectionLost } from './diagnose.ts';
 import { MachineError } from './errors.ts';
 import { Machine } from './machine.ts';
@@ -147,7 +147,7 @@ async function build(directory: string, request: TemplateRequest): Promise<void>
       await rm(options.consolePath);
     });
     // A quarter of what the guest has touched is zeroes by now. A filesystem without holes loses nothing but space.
-    await execa('fallocate', ['--dig-holes', ram], { reject: false, stdin: 'ignore' });
+    await runGuarded('fallocate', ['--dig-holes', ram], { signal: options.signal });
     const files = observed.map((name) => `${TEMPLATE.observations}/${name}`);
     await writeRecord(directory, [TEMPLATE.ram, TEMPLATE.state, TEMPLATE.console, ...files], {
       bootMs: machine.readyMs,
