@@ -3,7 +3,14 @@ import { readdir } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import { ExplainedError } from '../../loader/errors.ts';
 import { DEFAULT_DEADLINES, type Deadlines } from '../vm/machine-parts.ts';
-import { type MatrixException, type MatrixFile, matrixSchema, type ProgramFile, programSchema } from './schema.ts';
+import {
+  type Condition,
+  type MatrixException,
+  type MatrixFile,
+  matrixSchema,
+  type ProgramFile,
+  programSchema,
+} from './schema.ts';
 import { parseVersionRange } from './version-range.ts';
 import { ConfigError, type Finding, joinErrors, readYamlFile, unknownWord, type YamlFile } from './yaml-file.ts';
 
@@ -113,17 +120,17 @@ function checkMatrix(
   }
   exceptions.forEach((exception, index) => {
     const path = ['exceptions', index];
-    const { program, variant, kernel } = exception;
+    const { program, when } = exception;
     if (program !== undefined && !programs.includes(program)) {
       findings.push({ path: [...path, 'program'], message: unknownWord('program', program, programs) });
     }
-    findings.push(...checkCondition({ kernel, variant }, path, variants));
+    findings.push(...checkCondition(when, path, variants));
   });
   return findings;
 }
 
 function checkCondition(
-  condition: { kernel?: string | undefined; variant?: string | undefined },
+  condition: Condition,
   path: Finding['path'],
   variants: ReadonlyMap<string, Variant>,
 ): Finding[] {

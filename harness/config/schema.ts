@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { type Condition, conditionSchema, conditionShape } from './condition-schema.ts';
 
 /** Phases of a cell, in order; a cell's outcome says how far it came. */
 export const PHASES = ['compile', 'boot', 'resolve', 'load', 'run', 'check'] as const;
@@ -39,23 +40,6 @@ export const CLASSES = [
   'wrong-value',
   'wrong-resolution',
 ] as const;
-
-const range = z.string().describe('Kernel versions: ">=6.2 <6.15", "6.12" (every 6.12.x), "||" between alternatives.');
-
-const factValue = z.union([z.boolean(), z.number(), z.string()]);
-
-export const conditionSchema = z
-  .strictObject({
-    kernel: range.optional(),
-    variant: z.string().optional().describe('Name of a variant in matrix.yaml.'),
-    facts: z
-      .record(z.string(), factValue)
-      .optional()
-      .describe(
-        'Facts of the kernel, all of which must hold: `btf.vars: true` (a count that is not zero), `config.KALLSYMS_ALL: y` …',
-      ),
-  })
-  .describe('All of what is named must hold.');
 
 const failureSchema = z.strictObject({
   phase: z.enum(PHASES),
@@ -153,14 +137,20 @@ const variantSchema = z.strictObject({
     .describe('Kernel parameters; the cell gets a machine that was booted with them.'),
 });
 
-const exceptionSchema = z.strictObject({
-  kernel: range.optional(),
+const exceptionFields = {
   program: z.string().optional(),
-  variant: z.string().optional(),
-  facts: z.record(z.string(), factValue).optional(),
   outcome: outcomeSchema,
   reason: z.string().min(10).describe('Why this cell differs, with a link where there is one.'),
-});
+};
+
+/** What a cell's result is where it is not what the program expects; `when` says of which cells it is asked. */
+export interface MatrixException extends z.infer<z.ZodObject<typeof exceptionFields>> {
+  readonly when: Condition;
+}
+
+const exceptionSchema: z.ZodType<MatrixException> = z
+  .strictObject({ ...conditionShape, ...exceptionFields })
+  .transform(({ program, outcome, reason, ...when }) => ({ program, outcome, reason, when }));
 
 /** matrix.yaml: which kernels, which programs, which variants, and where a result differs from what the programs expect. */
 export const matrixSchema = z.strictObject({
@@ -187,7 +177,7 @@ export const matrixSchema = z.strictObject({
   mirror: z.url().optional().describe("A Debian mirror's address. Default: the system's own."),
 });
 
-export type Condition = z.infer<typeof conditionSchema>;
+export type { Condition } from './condition-schema.ts';
 export type ExpectedOutcome = z.infer<typeof outcomeSchema>;
 export type ExpectedFailure = z.infer<typeof failureSchema>;
 export type Expectation = z.infer<typeof expectationSchema>;
@@ -196,6 +186,5 @@ export type Check = z.infer<typeof checkSchema>;
 export type ProgramRun = z.infer<typeof runSchema>;
 export type ProgramFile = z.infer<typeof programSchema>;
 export type MatrixFile = z.infer<typeof matrixSchema>;
-export type MatrixException = z.infer<typeof exceptionSchema>;
 export type Phase = (typeof PHASES)[number];
 export type FailureClass = (typeof CLASSES)[number];

@@ -94,7 +94,11 @@ function toFindings(issue: z.core.$ZodIssue, schema: z.ZodType, document: Docume
   const value: unknown = document.getIn(path);
   if (issue.code === 'unrecognized_keys') {
     const known = knownKeys(schema, path);
-    return issue.keys.map((key) => ({ path: [...path, key], message: unknownWord('key', key, known), atKey: true }));
+    return issue.keys.map((key) => ({
+      path: [...path, key],
+      message: unknownWord(kindOf(key), key, known),
+      atKey: true,
+    }));
   }
   if (issue.code === 'invalid_union') {
     // The alternative that came furthest says most about what was meant.
@@ -108,6 +112,7 @@ function toFindings(issue: z.core.$ZodIssue, schema: z.ZodType, document: Docume
     if (typeof value === 'string' && literals.length > 0) {
       return [{ path, message: unknownWord('value', value, literals.map(String)) }];
     }
+    if (issue.message !== 'Invalid input') return [{ path, message: issue.message }];
     return [{ path, message: 'none of the forms that are allowed here (see docs/matrix-yaml.md)' }];
   }
   if (value === undefined) return [{ path, message: 'missing' }];
@@ -120,6 +125,11 @@ function toFindings(issue: z.core.$ZodIssue, schema: z.ZodType, document: Docume
   return [{ path, message: issue.message }];
 }
 
+/** A key with a dot is meant to be a fact. */
+function kindOf(key: string): string {
+  return key.includes('.') ? 'fact' : 'key';
+}
+
 function prefixed(issue: z.core.$ZodIssue, path: Path): z.core.$ZodIssue {
   return { ...issue, path: [...path, ...issue.path] };
 }
@@ -128,10 +138,14 @@ function depth(findings: readonly Finding[]): number {
   return Math.max(...findings.map((finding) => finding.path.length));
 }
 
+/** More words than these are no help in a message. */
+const MAX_LISTED = 30;
+
 /** "unknown key "sorce"", with the nearest known word or all of them. */
 export function unknownWord(kind: string, word: string, known: readonly string[]): string {
   const near = suggest(word, known);
-  const help = near !== undefined ? `did you mean "${near}"?` : `known: ${known.join(', ')}`;
+  const all = known.length > MAX_LISTED ? 'docs/matrix-yaml.md lists what is known' : `known: ${known.join(', ')}`;
+  const help = near !== undefined ? `did you mean "${near}"?` : all;
   return `unknown ${kind} "${word}"${known.length === 0 ? '' : ` (${help})`}`;
 }
 
@@ -160,6 +174,8 @@ function unwrap(schema: unknown): Unwrapped | undefined {
   if (typeof schema !== 'object' || schema === null) return undefined;
   if ('shape' in schema || 'element' in schema || 'options' in schema || 'valueType' in schema)
     return schema as Unwrapped;
+  // A schema that transforms what it has read.
+  if ('in' in schema) return unwrap(schema.in);
   return 'unwrap' in schema && typeof schema.unwrap === 'function' ? unwrap(schema.unwrap()) : undefined;
 }
 

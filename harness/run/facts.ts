@@ -5,6 +5,7 @@ import type { Btf } from '../../loader/btf/btf.ts';
 import type { BtfKind } from '../../loader/btf/types.ts';
 import { readKernelFacts } from '../../loader/load/kernel-facts.ts';
 import type { KernelFacts } from '../../loader/resolve/outcome.ts';
+import { KERNEL_OPTIONS, SYSCTLS } from '../config/fact-registry.ts';
 
 /** Facts of a running kernel by dotted name, as expectations and reports use them. docs/matrix-yaml.md lists them. */
 export type FactValues = Readonly<Record<string, string | number | boolean>>;
@@ -16,38 +17,6 @@ export interface GuestFacts {
   /** For expectations and reports. */
   readonly values: FactValues;
 }
-
-/** Kernel options that matter to BPF and ksyms; unset ones are recorded as `n`. */
-const CONFIG_OPTIONS = [
-  ...[
-    'BPF_SYSCALL',
-    'BPF_JIT',
-    'DEBUG_INFO_BTF',
-    'DEBUG_INFO_BTF_MODULES',
-    'KALLSYMS',
-    'KALLSYMS_ALL',
-    'MODULES',
-    'SMP',
-  ],
-  ...[
-    'RANDOMIZE_BASE',
-    'PAHOLE_VERSION',
-    'SECURITY_LOCKDOWN_LSM',
-    'IKCONFIG_PROC',
-    'KPROBES',
-    'FTRACE',
-    'PREEMPT',
-    'PREEMPT_RT',
-  ],
-];
-
-/** Settings that decide who may see kernel addresses and use BPF, by sysctl name. */
-const SYSCTLS = [
-  'kernel.kptr_restrict',
-  'kernel.perf_event_paranoid',
-  'kernel.unprivileged_bpf_disabled',
-  'net.core.bpf_jit_enable',
-];
 
 /**
  * Reads the facts of the kernel at the other end of the connection, but for its configuration, which is a file of the host.
@@ -62,12 +31,15 @@ export async function readGuestFacts(agent: AgentConnection): Promise<GuestFacts
     'kallsyms.readable': kernel.kallsyms !== null,
     'kallsyms.symbols': kernel.kallsyms?.count ?? 0,
     'kallsyms.restricted': kernel.kallsyms?.restricted ?? true,
-    'bpf.btf-id-loads': kernel.btfIdLoads ?? 'unknown',
+    ...(kernel.btfIdLoads === null ? {} : { 'probe.btf-id-loads': kernel.btfIdLoads }),
     ...btfFacts(kernel.vmlinuxBtf),
     'btf.modules': kernel.moduleBtfs.length,
     lockdown: await readLockdown(agent),
   };
-  for (const name of SYSCTLS) values[`sysctl.${name}`] = (await readText(agent, sysctlPath(name))) ?? 'absent';
+  for (const name of SYSCTLS) {
+    const text = await readText(agent, sysctlPath(name));
+    if (text !== undefined) values[`sysctl.${name}`] = Number(text);
+  }
   return { kernel, values };
 }
 
@@ -115,5 +87,5 @@ export async function configFacts(path: string | null): Promise<FactValues> {
     const match = /^CONFIG_(\w+)=(.*)$/.exec(line);
     if (match?.[1] !== undefined && match[2] !== undefined) set.set(match[1], match[2].replace(/^"(.*)"$/, '$1'));
   }
-  return Object.fromEntries(CONFIG_OPTIONS.map((name) => [`config.${name}`, set.get(name) ?? 'n']));
+  return Object.fromEntries(KERNEL_OPTIONS.map((name) => [`config.${name}`, set.get(name) ?? 'n']));
 }

@@ -1,3 +1,4 @@
+import { factHolds } from '../config/fact-condition.ts';
 import type { Program } from '../config/load.ts';
 import type { Condition, ExpectedFailure, ExpectedOutcome, MatrixException } from '../config/schema.ts';
 import { isInRange, type KernelVersion, parseVersionRange } from '../config/version-range.ts';
@@ -43,10 +44,8 @@ export function findExpectation(
   situation: CellSituation,
 ): AppliedExpectation | undefined {
   const exception = exceptions.findIndex((candidate) => {
-    const { kernel, variant, facts } = candidate;
-    return (
-      (candidate.program ?? program.name) === program.name && conditionHolds({ kernel, variant, facts }, situation)
-    );
+    const { program: name = program.name, when } = candidate;
+    return name === program.name && conditionHolds(when, situation);
   });
   const excepted = exceptions[exception];
   if (excepted !== undefined) {
@@ -66,15 +65,12 @@ export function findExpectation(
 
 /** Whether everything that a condition names holds. A fact that is not known does not hold. */
 export function conditionHolds(condition: Condition, situation: CellSituation): boolean {
-  if (condition.kernel !== undefined && !isInRange(situation.version, parseVersionRange(condition.kernel)))
-    return false;
-  if (condition.variant !== undefined && condition.variant !== situation.variant) return false;
-  return Object.entries(condition.facts ?? {}).every(([name, wanted]) => {
-    const fact = situation.facts[name];
-    // `btf.vars: true` asks whether a count is more than zero.
-    if (typeof wanted === 'boolean' && typeof fact === 'number') return fact > 0 === wanted;
-    return fact === wanted;
-  });
+  const { kernel, variant, ...facts } = condition;
+  if (kernel !== undefined && !isInRange(situation.version, parseVersionRange(kernel))) return false;
+  if (variant !== undefined && variant !== situation.variant) return false;
+  return Object.entries(facts).every(
+    ([name, wanted]) => wanted === undefined || factHolds(situation.facts[name], wanted),
+  );
 }
 
 /** A verdict with the reason for it, in one or two sentences. */

@@ -4,6 +4,8 @@ import t, { type Test } from 'tap';
 import { ExplainedError } from '../../../loader/errors.ts';
 import { PACKAGE_ROOT } from '../../package-root.ts';
 import { DEFAULT_DEADLINES } from '../../vm/machine-parts.ts';
+import { factHolds } from '../fact-condition.ts';
+import { FACTS, KERNEL_OPTIONS } from '../fact-registry.ts';
 import { jsonSchemas } from '../json-schema.ts';
 import { loadMatrix } from '../load.ts';
 import { suggest } from '../suggest.ts';
@@ -122,6 +124,12 @@ const MATRIX_MISTAKES: readonly (readonly [string, string, string, RegExp])[] = 
     'kernels: [{debian: "6.12"}]\nprograms: [one]\nexceptions: [{program: two, outcome: works, reason: for the sake of it}]\n',
     '3:24',
     /unknown program "two"/,
+  ],
+  [
+    'an exception on a fact that is not there',
+    'kernels: [{debian: "6.12"}]\nprograms: [one]\nexceptions:\n  - btf.var: 0\n    outcome: works\n    reason: for the sake of it\n',
+    '4:5',
+    /unknown fact "btf.var" \(did you mean "btf.vars"\?\)/,
   ],
   [
     'an exception without a reason, at the exception',
@@ -255,6 +263,60 @@ const PROGRAM_MISTAKES: readonly (readonly [string, string, string, RegExp])[] =
     /unknown variant "nope"/,
   ],
   [
+    'a condition on a fact that is not there',
+    'title: A\nrun: []\nexpect:\n  - when: {kernel: "6.12", btf.vras: ">0"}\n    outcome: works\n    reason: always and everywhere\n',
+    '4:28',
+    /unknown fact "btf.vras" \(did you mean "btf.vars"\?\)/,
+  ],
+  [
+    'a condition on an option that is not recorded, in a check',
+    'title: A\nrun: []\nchecks:\n  - {variable: a, equals: 1, when: {config.KALSYMS_ALL: y}}\nexpect: [{outcome: works, reason: always and everywhere}]\n',
+    '4:37',
+    /unknown fact "config.KALSYMS_ALL" \(did you mean "config.KALLSYMS_ALL"\?\)/,
+  ],
+  [
+    'a condition on a fact that resembles none',
+    'title: A\nrun: []\nexpect:\n  - when: {weather.in.the.guest: fine}\n    outcome: works\n    reason: always and everywhere\n',
+    '4:12',
+    /unknown fact "weather.in.the.guest" \(docs\/matrix-yaml.md lists what is known\)/,
+  ],
+  [
+    'a comparison that is none',
+    'title: A\nrun: []\nexpect:\n  - when: {btf.vars: "> some"}\n    outcome: works\n    reason: always and everywhere\n',
+    '4:22',
+    /btf\.vars is a number, and "> some" is no comparison with one/,
+  ],
+  [
+    'a text where a fact is true or false',
+    'title: A\nrun: []\nexpect:\n  - when: {btf.present: yes}\n    outcome: works\n    reason: always and everywhere\n',
+    '4:25',
+    /btf\.present is true or false, not "yes"/,
+  ],
+  [
+    'a number where a fact is a text',
+    'title: A\nrun: []\nexpect:\n  - when: {lockdown: 0}\n    outcome: works\n    reason: always and everywhere\n',
+    '4:22',
+    /lockdown is a text, not 0/,
+  ],
+  [
+    'a text that a fact never has',
+    'title: A\nrun: []\nexpect:\n  - when: {lockdown: "!=integrty"}\n    outcome: works\n    reason: always and everywhere\n',
+    '4:22',
+    /lockdown is never "integrty" \(did you mean "integrity"\?\)/,
+  ],
+  [
+    'true and false for a kernel option, which YAML 1.1 makes of y and n',
+    'title: A\nrun: []\nexpect:\n  - when: {config.SMP: true}\n    outcome: works\n    reason: always and everywhere\n',
+    '4:24',
+    /a kernel option is y, m, n or a value, not true/,
+  ],
+  [
+    'several values for a fact',
+    'title: A\nrun: []\nexpect:\n  - when: {btf.vars: [1, 2]}\n    outcome: works\n    reason: always and everywhere\n',
+    '4:22',
+    /btf\.vars is compared with one value, such as ">0" or 5/,
+  ],
+  [
     'an errno that is a number',
     'title: A\nrun: []\nexpect:\n  - outcome: {phase: load, class: verifier-rejected, errno: "13"}\n    reason: always and everywhere\n',
     '4:61',
@@ -315,6 +377,60 @@ t.test('versions are compared number by number, and ranges mean what docs/matrix
   for (const range of ['', '>=', '6', '6.x', '>=6.2,<6.15', '6.2 ||', '6.1 - 6.2', '=>6.1']) {
     t.throws(() => parseVersionRange(range), ExplainedError, `"${range}" is refused`);
   }
+  t.end();
+});
+
+t.test('a condition on a fact compares as docs/matrix-yaml.md says', (t) => {
+  const cases: readonly (readonly [boolean | number | string | undefined, boolean | number | string, boolean])[] = [
+    [356, '>0', true],
+    [0, '>0', false],
+    [3, '>=1 <5', true],
+    [5, '>=1 <5', false],
+    [3, '!=3', false],
+    [4, '!= 3', true],
+    [3, '3', true],
+    [3, 3, true],
+    [3, 4, false],
+    [3, true, true],
+    [0, false, true],
+    [0, true, false],
+    [true, true, true],
+    [false, true, false],
+    ['none', 'none', true],
+    ['integrity', '!=none', true],
+    ['none', '!=none', false],
+    ['y', 'y', true],
+    ['m', '!=n', true],
+    ['125', '>=122', true],
+    ['0', '>=122', false],
+    ['125', 125, true],
+    ['n', '>=122', false],
+    ['n', '!=122', true],
+    [undefined, '!=3', false],
+    [undefined, false, false],
+  ];
+  for (const [found, wanted, expected] of cases) {
+    t.equal(factHolds(found, wanted), expected, `${JSON.stringify(found)} with ${JSON.stringify(wanted)}`);
+  }
+  t.end();
+});
+
+t.test('docs/matrix-yaml.md has every fact that is recorded, in the same words, and no other', (t) => {
+  const text = readFileSync(join(PACKAGE_ROOT, 'docs', 'matrix-yaml.md'), 'utf8');
+  const rows = [...text.matchAll(/^\| `([a-z][\w.-]*)` \| (number|boolean|text|option) \| (.*) \|$/gm)];
+  const described = FACTS.filter(({ type }) => type !== 'option').map(({ name, type, about, values }) => {
+    const all = values === undefined ? about : `${about}: ${values.map((value) => `\`${value}\``).join(', ')}`;
+    return [name, type, all];
+  });
+  t.same(
+    rows.map(([, name, type, about]) => [name, type, about]),
+    described,
+  );
+  const options = /`config\.NAME`: ((?:`\w+`(?:, )?\s*)+)/.exec(text)?.[1] ?? '';
+  t.same(
+    [...options.matchAll(/\w+/g)].map(([name]) => name),
+    KERNEL_OPTIONS,
+  );
   t.end();
 });
 

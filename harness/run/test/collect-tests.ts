@@ -68,11 +68,10 @@ const RUN = {
 
 t.test('results come out in the order of the matrix, whatever order they came in', async (t) => {
   const programs = [sampleProgram('a'), sampleProgram('b', ['default', 'strict'])];
-  const unused: MatrixException = { kernel: '4.19', outcome: 'works', reason: 'for a kernel that went away' };
+  const unused: MatrixException = { when: { kernel: '4.19' }, outcome: 'works', reason: 'for a kernel that went away' };
   const used: MatrixException = {
-    kernel: '5.10',
+    when: { kernel: '5.10', 'btf.vars': 0 },
     program: 'a',
-    facts: { 'btf.vars': false },
     outcome: 'works',
     reason: 'as the facts have it',
   };
@@ -133,7 +132,7 @@ t.test('results come out in the order of the matrix, whatever order they came in
 
 t.test('a run with cells left out says nothing about exceptions that were not needed', async (t) => {
   const programs = [sampleProgram('a')];
-  const matrix = sampleMatrix(programs, [], [{ kernel: '4.19', outcome: 'works', reason: 'went away' }]);
+  const matrix = sampleMatrix(programs, [], [{ when: { kernel: '4.19' }, outcome: 'works', reason: 'went away' }]);
   const events: RunEvent[] = [];
   const collector = new ResultCollector({
     matrix,

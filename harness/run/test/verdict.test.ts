@@ -2,6 +2,7 @@ import t from 'tap';
 import type { AgentConnection } from '../../../loader/agent/connection.ts';
 import { Kallsyms } from '../../../loader/resolve/kallsyms.ts';
 import type { ReasonCode } from '../../../loader/resolve/outcome.ts';
+import type { FactCondition } from '../../config/fact-condition.ts';
 import { CLASSES, type MatrixException, type Truth } from '../../config/schema.ts';
 import { CLASS_OF_REASON } from '../outcome.ts';
 import { planGroups, selectKernels, selectPrograms } from '../select.ts';
@@ -51,9 +52,9 @@ t.test('the first expectation whose condition holds counts, and an exception com
   t.match(findExpectation(program, [], { ...HERE, version: [5, 10] }), { source: 'programs/one.yaml expect[0]' });
   t.match(findExpectation(program, [], { ...HERE, variant: 'strict' }), { source: 'programs/one.yaml expect[1]' });
   const exceptions: MatrixException[] = [
-    { program: 'other', outcome: 'works', reason: 'of another program' },
-    { program: 'one', kernel: '6.1', outcome: 'works', reason: 'of another kernel' },
-    { kernel: '6.12', facts: { 'config.SMP': 'y' }, outcome: { phase: 'run', class: 'vm-silent' }, reason: 'of any' },
+    { program: 'other', when: {}, outcome: 'works', reason: 'of another program' },
+    { program: 'one', when: { kernel: '6.1' }, outcome: 'works', reason: 'of another kernel' },
+    { when: { kernel: '6.12', 'config.SMP': 'y' }, outcome: { phase: 'run', class: 'vm-silent' }, reason: 'of any' },
   ];
   t.match(findExpectation(program, exceptions, HERE), { source: 'programs/one.yaml expect[2]' });
   t.match(findExpectation(program, exceptions, { ...HERE, facts: { 'config.SMP': 'y' } }), {
@@ -68,7 +69,8 @@ t.test('the first expectation whose condition holds counts, and an exception com
 
 t.test('all that a condition names must hold, and a fact that is not known does not', (t) => {
   const situation = { ...HERE, facts: { 'btf.vars': 0, 'btf.funcs': 9, 'btf.present': true, 'config.SMP': 'y' } };
-  const holds = (facts: Record<string, string | number | boolean>): boolean => conditionHolds({ facts }, situation);
+  const holds = (facts: Readonly<Record<`${string}.${string}`, FactCondition>>): boolean =>
+    conditionHolds(facts, situation);
   t.ok(conditionHolds({}, situation));
   t.ok(holds({ 'btf.vars': false }), 'a count of zero is false');
   t.notOk(holds({ 'btf.vars': true }));
@@ -81,6 +83,7 @@ t.test('all that a condition names must hold, and a fact that is not known does 
   t.notOk(holds({ 'config.NOPE': 'n' }), 'an unknown fact is not `n`');
   t.notOk(holds({ 'config.NOPE': false }), 'nor false');
   t.notOk(holds({ 'config.NOPE': true }));
+  t.notOk(holds({ 'config.NOPE': '!=n' }), 'nor anything but `n`');
   t.notOk(conditionHolds({ kernel: '6.12', variant: 'strict' }, situation));
   t.notOk(conditionHolds({ kernel: '6.11', variant: 'default' }, situation));
   t.end();
