@@ -3,7 +3,7 @@ import { link, lstat, mkdir, rename, rm, symlink } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { PassThrough, Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
-import { readTar } from '../../kernels/debian/tar.ts';
+import { readTar } from '../../kernels/archive/tar.ts';
 import type { AgentConnection } from '../../loader/agent/connection.ts';
 import { ExplainedError } from '../../loader/errors.ts';
 import { archiveOf } from './archive.ts';

@@ -1,14 +1,18 @@
-import { spawn } from 'node:child_process';
-import { createWriteStream } from 'node:fs';
 import { link, mkdir, symlink } from 'node:fs/promises';
-import { dirname, join, posix, relative } from 'node:path';
-import { Readable } from 'node:stream';
-import { pipeline } from 'node:stream/promises';
+import { dirname, join } from 'node:path';
+import type { Readable } from 'node:stream';
 import { ExplainedError } from '../../loader/errors.ts';
-import { guardedCommand, locateProgram, signalGroup } from '../../loader/guarded-process.ts';
+import {
+  checkKind,
+  hardLinkSource,
+  linkTarget,
+  pathParts,
+  type Refuse,
+  writeContent,
+} from '../archive/entry-checks.ts';
+import { readTar, type TarEntry } from '../archive/tar.ts';
+import { consumeTool } from '../archive/tool-stream.ts';
 import { diskFull, isDiskFull } from '../free-space.ts';
-import { toolMissing, toolPath } from '../run-tool.ts';
-import { readTar, type TarEntry } from './tar.ts';
 
 /**
  * Unpacks a .deb's files into the folder `target`, without root. The archive that `dpkg-deb --fsys-tarfile` decompresses is read once, each
@@ -28,48 +32,19 @@ export async function unpackDeb(
   signal?: AbortSignal,
 ): Promise<void> {
   await mkdir(target, { recursive: true });
-  const program = locateProgram('dpkg-deb', toolPath());
-  if (program === undefined) throw toolMissing('dpkg-deb', 'dpkg');
-  const child = spawn(...guardedCommand(program, ['--fsys-tarfile', deb]), {
-    stdio: ['pipe', 'pipe', 'pipe'],
-    detached: true,
-    env: { ...process.env, LC_ALL: 'C' },
+  const failure = await consumeTool('dpkg-deb', ['--fsys-tarfile', deb], { package: 'dpkg', signal }, (output) =>
+    writeEntries(deb, output, target, skip),
+  );
+  if (failure === null) return;
+  const { cause, said } = failure;
+  if (cause instanceof ExplainedError && !cause.code.startsWith('tar-')) throw cause;
+  if (isDiskFull(cause)) throw diskFull(target, cause);
+  throw new ExplainedError('deb-unreadable', 'the package cannot be unpacked', {
+    where: deb,
+    why: said,
+    fix: 'The file is damaged: remove it, and it is downloaded again.',
+    cause,
   });
-  let errors = '';
-  child.stderr.setEncoding('utf8').on('data', (chunk: string) => {
-    errors += chunk;
-  });
-  const ended = new Promise<number | null>((resolve) => {
-    child.on('error', () => resolve(null));
-    child.on('close', resolve);
-  });
-  const interrupt = (): void =>
-    void child.stdout.destroy(new ExplainedError('interrupted', 'unpacking was interrupted'));
-  signal?.addEventListener('abort', interrupt, { once: true });
-  if (signal?.aborted === true) interrupt();
-  let problem: unknown;
-  try {
-    await writeEntries(deb, child.stdout, target, skip);
-    // A writer that is cut off must not look like one that broke.
-    for await (const rest of child.stdout) void rest;
-  } catch (error) {
-    problem = error;
-    // With output still unread its end would never be told.
-    child.stdout.destroy();
-    signalGroup(child, 'SIGKILL');
-  }
-  const code = await ended;
-  signal?.removeEventListener('abort', interrupt);
-  if (problem instanceof ExplainedError && !problem.code.startsWith('tar-')) throw problem;
-  if (isDiskFull(problem)) throw diskFull(target, problem);
-  if (problem !== undefined || code !== 0) {
-    throw new ExplainedError('deb-unreadable', 'the package cannot be unpacked', {
-      where: deb,
-      why: errors.trim() || (problem instanceof Error ? problem.message : `dpkg-deb ended with ${code}`),
-      fix: 'The file is damaged: remove it, and it is downloaded again.',
-      cause: problem,
-    });
-  }
 }
 
 async function writeEntries(
@@ -78,75 +53,36 @@ async function writeEntries(
   target: string,
   skip: (path: string) => boolean,
 ): Promise<void> {
+  const refuse: Refuse = (entry, why) => refused(deb, entry, why);
   const made = new Map<string, TarEntry['type']>();
+  const isFile = (path: string): boolean => made.get(path) === 'file' || made.get(path) === 'hardlink';
   for await (const entry of readTar(stream)) {
-    const path = checkedPath(deb, entry, made);
+    const path = checkedPath(entry, made, refuse);
     if (path === '' || skip(path)) continue;
     const place = join(target, path);
     if (entry.type === 'directory') {
       await mkdir(place, { recursive: true });
     } else {
       await mkdir(dirname(place), { recursive: true });
-      if (entry.type === 'symlink') await symlink(linkTarget(deb, entry, path), place);
-      else if (entry.type === 'hardlink') await link(join(target, hardLinkSource(deb, entry, made)), place);
-      else {
-        const mode = (entry.mode & 0o755) | 0o600;
-        await pipeline(
-          Readable.from(entry.content, { objectMode: false }),
-          createWriteStream(place, { flags: 'wx', mode }),
-        );
-      }
+      if (entry.type === 'symlink') await symlink(linkTarget(entry, path, refuse), place);
+      else if (entry.type === 'hardlink') await link(join(target, hardLinkSource(entry, isFile, refuse)), place);
+      else await writeContent(entry, place);
     }
     made.set(path, entry.type);
   }
 }
 
 /** The entry's path below the target without `./`; empty for the target itself. */
-function checkedPath(deb: string, entry: TarEntry, made: ReadonlyMap<string, TarEntry['type']>): string {
-  if (entry.type === 'other')
-    throw refused(deb, entry, `it is neither file, folder nor link (type ${JSON.stringify(entry.flag)})`);
-  if (entry.path.startsWith('/')) throw refused(deb, entry, 'its path is absolute');
-  const parts = entry.path.split('/').filter((part) => part !== '' && part !== '.');
-  if (parts.includes('..')) throw refused(deb, entry, 'its path has ".."');
-  if (entry.type !== 'symlink' && (entry.mode & 0o7000) !== 0) {
-    throw refused(deb, entry, `its mode ${entry.mode.toString(8)} has a set-user-id, set-group-id or sticky bit`);
-  }
-  const path = parts.join('/');
+function checkedPath(entry: TarEntry, made: ReadonlyMap<string, TarEntry['type']>, refuse: Refuse): string {
+  const parts = pathParts(entry, refuse);
+  checkKind(entry, refuse);
   for (let depth = 1; depth <= parts.length; depth += 1) {
     const above = parts.slice(0, depth).join('/');
     const type = made.get(above);
-    if (type === 'symlink') throw refused(deb, entry, `${above} is a symbolic link`);
-    if (type !== undefined && type !== 'directory') throw refused(deb, entry, `${above} is there already`);
+    if (type === 'symlink') throw refuse(entry, `${above} is a symbolic link`);
+    if (type !== undefined && type !== 'directory') throw refuse(entry, `${above} is there already`);
   }
-  return path;
-}
-
-function linkTarget(deb: string, entry: TarEntry, path: string): string {
-  const from = posix.dirname(path);
-  const inside = posix.normalize(entry.target.startsWith('/') ? `.${entry.target}` : posix.join(from, entry.target));
-  if (
-    entry.target === '' ||
-    inside === '..' ||
-    inside.startsWith('../') ||
-    (entry.target.startsWith('/') && entry.target.includes('..'))
-  ) {
-    throw refused(deb, entry, `it links out of the package, to ${JSON.stringify(entry.target)}`);
-  }
-  return entry.target.startsWith('/') ? relative(`/${from}`, `/${inside}`) || '.' : entry.target;
-}
-
-function hardLinkSource(deb: string, entry: TarEntry, made: ReadonlyMap<string, TarEntry['type']>): string {
-  const source = entry.target.split('/').filter((part) => part !== '' && part !== '.');
-  const path = source.join('/');
-  const type = made.get(path);
-  if (entry.target.startsWith('/') || source.includes('..') || (type !== 'file' && type !== 'hardlink')) {
-    throw refused(
-      deb,
-      entry,
-      `it is a hard link to ${JSON.stringify(entry.target)}, which is no file of the package before it`,
-    );
-  }
-  return path;
+  return parts.join('/');
 }
 
 function refused(deb: string, entry: TarEntry, why: string): ExplainedError {
