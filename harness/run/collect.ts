@@ -7,6 +7,7 @@ import type { CompiledProgram } from './compile.ts';
 import type { RunListener } from './events.ts';
 import type { EvidenceFolder } from './evidence.ts';
 import type { FactValues } from './facts.ts';
+import { deriveRanges } from './ranges.ts';
 import type { AttemptResult, CellResult, KernelResult, RunResults } from './results.ts';
 import type { Attempt } from './run-stint.ts';
 import { type BootGroup, type Cell, cellName, type SelectedKernel } from './select.ts';
@@ -135,6 +136,7 @@ export class ResultCollector {
   }): RunResults {
     const { groups, evidence, kernels, compiled } = this.#options;
     const cells = groups.flatMap((group) => group.cells).flatMap((cell) => this.#cells.get(key(cell)) ?? []);
+    const kernelResults = kernels.map((kernel) => this.#describeKernel(kernel));
     this.#warnAboutUnusedExceptions(run.complete);
     return {
       schemaVersion: 1,
@@ -144,7 +146,7 @@ export class ResultCollector {
       engine: run.engine,
       totals: countVerdicts(cells),
       timings: run.timings,
-      kernels: kernels.map((kernel) => this.#describeKernel(kernel)),
+      kernels: kernelResults,
       programs: compiled.map(({ program, warnings, sha256 }) => ({
         name: program.name,
         title: program.title,
@@ -154,6 +156,7 @@ export class ResultCollector {
         compilerWarnings: warnings,
       })),
       cells,
+      ranges: deriveRanges(kernelResults, cells),
       directory: evidence.path,
       complete: run.complete,
     };
@@ -206,10 +209,10 @@ export class ResultCollector {
   }
 
   #describeKernel(selected: SelectedKernel): KernelResult {
-    const { release, version, source, sha256 } = selected.kernel;
+    const { release, version, source, kind, flavour, sha256 } = selected.kernel;
     const { name } = selected;
     const facts = this.#facts.get(name) ?? {};
-    return { name, release, version, source, sha256, facts, boots: this.#boots.of(name) };
+    return { name, release, version, source, kind, flavour, sha256, facts, boots: this.#boots.of(name) };
   }
 
   /** An exception that no cell needed is out of date, unless cells were left out. */

@@ -1,6 +1,8 @@
+import type { SourceName } from '../../kernels/request.ts';
 import type { RunPhase } from './events.ts';
 import type { FactValues } from './facts.ts';
 import type { Outcome } from './outcome.ts';
+import type { RangesResult } from './ranges.ts';
 import type { Isolation } from './stints.ts';
 import type { Verdict } from './verdict.ts';
 
@@ -17,6 +19,8 @@ export interface RunResults {
   readonly kernels: readonly KernelResult[];
   readonly programs: readonly ProgramResult[];
   readonly cells: readonly CellResult[];
+  /** Since when, and until when, each program works. */
+  readonly ranges: RangesResult;
   /** How cells shared machines, how many ran at a time, and whether machines were saved and restored; with reasons, for people. */
   readonly engine: EngineDescription;
   /** Folder with all evidence. */
@@ -54,7 +58,11 @@ export interface KernelResult {
   readonly release: string;
   /** The package's version. */
   readonly version: string;
+  /** Where it comes from, for people. */
   readonly source: string;
+  /** The key that names its source in matrix.yaml. */
+  readonly kind: SourceName;
+  readonly flavour: string | null;
   /** SHA256 of vmlinuz, in hex. */
   readonly sha256: string;
   /** Empty if it did not boot. */

@@ -1,5 +1,6 @@
 import type { Outcome } from '../../run/outcome.ts';
-import type { CellResult, RunResults } from '../../run/results.ts';
+import { deriveRanges } from '../../run/ranges.ts';
+import type { CellResult, KernelResult, RunResults } from '../../run/results.ts';
 import type { Verdict } from '../../run/verdict.ts';
 import { paintFor } from '../paint.ts';
 
@@ -51,10 +52,28 @@ export function cell(kernel: string, program: string, verdict: Verdict, more: Pa
   };
 }
 
+/** A kernel of the results, of Debian's unless said otherwise. */
+export function sampleKernel(name: string, more: Partial<KernelResult> = {}): KernelResult {
+  const [line = ''] = name.split('-');
+  return {
+    name,
+    release: `${name}.1-amd64`,
+    version: `${line}.1-1`,
+    source: 'Debian',
+    kind: 'debian',
+    flavour: name.slice(line.length + 1) || 'cloud',
+    sha256: '00',
+    facts: {},
+    boots: [],
+    ...more,
+  };
+}
+
 export function results(cells: readonly CellResult[], more: Partial<RunResults> = {}): RunResults {
   const totals = { pass: 0, xfail: 0, fail: 0, xpass: 0, panic: 0, timeout: 0, infra: 0, flaky: 0 };
   for (const one of cells) totals[one.verdict]++;
   const names = [...new Set(cells.map((one) => one.program))];
+  const kernels = more.kernels ?? ['5.10', '6.12-generic'].map((name) => sampleKernel(name));
   return {
     schemaVersion: 1,
     startedAt: '2026-01-31T12:00:00.000Z',
@@ -79,15 +98,8 @@ export function results(cells: readonly CellResult[], more: Partial<RunResults> 
       retries: 0,
     },
     timings: { compile: 1234, cells: 10_000, total: 12_340 },
-    kernels: ['5.10', '6.12-generic'].map((name) => ({
-      name,
-      release: `${name}.1-amd64`,
-      version: `${name}.1-1`,
-      source: 'Debian',
-      sha256: '00',
-      facts: {},
-      boots: [],
-    })),
+    kernels,
+    ranges: deriveRanges(kernels, cells),
     programs: names.map((name) => ({
       name,
       title: name,
