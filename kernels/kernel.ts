@@ -3,28 +3,28 @@ import { createReadStream } from 'node:fs';
 import { readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
+import { SOURCE_NAMES, type SourceName } from './request.ts';
 
-const packageSchema = z.strictObject({
-  name: z.string(),
-  version: z.string(),
-  suite: z.string(),
-  filename: z.string(),
-  size: z.number(),
-  sha256: z.string(),
-});
+const packageSchema = z.strictObject({ name: z.string(), version: z.string(), sha256: z.string() });
 
 const manifestSchema = z.strictObject({
-  schemaVersion: z.literal(1),
-  source: z.literal('debian'),
+  schemaVersion: z.literal(2),
+  source: z.enum(SOURCE_NAMES),
   line: z.string(),
-  flavour: z.enum(['cloud', 'generic', 'rt']),
+  flavour: z.string().nullable(),
   release: z.string(),
   version: z.string(),
-  suite: z.string(),
+  origin: z.string(),
   image: z.string(),
   config: z.string().nullable(),
   systemMap: z.string().nullable(),
   packages: z.array(packageSchema),
+  modules: z.strictObject({
+    /** How many modules modules.dep knows; only those that a machine needs, and the wanted ones, are kept. */
+    known: z.number(),
+    /** Names that were asked for when it was laid out. */
+    wanted: z.array(z.string()),
+  }),
   /** SHA-256 of files whose damage would go unnoticed until a boot fails, by path below the folder. */
   files: z.record(z.string(), z.string()),
 });
@@ -34,20 +34,21 @@ export type KernelManifest = z.infer<typeof manifestSchema>;
 
 /** A kernel that is ready to boot. */
 export interface Kernel {
-  /** As it was asked for: `6.12`, `newest`, or with the flavour, `6.12-generic`, if that is not `cloud`. */
+  /** As it was asked for: `6.12`, `latest`, or with the flavour, `6.12-generic`, if that is not `cloud`. */
   readonly name: string;
+  readonly kind: SourceName;
   /** Such as `6.12`. */
   readonly line: string;
   /** As in `uname -r`. */
   readonly release: string;
-  /** Version of its package. */
+  /** Version of its package, or what the source has in its place. */
   readonly version: string;
-  readonly flavour: string;
+  readonly flavour: string | null;
   /** The folder that has `boot/` and `lib/modules/RELEASE/`, modules decompressed and depmod run. */
   readonly directory: string;
   /** Absolute path of vmlinuz: `DIRECTORY/boot/vmlinuz-RELEASE`, where virtme-run finds the modules from. */
   readonly image: string;
-  /** Absolute path of the build configuration; null if the source does not have it any more. */
+  /** Absolute path of the build configuration; null if the source does not have it (any more). */
   readonly config: string | null;
   /** Absolute path of System.map; null on Debian, whose packages hold only a note that it is elsewhere. */
   readonly systemMap: string | null;
@@ -56,8 +57,29 @@ export interface Kernel {
   readonly packages: readonly { readonly name: string; readonly version: string; readonly sha256: string }[];
   /** Where it comes from, for people: `Debian trixie-security`. */
   readonly source: string;
-  /** When the request was last looked up on the mirror, in milliseconds since 1970. */
+  /** When the request was last looked up at its source, in milliseconds since 1970. */
   readonly resolvedAt: number;
+}
+
+/** The {@link Kernel} that lies in a folder of the cache. */
+export function kernelFrom(manifest: KernelManifest, directory: string, name: string, resolvedAt: number): Kernel {
+  const absolute = (path: string | null): string | null => (path === null ? null : join(directory, path));
+  return {
+    name,
+    kind: manifest.source,
+    line: manifest.line,
+    release: manifest.release,
+    version: manifest.version,
+    flavour: manifest.flavour,
+    directory,
+    image: join(directory, manifest.image),
+    config: absolute(manifest.config),
+    systemMap: absolute(manifest.systemMap),
+    sha256: manifest.files[manifest.image] ?? '',
+    packages: manifest.packages,
+    source: manifest.origin,
+    resolvedAt,
+  };
 }
 
 /** Why a folder cannot be used as a kernel. */

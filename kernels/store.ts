@@ -1,29 +1,43 @@
 import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ExplainedError } from '../loader/errors.ts';
-import { installKernel, type KernelProgress } from './debian/install.ts';
 import type { MirrorSources } from './debian/mirror.ts';
-import { type Flavour, newestOfEachLine, type ResolvedKernel, resolveLine } from './debian/resolve.ts';
 import { DebianSource } from './debian/source.ts';
 import type { Suite } from './debian/suites.ts';
+import { noteUse } from './evict.ts';
 import { diskFull, isDiskFull } from './free-space.ts';
-import { type Kernel, type KernelManifest, readManifest } from './kernel.ts';
-import { type IndexEntry, readIndex, rememberKernel } from './kernel-index.ts';
+import { type Kernel, type KernelManifest, kernelFrom, readManifest } from './kernel.ts';
+import { changeIndex, type IndexEntry, readIndex, rememberKernel } from './kernel-index.ts';
+import type { KernelProgress, ResolvedKernel } from './kernel-source.ts';
+import { KernelSources } from './kernel-sources.ts';
+import { layOutKernel } from './kernel-tree.ts';
+import type { KernelLock } from './lock-file.ts';
+import { moduleName } from './module-selection.ts';
 import { populateDirectory } from './populate.ts';
+import { type DebianRequest, type Flavour, type KernelRequest, requestKey, requestName } from './request.ts';
 
-export type { KernelProgress } from './debian/install.ts';
-export type { Flavour } from './debian/resolve.ts';
 export type { Kernel } from './kernel.ts';
+export type { KernelProgress } from './kernel-source.ts';
+export type { Flavour, KernelRequest } from './request.ts';
 
-/** Which kernel is wanted. */
-export interface KernelRequest {
-  /** A kernel line, such as `6.12`, or `newest`. */
-  readonly debian: string;
-  /** Default: `cloud`. */
-  readonly flavour?: Flavour;
+export interface KernelStoreOptions {
+  /** The cache folder, see {@link cacheDirectory}. */
+  readonly cache: string;
+  readonly mirror?: MirrorSources;
+  /** Never touch the network. */
+  readonly offline?: boolean;
+  /** Take exactly these kernels, and no other. */
+  readonly lock?: KernelLock | undefined;
+  readonly onProgress?: (progress: KernelProgress) => void;
+  /** Lines that the user should see: warnings, and why something is fetched again. */
+  readonly onMessage?: (message: string) => void;
+  readonly signal?: AbortSignal;
+  /** For tests and private archives. */
+  readonly suites?: readonly Suite[];
+  readonly keyring?: string;
 }
 
-/** A kernel that {@link KernelStore.get} can give. */
+/** A kernel of Debian's that {@link KernelStore.get} can give. */
 export interface AvailableKernel {
   readonly line: string;
   readonly flavour: Flavour;
@@ -36,33 +50,29 @@ export interface AvailableKernel {
   readonly cached: boolean;
 }
 
-export interface KernelStoreOptions {
-  /** The cache folder, see {@link cacheDirectory}. */
-  readonly cache: string;
-  readonly mirror?: MirrorSources;
-  /** Never touch the network. */
-  readonly offline?: boolean;
-  readonly onProgress?: (progress: KernelProgress) => void;
-  /** Lines that the user should see: warnings, and why something is fetched again. */
-  readonly onMessage?: (message: string) => void;
-  readonly signal?: AbortSignal;
-  /** For tests and private archives. */
-  readonly suites?: readonly Suite[];
-  readonly keyring?: string;
+/** How {@link KernelStore.get} gets a kernel. */
+export interface GetOptions {
+  /** Ask the source again, whatever is remembered. */
+  readonly refresh?: boolean;
+  /** Modules that are wanted by name; one that the kernel does not have is no error. */
+  readonly modules?: readonly string[];
 }
 
 /**
- * Kernels that are ready to boot, from Debian, kept in the cache. Any number of runs may use one cache at the same time.
- * A line that was looked up once stays at the version it had then, without a network, until `refresh` is asked for.
+ * Kernels that are ready to boot, from whichever source, kept in the cache. Any number of runs may use one cache at the same time.
+ * What a request was resolved to once stays so, without a network, until `refresh` is asked for; kernels of this machine's own files are
+ * looked at each time.
  */
 export class KernelStore {
   readonly #options: KernelStoreOptions;
   readonly #debian: DebianSource;
+  readonly #sources: KernelSources;
 
   constructor(options: KernelStoreOptions) {
     this.#options = options;
-    const { onProgress: _, ...source } = options;
+    const { onProgress: _, lock: __, ...source } = options;
     this.#debian = new DebianSource(source);
+    this.#sources = new KernelSources({ ...options, debian: this.#debian });
   }
 
   /** The source of this store's packages, for other packages from the same lists. */
@@ -70,90 +80,143 @@ export class KernelStore {
     return this.#debian;
   }
 
+  /** Where the store keeps what requests were resolved to. */
+  get indexFile(): string {
+    return join(this.#options.cache, 'kernels', 'index.json');
+  }
+
+  /** The folder of a kernel in the cache, whether it is there or not. */
+  directoryOf(kernel: ResolvedKernel): string {
+    return join(this.#options.cache, 'kernels', kernel.folder);
+  }
+
   /**
-   * Every line that can be had, newest first, each in its newest version; what is only in the cache is named if the lists cannot be had.
+   * The requests that a request stands for: one for each line where it is `debian: all`, oldest first, else itself.
+   * @throws ExplainedError `not-locked`, and those of the Debian source
+   */
+  async expand(request: KernelRequest, options: { readonly refresh?: boolean } = {}): Promise<KernelRequest[]> {
+    if (!('debian' in request) || request.debian !== 'all') return [request];
+    const flavour = request.flavour ?? 'cloud';
+    const lines = await this.#linesOf(flavour, options.refresh === true);
+    return lines.map((debian) => ({ ...request, debian }));
+  }
+
+  /**
+   * Every kernel that a source can give, the newest of each line, oldest first; sources that cannot say are refused.
+   * @throws ExplainedError `no-catalogue`, and those of the source
+   */
+  async catalogue(
+    request: KernelRequest,
+    options: { readonly refresh?: boolean } = {},
+  ): Promise<{ readonly request: KernelRequest; readonly line: string }[]> {
+    return this.#sources.catalogue(request, this.#context(requestName(request), options.refresh === true));
+  }
+
+  /**
+   * Every line of Debian's that can be had, newest first, each in its newest version; what is only in the cache is named if the lists cannot be had.
    *
    * @param flavour default: `cloud`
    */
   async list(flavour: Flavour = 'cloud', options: { readonly refresh?: boolean } = {}): Promise<AvailableKernel[]> {
-    let kernels: ResolvedKernel[];
+    let kernels: readonly ResolvedKernel[];
     try {
-      kernels = newestOfEachLine((await this.#debian.lists(options)).packages, flavour);
+      kernels = await this.#sources.debianLines(flavour, options);
     } catch (error) {
-      const known = Object.values(await readIndex(this.#indexFile()));
-      kernels = known.map((entry) => entry.kernel).filter((kernel) => kernel.flavour === flavour);
+      const known = Object.values((await readIndex(this.indexFile)).kernels).map((entry) => entry.kernel);
+      kernels = known.filter((kernel) => kernel.source === 'debian' && kernel.flavour === flavour);
       if (kernels.length === 0 || this.#options.offline !== true) throw error;
     }
     return Promise.all(
-      kernels.map(async (kernel) => ({
+      [...kernels].reverse().map(async (kernel) => ({
         line: kernel.line,
-        flavour: kernel.flavour,
-        release: kernel.release,
+        flavour,
+        release: kernel.release ?? '',
         version: kernel.version,
-        suite: kernel.suite,
-        bytes: kernel.packages.reduce((sum, one) => sum + one.size, 0),
-        cached: await stat(join(this.#directory(kernel), 'kernel.json')).then(
-          () => true,
-          () => false,
-        ),
+        suite: kernel.origin.replace(/^Debian /, ''),
+        bytes: kernel.files.reduce((sum, one) => sum + (one.role === 'kernel' ? (one.size ?? 0) : 0), 0),
+        cached: await this.isCached(kernel),
       })),
     );
   }
 
   /**
+   * What a request stands for, from the lock, from memory or from its source. Nothing is downloaded but lists.
+   * @throws ExplainedError `not-locked`, and those of the source
+   */
+  async resolve(request: KernelRequest, options: { readonly refresh?: boolean } = {}): Promise<IndexEntry> {
+    const key = requestKey(request);
+    const { lock } = this.#options;
+    if (lock !== undefined && !this.#sources.isLocal(request)) {
+      const kernel = lock.kernels[key];
+      if (kernel !== undefined) return { kernel, resolvedAt: 0 };
+      throw notLocked(requestName(request), lock);
+    }
+    if (options.refresh !== true && !this.#sources.isLocal(request)) {
+      const known = (await readIndex(this.indexFile)).kernels[key];
+      if (known !== undefined) return known;
+    }
+    const asked = Date.now();
+    const context = this.#context(requestName(request), options.refresh === true);
+    return { kernel: await this.#sources.resolve(request, context), resolvedAt: asked };
+  }
+
+  /**
    * A kernel, from the cache if it is there and whole, else downloaded, checked and unpacked. A damaged one is said and rebuilt.
    *
-   * @param options `refresh`: look the line up on the mirror again
-   * @throws ExplainedError `bad-kernel-request`, `kernel-line-unknown`, `not-cached`, `no-lists-offline`, `disk-full`, `digest-mismatch`,
-   *   `network-failed` and others of the Debian source
+   * @throws ExplainedError `not-cached`, `no-lists-offline`, `disk-full`, `digest-mismatch`, `network-failed`, `locked-kernel-gone` and
+   *   others of the sources
    */
-  async get(request: KernelRequest, options: { readonly refresh?: boolean } = {}): Promise<Kernel> {
-    if (!/^(\d+\.\d+|newest)$/.test(request.debian)) {
-      throw new ExplainedError('bad-kernel-request', `not a kernel line: ${JSON.stringify(request.debian)}`, {
-        fix: 'Name a line as in `6.12`, or `newest`.',
-      });
-    }
-    const flavour = request.flavour ?? 'cloud';
-    const name = flavour === 'cloud' ? request.debian : `${request.debian}-${flavour}`;
+  async get(request: KernelRequest, options: GetOptions = {}): Promise<Kernel> {
+    const name = requestName(request);
     try {
       await this.#debian.tidy();
-      const known = (await readIndex(this.#indexFile()))[name];
-      if (known !== undefined && options.refresh !== true) return await this.#install(name, known);
-      const entry = await this.#resolve(name, request.debian, flavour, options.refresh === true);
-      return await this.#install(name, entry).catch(async (error: unknown) => {
+      const entry = await this.resolve(request, options);
+      return await this.#install(request, entry, options.modules ?? []).catch(async (error: unknown) => {
         if (!(error instanceof ExplainedError) || error.code !== 'package-gone') throw error;
+        if (this.#options.lock !== undefined) throw lockedGone(name, entry.kernel, this.#options.lock, error);
         this.#debian.say(`${name}: the mirror has replaced Linux ${entry.kernel.version}: its lists are read again`);
-        return this.#install(name, await this.#resolve(name, request.debian, flavour, true));
+        return this.#install(request, await this.resolve(request, { refresh: true }), options.modules ?? []);
       });
     } catch (error) {
       throw isDiskFull(error) ? diskFull(this.#options.cache, error) : error;
     }
   }
 
-  async #resolve(name: string, line: string, flavour: Flavour, refresh: boolean): Promise<IndexEntry> {
-    this.#options.onProgress?.({ phase: 'lists', kernel: name, bytes: 0, totalBytes: null, bytesPerSecond: 0 });
-    const lists = await this.#debian.lists({ refresh });
-    try {
-      return { kernel: resolveLine(lists.packages, { line, flavour }), resolvedAt: lists.fetchedAt };
-    } catch (error) {
-      if (!(error instanceof ExplainedError) || lists.missing.length === 0) throw error;
-      const missing = lists.missing.map(({ suite, why }) => `${suite} (${why})`).join(', ');
-      throw new ExplainedError(error.code, error.message, {
-        ...(error.where === undefined ? {} : { where: error.where }),
-        why: `${error.why ?? ''}; these suites could not be read: ${missing}`,
-        ...(error.fix === undefined ? {} : { fix: error.fix }),
-      });
-    }
+  /** Whether a resolved kernel lies in the cache. */
+  async isCached(kernel: ResolvedKernel): Promise<boolean> {
+    return stat(join(this.directoryOf(kernel), 'kernel.json')).then(
+      () => true,
+      () => false,
+    );
   }
 
-  async #install(name: string, entry: IndexEntry): Promise<Kernel> {
-    const directory = this.#directory(entry.kernel);
+  async #linesOf(flavour: Flavour, refresh: boolean): Promise<readonly string[]> {
+    const { lock } = this.#options;
+    if (lock !== undefined) {
+      const locked = lock.lines[flavour];
+      if (locked === undefined) throw notLocked(`debian: all (${flavour})`, lock);
+      return locked;
+    }
+    const known = (await readIndex(this.indexFile)).lines[flavour];
+    if (known !== undefined && known.length > 0 && !refresh) return known;
+    const all: DebianRequest = { debian: 'all', flavour };
+    this.#options.onProgress?.({ phase: 'lists', kernel: 'all', bytes: 0, totalBytes: null, bytesPerSecond: 0 });
+    const lines = (await this.catalogue(all, { refresh })).map(({ line }) => line);
+    await changeIndex(this.indexFile, (index) => ({ ...index, lines: { ...index.lines, [flavour]: lines } }));
+    return lines;
+  }
+
+  async #install(request: KernelRequest, entry: IndexEntry, modules: readonly string[]): Promise<Kernel> {
+    const { kernel } = entry;
+    const name = requestName(request);
+    const directory = this.directoryOf(kernel);
     let manifest: KernelManifest | null = null;
+    let wanted = modules.map(moduleName);
     await populateDirectory(
       directory,
       async (temporary) => {
-        const onProgress = this.#options.onProgress;
-        manifest = await installKernel(this.#debian, entry.kernel, temporary, name, onProgress ?? (() => {}));
+        const folder = join(temporary, '.parts');
+        manifest = await this.#make(request, kernel, { temporary, folder, modules: wanted });
       },
       {
         onWait: this.#debian.onWait,
@@ -162,9 +225,14 @@ export class KernelStore {
           const found = await readManifest(directory);
           if ('damage' in found) return found.damage;
           manifest = found;
-          return null;
+          const missing = wanted.filter((module) => !found.modules.wanted.includes(module));
+          wanted = [...new Set([...found.modules.wanted, ...wanted])].sort();
+          return missing.length === 0 ? null : `${WANTS_MODULES}${missing.join(', ')}`;
         },
-        onDamage: (damage) => this.#debian.say(`${name}: ${directory} is damaged (${damage}): it is built again`),
+        onDamage: (damage) => {
+          if (!damage.startsWith(WANTS_MODULES))
+            this.#debian.say(`${name}: ${directory} is damaged (${damage}): it is built again`);
+        },
       },
     );
     const whole = manifest ?? (await readManifest(directory));
@@ -174,38 +242,55 @@ export class KernelStore {
         why: whole.damage,
       });
     }
-    await rememberKernel(this.#indexFile(), name, entry);
-    return toKernel(name, directory, whole, entry.resolvedAt);
+    await noteUse(directory);
+    if (entry.resolvedAt !== 0) await rememberKernel(this.indexFile, requestKey(request), entry);
+    return kernelFrom(whole, directory, name, entry.resolvedAt);
   }
 
-  #directory(kernel: ResolvedKernel): string {
-    return join(this.#options.cache, 'kernels', `debian-${kernel.line}-${kernel.flavour}-${kernel.version}`);
+  async #make(
+    request: KernelRequest,
+    kernel: ResolvedKernel,
+    place: { readonly temporary: string; readonly folder: string; readonly modules: readonly string[] },
+  ): Promise<KernelManifest> {
+    const { refresh: _, ...context } = this.#context(requestName(request), false);
+    const { temporary, folder, modules } = place;
+    const parts = await this.#sources.install(kernel, request, { ...context, folder, modules });
+    return layOutKernel(parts, temporary, kernel, { folder, modules, signal: this.#options.signal });
   }
 
-  #indexFile(): string {
-    return join(this.#options.cache, 'kernels', 'index.json');
+  #context(name: string, refresh: boolean) {
+    return {
+      name,
+      refresh,
+      onProgress: this.#options.onProgress ?? (() => {}),
+      say: (message: string) => this.#debian.say(message),
+      signal: this.#options.signal,
+    };
   }
 }
 
-function toKernel(name: string, directory: string, manifest: KernelManifest, resolvedAt: number): Kernel {
-  const absolute = (path: string | null): string | null => (path === null ? null : join(directory, path));
-  return {
-    name,
-    line: manifest.line,
-    release: manifest.release,
-    version: manifest.version,
-    flavour: manifest.flavour,
-    directory,
-    image: join(directory, manifest.image),
-    config: absolute(manifest.config),
-    systemMap: absolute(manifest.systemMap),
-    sha256: manifest.files[manifest.image] ?? '',
-    packages: manifest.packages.map(({ name: packageName, version, sha256 }) => ({
-      name: packageName,
-      version,
-      sha256,
-    })),
-    source: `Debian ${manifest.suite}`,
-    resolvedAt,
-  };
+/** Not damage, but treated alike: modules that are not kept any more come out of the packages again. */
+const WANTS_MODULES = 'lacks modules that are wanted: ';
+
+function notLocked(name: string, lock: KernelLock): ExplainedError {
+  return new ExplainedError('not-locked', `the lock file has no kernel for ${name}`, {
+    where: lock.path,
+    fix: 'Add it with `ksym-matrix kernels update`, or run without --locked.',
+  });
+}
+
+function lockedGone(name: string, kernel: ResolvedKernel, lock: KernelLock, cause: ExplainedError): ExplainedError {
+  return new ExplainedError(
+    'locked-kernel-gone',
+    `the locked kernel of ${name}, Linux ${kernel.version}, is gone from its source`,
+    {
+      where: lock.path,
+      why: cause.why ?? cause.message,
+      fix:
+        kernel.source === 'debian'
+          ? `Lock what there is today with \`ksym-matrix kernels update\`, or name this one as \`debian-snapshot: "${kernel.version}"\`, which has every package that Debian ever published.`
+          : 'Lock what there is today with `ksym-matrix kernels update`.',
+      cause,
+    },
+  );
 }

@@ -5,6 +5,7 @@ import { locateVirtmeNg } from '../../kernels/virtme-ng.ts';
 import { buildAgent } from '../../loader/agent/build.ts';
 import { ExplainedError } from '../../loader/errors.ts';
 import { loadMatrix, type Matrix } from '../config/load.ts';
+import { ConfigError } from '../config/yaml-file.ts';
 import { type Guest, openGuest } from '../guest/open-guest.ts';
 import { EvidenceFolder } from '../run/evidence.ts';
 import { guestObserver } from '../run/guest-observer.ts';
@@ -149,10 +150,14 @@ export class GuestKernels {
   }
 
   async #find(name: string): Promise<GuestKernel[]> {
-    const [, line = '', flavour] = /^(\d+\.\d+|newest)(?:-(cloud|generic|rt))?$/.exec(name) ?? [];
-    const inMatrix = this.#matrix?.kernels.some((entry) => entry.name === name || entry.debian === name) === true;
-    if (this.#matrix !== undefined && (inMatrix || line === '')) {
-      return selectKernels(this.#matrix, { kernels: [name], programs: [] }, this.#store);
+    const [, line = '', flavour] = /^(\d+\.\d+|newest|latest)(?:-(cloud|generic|rt))?$/.exec(name) ?? [];
+    if (this.#matrix !== undefined) {
+      try {
+        return await selectKernels(this.#matrix, { kernels: [name], programs: [] }, this.#store);
+      } catch (error) {
+        // A line that the matrix does not have may be Debian's.
+        if (line === '' || !(error instanceof ConfigError) || error.code !== 'no-such-kernel') throw error;
+      }
     }
     const isFlavour = flavour === 'cloud' || flavour === 'generic' || flavour === 'rt';
     return [{ name, kernel: await this.#store.get({ debian: line || name, ...(isFlavour ? { flavour } : {}) }) }];

@@ -50,9 +50,10 @@ export async function pullKernels(
   const requests: KernelRequest[] =
     matrix === undefined
       ? lines.map((debian) => ({ debian, flavour: options.flavour }))
-      : matrix.kernels.map(({ debian, flavour }) => ({ debian, flavour: flavour ?? options.flavour }));
+      : matrix.kernels.map(({ request }) => request);
   await withStore(options, matrix?.mirror, async (store) => {
-    for (const request of requests) {
+    const expanded = await Promise.all(requests.map((request) => store.expand(request, { refresh: true })));
+    for (const request of expanded.flat()) {
       const kernel = await store.get(request, { refresh: true });
       process.stdout.write(`${kernel.name}  ${kernel.release}  ${kernel.source}  ${kernel.image}\n`);
     }

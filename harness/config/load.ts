@@ -3,6 +3,7 @@ import { readdir } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import { ExplainedError } from '../../loader/errors.ts';
 import { DEFAULT_DEADLINES, type Deadlines } from '../vm/machine-parts.ts';
+import { checkKernels, type MatrixKernel, readKernels } from './kernel-entries.ts';
 import {
   type Condition,
   type MatrixException,
@@ -18,7 +19,7 @@ import { ConfigError, type Finding, joinErrors, readYamlFile, unknownWord, type 
 export interface Matrix {
   /** matrix.yaml's path. */
   readonly path: string;
-  readonly kernels: MatrixFile['kernels'];
+  readonly kernels: readonly MatrixKernel[];
   readonly programs: readonly Program[];
   /** `default` is always among them. */
   readonly variants: ReadonlyMap<string, Variant>;
@@ -65,7 +66,7 @@ export async function loadMatrix(path: string): Promise<Matrix> {
   const seconds = Object.entries(deadlines).map(([phase, value]) => [phase, (value ?? 0) * 1000] as const);
   return {
     path,
-    kernels: file.value.kernels,
+    kernels: readKernels(file.value.kernels, dirname(path)),
     programs,
     variants,
     exceptions: file.value.exceptions ?? [],
@@ -106,11 +107,7 @@ function checkMatrix(
     if (programs.indexOf(name) !== index)
       findings.push({ path: ['programs', index], message: `program "${name}" is listed twice` });
   });
-  const names = kernels.map((kernel) => kernel.name ?? `${kernel.debian} ${kernel.flavour ?? 'cloud'}`);
-  names.forEach((name, index) => {
-    if (names.indexOf(name) !== index)
-      findings.push({ path: ['kernels', index], message: `kernel "${name}" is listed twice` });
-  });
+  findings.push(...checkKernels(kernels));
   if (file.value.variants !== undefined && DEFAULT_VARIANT in file.value.variants) {
     findings.push({
       path: ['variants', DEFAULT_VARIANT],

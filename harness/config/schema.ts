@@ -113,15 +113,44 @@ export const programSchema = z.strictObject({
   expect: z.array(expectationSchema).min(1).describe('The first whose condition holds counts.'),
 });
 
-const kernelSchema = z.strictObject({
-  debian: z.string().describe('A line such as "6.12" (the newest 6.12 that Debian serves) or "newest".'),
-  flavour: z.enum(['cloud', 'generic', 'rt']).optional().describe('Default: cloud.'),
-  name: z
-    .string()
-    .regex(/^[A-Za-z0-9][A-Za-z0-9._+-]*$/, 'a name has letters, digits, dots, dashes')
-    .optional()
-    .describe('Name in the grid. Default: the line.'),
-});
+const flavour = z.enum(['cloud', 'generic', 'rt']).describe('Default: cloud.');
+
+const kernelSchema = z
+  .strictObject({
+    debian: z
+      .string()
+      .optional()
+      .describe('A line such as "6.12" (the newest 6.12 that Debian serves), "latest", "all", or an exact version.'),
+    'debian-snapshot': z
+      .string()
+      .optional()
+      .describe('A line such as "5.9", or an exact version, from the archive of every package that Debian published.'),
+    'ubuntu-mainline': z
+      .string()
+      .optional()
+      .describe('A line such as "6.6" (its newest build), or an exact version, from Ubuntu\'s mainline builds.'),
+    oci: z.string().optional().describe('An image in a container registry that holds /boot/vmlinuz and /lib/modules.'),
+    image: z.string().optional().describe('Path of a bzImage.'),
+    tree: z.string().optional().describe("Path of a kernel's source tree in which it was built."),
+    host: z.literal(true).optional().describe('The kernel that this machine runs.'),
+    build: z
+      .strictObject({
+        source: z.string().describe('"debian-5.10", a folder or a tar archive.'),
+        config: z.array(z.string()).optional().describe('Paths of fragments of configuration, in order.'),
+        modules: z.array(z.string()).optional().describe('Modules of the selftests, such as bpf_testmod.'),
+      })
+      .optional()
+      .describe('A kernel that is configured and compiled here.'),
+    flavour: flavour.optional(),
+    modules: z.string().optional().describe('With `image`: the folder of its modules.'),
+    config: z.string().optional().describe('With `image`: the path of its configuration.'),
+    name: z
+      .string()
+      .regex(/^[A-Za-z0-9][A-Za-z0-9._+-]*$/, 'a name has letters, digits, dots, dashes')
+      .optional()
+      .describe('Name in the grid. Default: the line.'),
+  })
+  .describe('A kernel: exactly one key says where it comes from.');
 
 const variantSchema = z.strictObject({
   sysctl: z
@@ -185,6 +214,7 @@ export type Truth = z.infer<typeof truthSchema>;
 export type Check = z.infer<typeof checkSchema>;
 export type ProgramRun = z.infer<typeof runSchema>;
 export type ProgramFile = z.infer<typeof programSchema>;
+export type KernelEntry = z.infer<typeof kernelSchema>;
 export type MatrixFile = z.infer<typeof matrixSchema>;
 export type Phase = (typeof PHASES)[number];
 export type FailureClass = (typeof CLASSES)[number];

@@ -5,6 +5,7 @@ import { execa } from 'execa';
 import pLimit from 'p-limit';
 import { evict } from '../../kernels/evict.ts';
 import { requireSpace } from '../../kernels/free-space.ts';
+import type { KernelLock } from '../../kernels/lock-file.ts';
 import { KernelStore } from '../../kernels/store.ts';
 import { locateVirtmeNg, type VirtmeNg } from '../../kernels/virtme-ng.ts';
 import { buildAgent } from '../../loader/agent/build.ts';
@@ -43,6 +44,8 @@ export interface RunOptions {
   readonly append: readonly string[];
   readonly cache: string;
   readonly mirror: string | undefined;
+  /** Take exactly the kernels of this lock. */
+  readonly lock?: KernelLock | undefined;
   /** Time from the start of the process to this call: starting up, compiling this program, installing packages. */
   readonly setupMs: number;
   readonly listener: RunListener;
@@ -79,12 +82,15 @@ export async function runMatrix(options: RunOptions): Promise<RunResults> {
   const store = new KernelStore({
     cache,
     mirror: { option: options.mirror, matrix: matrix.mirror },
+    lock: options.lock,
     onProgress: (progress) => listener({ kind: 'kernel-progress', progress }),
     onMessage: (text) => listener({ kind: 'warning', text }),
     signal: options.signal,
   });
-  const kernels = await timed('kernels', 'from the cache, else from Debian', () =>
-    selectKernels(matrix, options.filters, store),
+  const kernels = await timed('kernels', 'from the cache, else from their sources', () =>
+    selectKernels(matrix, options.filters, store, {
+      onMessage: (text) => listener({ kind: 'warning', text }),
+    }),
   );
   const { prepared, accelerator, virtme } = await timed('machines', 'planned by virtme-ng', () =>
     prepareAll(kernels, store, options),

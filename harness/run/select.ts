@@ -1,4 +1,7 @@
+import { type KernelRequest, requestName } from '../../kernels/request.ts';
 import type { Kernel, KernelStore } from '../../kernels/store.ts';
+import { ExplainedError } from '../../loader/errors.ts';
+import type { MatrixKernel } from '../config/kernel-entries.ts';
 import type { Matrix, Program, Variant } from '../config/load.ts';
 import { DEFAULT_VARIANT } from '../config/load.ts';
 import { type KernelVersion, parseKernelVersion } from '../config/version-range.ts';
@@ -41,44 +44,99 @@ export function selectPrograms(matrix: Matrix, filters: Filters): readonly Progr
   return matrix.programs.filter((program) => nameMatches(program.name, filters.programs));
 }
 
+/** What {@link selectKernels} gets kernels from. */
+export type KernelProvider = Pick<KernelStore, 'get' | 'expand'>;
+
+/** How {@link selectKernels} gets them. */
+export interface SelectOptions {
+  /** Modules that programs want by name. */
+  readonly modules?: readonly string[];
+  /** Told of a line that is not to be had any more, and so is left out. */
+  readonly onMessage?: (text: string) => void;
+}
+
 /**
- * Gets the kernels that the filters let through, from the cache or the mirror.
- * @throws ConfigError `no-such-kernel`; whatever {@link KernelStore.get} throws
+ * Gets the kernels that the filters let through, from the cache or their sources, in the order of the matrix. A line that `debian: all` stood for
+ * once and that Debian has dropped since is said and left out.
+ *
+ * @throws ConfigError `no-such-kernel`, `kernel-listed-twice`; whatever {@link KernelStore.get} throws
  */
 export async function selectKernels(
-  matrix: Matrix,
+  matrix: Pick<Matrix, 'kernels' | 'path'>,
   filters: Filters,
-  store: Pick<KernelStore, 'get'>,
+  store: KernelProvider,
+  options: SelectOptions = {},
 ): Promise<SelectedKernel[]> {
-  const named = matrix.kernels.map((entry) => ({
-    entry,
-    names: [entry.name, entry.debian].filter((name) => name !== undefined),
-  }));
-  // Which line "newest" is shows only when it is looked up, so it stays a candidate for any filter that names nothing else.
+  const named = await nameKernels(matrix.kernels, store);
+  // Which line "latest" is shows only when it is looked up, so it stays a candidate for any filter that names nothing else.
   const direct = named.filter(({ names }) => names.some((name) => nameMatches(name, filters.kernels)));
   const unmatched = filters.kernels.filter(
     (wanted) => !named.some(({ names }) => names.some((name) => nameMatches(name, [wanted]))),
   );
-  const candidates =
-    unmatched.length === 0 ? direct : named.filter((one) => direct.includes(one) || one.entry.debian === 'newest');
+  const candidates = unmatched.length === 0 ? direct : named.filter((one) => direct.includes(one) || one.isLatest);
   const selected: SelectedKernel[] = [];
-  for (const { entry, names } of candidates) {
-    const { flavour } = entry;
-    const kernel = await store.get({ debian: entry.debian, ...(flavour === undefined ? {} : { flavour }) });
-    const name = entry.name ?? (entry.debian === 'newest' ? kernel.line : kernel.name);
+  const { modules = [] } = options;
+  for (const { request, names, isLatest, fromAll, ownName } of candidates) {
+    let kernel: Kernel;
+    try {
+      kernel = await store.get(request, { modules });
+    } catch (error) {
+      if (!fromAll || !(error instanceof ExplainedError) || error.code !== 'kernel-line-unknown') throw error;
+      options.onMessage?.(
+        `${names[0]}: left out, Debian has it no more (${error.why ?? error.message}); \`ksym-matrix kernels update\` forgets it`,
+      );
+      continue;
+    }
+    const name = ownName ?? (isLatest ? kernel.line : requestName(request));
     if (![...names, name].some((candidate) => nameMatches(candidate, filters.kernels))) continue;
     if (selected.some((other) => other.name === name)) {
       throw new ConfigError('kernel-listed-twice', `kernel "${name}" is in the matrix twice`, {
         where: matrix.path,
-        why: `"${entry.debian}" is ${kernel.line} now`,
+        why: `"${names.at(-1)}" is ${kernel.line} now`,
         fix: 'remove one of them, or give it a `name`',
       });
     }
-    selected.push({ name, version: parseKernelVersion(kernel.version), kernel });
+    selected.push({ name, version: versionOf(kernel), kernel });
   }
   const known = [...new Set([...named.flatMap(({ names }) => names), ...selected.map((one) => one.name)])];
   for (const wanted of filters.kernels) requireMatch('kernel', wanted, known);
   return selected;
+}
+
+interface NamedKernel {
+  readonly request: KernelRequest;
+  readonly ownName: string | undefined;
+  /** Everything that it answers to before it is looked up. */
+  readonly names: readonly string[];
+  readonly isLatest: boolean;
+  /** One of the lines that `debian: all` stands for. */
+  readonly fromAll: boolean;
+}
+
+async function nameKernels(
+  kernels: readonly MatrixKernel[],
+  store: Pick<KernelStore, 'expand'>,
+): Promise<NamedKernel[]> {
+  const named: NamedKernel[] = [];
+  for (const { request, name } of kernels) {
+    const requests = await store.expand(request);
+    for (const one of requests) {
+      const line = 'debian' in one ? one.debian : undefined;
+      named.push({
+        request: one,
+        ownName: name,
+        names: [...new Set([name, requestName(one), line].filter((text) => text !== undefined))],
+        isLatest: line === 'latest' || line === 'newest',
+        fromAll: !requests.includes(request),
+      });
+    }
+  }
+  return named;
+}
+
+/** A package's version says it where a release leaves the patch level out (Debian's 6.1.0-57 is 6.1.192). */
+function versionOf({ version, release }: Kernel): KernelVersion {
+  return parseKernelVersion(/^\d+\.\d+/.test(version) ? version : release);
 }
 
 /** Every combination of kernel, program and variant, grouped by what can share a machine; the default variant first in each group. */

@@ -1,12 +1,10 @@
 import { ExplainedError } from '../../loader/errors.ts';
+import type { Flavour } from '../request.ts';
 import type { DebianPackage } from './package-list.ts';
 import { compareVersions, lineOf } from './version.ts';
 
-/** Which of Debian's builds: `cloud` is small and has what a VM needs, `generic` has every module, `rt` is PREEMPT_RT. */
-export type Flavour = 'cloud' | 'generic' | 'rt';
-
 /** A kernel that a mirror serves, and the packages that make it. */
-export interface ResolvedKernel {
+export interface DebianKernel {
   /** The kernel line, such as `6.12`. */
   readonly line: string;
   readonly flavour: Flavour;
@@ -37,45 +35,73 @@ export function isKernelPackage(name: string): boolean {
 }
 
 /**
- * The newest kernel of a line in whichever suite has it. `newest` stands for the highest line.
+ * The newest kernel of a line in whichever suite has it; `latest` (or `newest`) stands for the highest line. What is no line is an exact version
+ * of a package, such as `6.12.117-1`.
  *
- * @throws ExplainedError `kernel-line-unknown`, with the lines there are
+ * @throws ExplainedError `kernel-line-unknown`, with the lines or versions there are
  */
 export function resolveLine(
   packages: readonly DebianPackage[],
   request: { readonly line: string; readonly flavour: Flavour },
-): ResolvedKernel {
+): DebianKernel {
   const { line, flavour } = request;
   const kernels = newestOfEachLine(packages, flavour);
-  const found = line === 'newest' ? kernels[0] : kernels.find((kernel) => kernel.line === line);
+  if (isLine(line)) {
+    const found = LATEST.has(line) ? kernels[0] : kernels.find((kernel) => kernel.line === line);
+    if (found !== undefined) return found;
+    throw unknown(`the mirror has no ${flavour} kernel of line ${line}`, line, flavour, [
+      ...kernels.map((kernel) => kernel.line).reverse(),
+    ]);
+  }
+  const all = kernelsOf(packages, flavour);
+  const found = all.find((kernel) => kernel.version === line);
   if (found !== undefined) return found;
-  const lines = kernels.map((kernel) => kernel.line).reverse();
-  throw new ExplainedError('kernel-line-unknown', `the mirror has no ${flavour} kernel of line ${line}`, {
-    where: `kernel ${line}`,
-    why: lines.length === 0 ? `it has no ${flavour} kernel at all` : `it has ${lines.join(', ')}`,
-    fix: 'Name one of these lines (or `newest`), or use another kernel source for this one.',
-  });
+  const sameLine = all.filter((kernel) => kernel.line === lineOf(line));
+  const versions = (sameLine.length === 0 ? all : sameLine).map((kernel) => kernel.version);
+  throw unknown(`the mirror has no ${flavour} kernel of version ${line}`, line, flavour, [...new Set(versions)]);
 }
 
 /** Every line that the lists have, newest line first, each in its newest version. */
-export function newestOfEachLine(packages: readonly DebianPackage[], flavour: Flavour): ResolvedKernel[] {
-  const byName = new Map<string, DebianPackage[]>();
-  for (const one of packages) byName.set(one.name, [...(byName.get(one.name) ?? []), one]);
-  const best = new Map<string, ResolvedKernel>();
-  for (const image of packages) {
-    const kernel = fromImage(image, byName);
-    if (kernel === null || kernel.flavour !== flavour) continue;
+export function newestOfEachLine(packages: readonly DebianPackage[], flavour: Flavour): DebianKernel[] {
+  const best = new Map<string, DebianKernel>();
+  for (const kernel of kernelsOf(packages, flavour)) {
     const previous = best.get(kernel.line);
     if (previous === undefined || compareVersions(kernel.version, previous.version) > 0) best.set(kernel.line, kernel);
   }
   return [...best.values()].sort((a, b) => compareVersions(b.line, a.line));
 }
 
+/** Every kernel that the lists have, in no order; the same version in two suites is there twice. */
+export function kernelsOf(packages: readonly DebianPackage[], flavour: Flavour): DebianKernel[] {
+  const byName = new Map<string, DebianPackage[]>();
+  for (const one of packages) byName.set(one.name, [...(byName.get(one.name) ?? []), one]);
+  return packages
+    .map((image) => fromImage(image, byName))
+    .filter((kernel) => kernel !== null)
+    .filter((kernel) => kernel.flavour === flavour);
+}
+
+/** Whether a request names a line rather than an exact version: `6.12`, `latest`. */
+export function isLine(text: string): boolean {
+  return LATEST.has(text) || /^\d+\.\d+$/.test(text);
+}
+
+/** Words for the newest kernel of all. */
+export const LATEST: ReadonlySet<string> = new Set(['latest', 'newest']);
+
+function unknown(message: string, line: string, flavour: Flavour, known: readonly string[]): ExplainedError {
+  return new ExplainedError('kernel-line-unknown', message, {
+    where: `kernel ${line}`,
+    why: known.length === 0 ? `it has no ${flavour} kernel at all` : `it has ${known.join(', ')}`,
+    fix: `Name one of these (or \`latest\`); \`debian-snapshot: "${LATEST.has(line) ? '5.9' : line}"\` finds kernels that Debian had once.`,
+  });
+}
+
 // `linux-image-6.12-amd64` has no third number: it is a metapackage.
 const KERNEL_NAME = /^linux-(image|binary|base|modules)-(\d+\.\d+\.\d+\S*?)-((?:cloud-|rt-)?amd64)$/;
 const FLAVOURS: Readonly<Record<string, Flavour>> = { 'cloud-amd64': 'cloud', amd64: 'generic', 'rt-amd64': 'rt' };
 
-function fromImage(image: DebianPackage, byName: ReadonlyMap<string, readonly DebianPackage[]>): ResolvedKernel | null {
+function fromImage(image: DebianPackage, byName: ReadonlyMap<string, readonly DebianPackage[]>): DebianKernel | null {
   const match = KERNEL_NAME.exec(image.name);
   const flavour = FLAVOURS[match?.[3] ?? ''];
   const line = lineOf(image.version);

@@ -7,6 +7,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import t from 'tap';
 import { unpackDeb } from '../debian/unpack.ts';
 import { readIndex, rememberKernel } from '../kernel-index.ts';
+import type { ResolvedKernel } from '../kernel-source.ts';
 import { acquireLock, withLock } from '../lock.ts';
 import { populateDirectory } from '../populate.ts';
 import { type Member, makeDeb } from './archive.ts';
@@ -23,7 +24,8 @@ async function inProcess(text: string): Promise<ChildProcess & { firstLine: stri
 t.test('a lock keeps others out, names its holder, and goes with it', async (t) => {
   const file = join(t.testdir({}), 'a.lock');
   const child = await inProcess(
-    `import { acquireLock } from ${module('../lock.js')}; await acquireLock(${JSON.stringify(file)}); console.log('held'); setInterval(() => {}, 1000);`,
+    `import type { ResolvedKernel } from '../kernel-source.ts';
+import { acquireLock } from ${module('../lock.js')}; await acquireLock(${JSON.stringify(file)}); console.log('held'); setInterval(() => {}, 1000);`,
   );
   t.equal(await acquireLock(file, { noWait: true }), null);
   let holder: number | null = null;
@@ -180,25 +182,28 @@ t.test('a truncated package is an error, not half a tree', async (t) => {
 
 t.test('an index that was damaged costs a look-up, not the run: what can be read of it is used', async (t) => {
   const file = join(t.testdir({}), 'kernels', 'index.json');
-  const one = { name: 'a', version: '1', architecture: 'amd64', suite: 's', filename: 'a.deb', size: 1, sha256: '00' };
-  const kernel = {
-    ...{ line: '6.12', flavour: 'cloud' as const, release: '6.12.1', version: '6.12.1-1', suite: 's' },
-    ...{ packages: [{ ...one, depends: [] }], modules: null, split: false },
+  const kernel: ResolvedKernel = {
+    ...{ source: 'debian', line: '6.12', flavour: 'cloud', release: '6.12.1', version: '6.12.1-1', origin: 'Debian s' },
+    ...{ folder: 'debian-6.12', files: [], extra: {} },
   };
-  t.same(await readIndex(file), {}, 'it is not there yet');
-  await rememberKernel(file, '6.12', { kernel, resolvedAt: 1 });
-  t.same(await readIndex(file), { '6.12': { kernel, resolvedAt: 1 } });
+  const nothing = { kernels: {}, lines: {} };
+  t.same(await readIndex(file), nothing, 'it is not there yet');
+  await rememberKernel(file, 'debian 6.12 cloud', { kernel, resolvedAt: 1 });
+  t.same(await readIndex(file), { kernels: { 'debian 6.12 cloud': { kernel, resolvedAt: 1 } }, lines: {} });
   for (const text of [
     '',
     '{{',
     'null',
     '[]',
-    '{"schemaVersion":1,"kernels":[1]}',
-    '{"schemaVersion":2,"kernels":{}}',
+    '{"schemaVersion":2,"kernels":[1],"lines":{}}',
+    '{"schemaVersion":1,"kernels":{}}',
   ]) {
     writeFileSync(file, text);
-    t.same(await readIndex(file), {}, text);
+    t.same(await readIndex(file), nothing, text);
   }
-  writeFileSync(file, JSON.stringify({ schemaVersion: 1, kernels: { '6.1': {}, '6.12': { kernel, resolvedAt: 1 } } }));
-  t.same(Object.keys(await readIndex(file)), ['6.12'], 'an entry without a kernel is left out');
+  const kernels = { '6.1': {}, '6.12': { kernel, resolvedAt: 1 } };
+  writeFileSync(file, JSON.stringify({ schemaVersion: 2, kernels, lines: { cloud: ['6.12'] } }));
+  const index = await readIndex(file);
+  t.same(Object.keys(index.kernels), ['6.12'], 'an entry without a kernel is left out');
+  t.same(index.lines, { cloud: ['6.12'] });
 });

@@ -11,9 +11,8 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
-import type { KernelProgress } from '../debian/install.ts';
 import { fetchToolPackage } from '../debian/tool-package.ts';
-import { KernelStore } from '../store.ts';
+import { type KernelProgress, KernelStore } from '../store.ts';
 import { locateVirtmeNg } from '../virtme-ng.ts';
 import { type ArchivePackage, type Member, writeArchive } from './archive.ts';
 import { makeKey } from './openpgp.ts';
@@ -111,19 +110,21 @@ t.test('kernels of both layouts come out of a signed archive, and then need it n
   t.equal(readFileSync(old.image, 'utf8'), 'kernel 6.1.192-2');
   t.equal(old.image, join(old.directory, 'boot', `vmlinuz-${OLD}`), 'where virtme-run walks up from');
   const modules = join(old.directory, 'lib/modules', OLD);
+  t.notOk(existsSync(join(modules, 'kernel/hello.ko')), 'a module that nobody wants takes no room');
+  await open().get({ debian: '6.1' }, { modules: ['hello', 'no_such_module'] });
   t.match(readFileSync(join(modules, 'kernel/hello.ko')).subarray(0, 4).toString('latin1'), '\x7fELF', 'decompressed');
   t.match(readFileSync(join(modules, 'modules.dep'), 'utf8'), /kernel\/hello\.ko:/, 'depmod has seen it');
   t.ok(existsSync(join(old.directory, 'usr/lib/modules', OLD)));
 
   const newest = await open().get({ debian: 'newest' });
-  t.match(newest, { name: 'newest', line: '7.3', release: NEW, version: '7.3.4-1' });
+  t.match(newest, { name: 'latest', line: '7.3', release: NEW, version: '7.3.4-1' });
   t.match(
     newest.packages.map(({ name }) => name),
     [`linux-binary-${NEW}`, `linux-base-${NEW}`],
     'its drivers are built in: no modules',
   );
   t.ok(existsSync(join(newest.directory, 'lib/modules', NEW, 'modules.dep')), 'so that nobody runs depmod there again');
-  t.same(new Set(progress.map(({ phase }) => phase)), new Set(['lists', 'download', 'unpack']));
+  t.same(new Set(progress.map(({ phase }) => phase)), new Set(['lists', 'download', 'unpack', 'verify']));
   const bytes = progress.filter(({ phase, kernel }) => phase === 'download' && kernel === '6.1').at(-1);
   t.equal(bytes?.bytes, bytes?.totalBytes);
   t.same(
@@ -142,7 +143,9 @@ t.test('kernels of both layouts come out of a signed archive, and then need it n
     'nor is it asked when the network may be used',
   );
   await t.rejects(open(true).get({ debian: '6.12' }), { code: 'kernel-line-unknown', why: 'it has 6.1, 7.3' });
-  await t.rejects(open(true).get({ debian: '6.12-rc1' }), { code: 'bad-kernel-request' });
+  await t.rejects(open(true).get({ debian: '6.1.192-1' }), { code: 'kernel-line-unknown', why: 'it has 6.1.192-2' });
+  t.match(await open(true).get({ debian: '6.1.192-2' }), { image: old.image, name: '6.1.192-2' }, 'an exact version');
+  t.same(await open(true).expand({ debian: 'all' }), [{ debian: '6.1' }, { debian: '7.3' }]);
   t.same(messages, []);
 });
 

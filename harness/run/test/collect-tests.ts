@@ -75,7 +75,15 @@ t.test('results come out in the order of the matrix, whatever order they came in
     outcome: 'works',
     reason: 'as the facts have it',
   };
-  const matrix = sampleMatrix(programs, [STRICT], [unused, used], [{ debian: '5.10' }, { debian: '6.12' }]);
+  const matrix = sampleMatrix(
+    programs,
+    [STRICT],
+    [unused, used],
+    [
+      { request: { debian: '5.10' }, name: undefined },
+      { request: { debian: '6.12' }, name: undefined },
+    ],
+  );
   const kernels = [selected('5.10'), selected('6.12')];
   const groups = planGroups(kernels, programs, matrix);
   const events: RunEvent[] = [];
@@ -201,7 +209,15 @@ async function sampleCollector(directory: string): Promise<{
   evidence: EvidenceFolder;
 }> {
   const programs = [sampleProgram('a')];
-  const matrix = sampleMatrix(programs, [], [], [{ debian: '5.10' }, { debian: '6.12' }]);
+  const matrix = sampleMatrix(
+    programs,
+    [],
+    [],
+    [
+      { request: { debian: '5.10' }, name: undefined },
+      { request: { debian: '6.12' }, name: undefined },
+    ],
+  );
   const kernels = [selected('5.10'), selected('6.12')];
   const groups = planGroups(kernels, programs, matrix);
   const events: RunEvent[] = [];

@@ -12,6 +12,7 @@ import type { SelectedKernel } from '../select.ts';
 export function sampleKernel(line: string, release: string): Kernel {
   return {
     name: line,
+    kind: 'debian',
     line,
     release,
     version: `${line}.1-1`,
@@ -48,7 +49,7 @@ export function sampleMatrix(
   programs: readonly Program[],
   variants: readonly Variant[] = [],
   exceptions: readonly MatrixException[] = [],
-  kernels: Matrix['kernels'] = [{ debian: '6.12' }],
+  kernels: Matrix['kernels'] = [{ request: { debian: '6.12' }, name: undefined }],
 ): Matrix {
   const all = [{ name: 'default', sysctl: {}, boot: [] }, ...variants];
   return {

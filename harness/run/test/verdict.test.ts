@@ -1,5 +1,7 @@
 import t from 'tap';
+import type { KernelRequest } from '../../../kernels/request.ts';
 import type { AgentConnection } from '../../../loader/agent/connection.ts';
+import { ExplainedError } from '../../../loader/errors.ts';
 import { Kallsyms } from '../../../loader/resolve/kallsyms.ts';
 import type { ReasonCode } from '../../../loader/resolve/outcome.ts';
 import type { FactCondition } from '../../config/fact-condition.ts';
@@ -136,21 +138,34 @@ t.test('filters choose programs by name and wildcard; a name that is not there i
 
 t.test('filters choose kernels by line, name and wildcard, and only those are fetched', async (t) => {
   const fetched: string[] = [];
+  const messages: string[] = [];
   const lines: Record<string, string> = { newest: '7.3' };
   const store = {
-    get: async ({ debian, flavour }: { debian: string; flavour?: string }) => {
-      fetched.push(debian);
-      const line = lines[debian] ?? debian;
-      return {
-        ...sampleKernel(line, `${line}.1-amd64`),
-        name: flavour === undefined ? debian : `${debian}-${flavour}`,
-      };
+    expand: async (request: KernelRequest): Promise<KernelRequest[]> =>
+      'debian' in request && request.debian === 'all'
+        ? ['5.10', '6.1', '6.5'].map((debian) => ({ debian }))
+        : [request],
+    get: async (request: KernelRequest) => {
+      const wanted = 'debian' in request ? request.debian : '';
+      fetched.push(wanted);
+      if (wanted === '6.5') throw new ExplainedError('kernel-line-unknown', 'the mirror has no 6.5');
+      const line = lines[wanted] ?? wanted;
+      return { ...sampleKernel(line, `${line}.1-amd64`), name: wanted };
     },
   };
   const choose = async (kernels: string[], entries = ['5.10', '6.12', 'newest']): Promise<string[]> => {
     fetched.length = 0;
-    const matrix = sampleMatrix([], [], [], [...entries.map((debian) => ({ debian })), { debian: '6.1', name: 'old' }]);
-    return (await selectKernels(matrix, { kernels, programs: [] }, store)).map((one) => one.name);
+    const matrix = sampleMatrix(
+      [],
+      [],
+      [],
+      [
+        ...entries.map((debian) => ({ request: { debian }, name: undefined })),
+        { request: { debian: '6.1' }, name: 'old' },
+      ],
+    );
+    const onMessage = (text: string): void => void messages.push(text);
+    return (await selectKernels(matrix, { kernels, programs: [] }, store, { onMessage })).map((one) => one.name);
   };
   t.same(await choose([]), ['5.10', '6.12', '7.3', 'old'], 'newest goes by the line that it is now');
   t.same(await choose(['6.12']), ['6.12']);
@@ -161,6 +176,10 @@ t.test('filters choose kernels by line, name and wildcard, and only those are fe
   t.same(await choose(['newest']), ['7.3']);
   t.same(await choose(['7.3']), ['7.3'], 'which line newest is shows when it is looked up');
   await t.rejects(choose(['6.13']), { code: 'no-such-kernel', message: /did you mean "6.12"/ });
+  t.same(messages, []);
+  t.same(await choose([], ['all']), ['5.10', '6.1', 'old'], 'a line that Debian has dropped is left out');
+  t.match(messages, [/6\.5: left out/]);
+  await t.rejects(choose([], ['6.5']), { code: 'kernel-line-unknown' }, 'one that the matrix names is not');
   await t.rejects(choose([], ['7.3', 'newest']), { code: 'kernel-listed-twice', fix: /name/ });
 });
 
