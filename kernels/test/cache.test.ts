@@ -24,8 +24,7 @@ async function inProcess(text: string): Promise<ChildProcess & { firstLine: stri
 t.test('a lock keeps others out, names its holder, and goes with it', async (t) => {
   const file = join(t.testdir({}), 'a.lock');
   const child = await inProcess(
-    `import type { ResolvedKernel } from '../kernel-source.ts';
-import { acquireLock } from ${module('../lock.js')}; await acquireLock(${JSON.stringify(file)}); console.log('held'); setInterval(() => {}, 1000);`,
+    `import { acquireLock } from ${module('../lock.js')}; await acquireLock(${JSON.stringify(file)}); console.log('held'); setInterval(() => {}, 1000);`,
   );
   t.equal(await acquireLock(file, { noWait: true }), null);
   let holder: number | null = null;
