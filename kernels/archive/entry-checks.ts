@@ -6,7 +6,7 @@ import type { ExplainedError } from '../../loader/errors.ts';
 import type { TarEntry } from './tar.ts';
 
 /** Makes the error for an entry that is not accepted, in the words of its kind of archive. */
-export type Refuse = (entry: TarEntry, why: string) => ExplainedError;
+export type Refuse = (entry: Pick<TarEntry, 'path'>, why: string) => ExplainedError;
 
 /**
  * The parts of an entry's path, without `.`; none for the top itself.

@@ -85,7 +85,7 @@ function checkedPath(entry: TarEntry, made: ReadonlyMap<string, TarEntry['type']
   return parts.join('/');
 }
 
-function refused(deb: string, entry: TarEntry, why: string): ExplainedError {
+function refused(deb: string, entry: Pick<TarEntry, 'path'>, why: string): ExplainedError {
   return new ExplainedError('deb-entry-refused', `the package's entry ${JSON.stringify(entry.path)} is refused`, {
     where: deb,
     why,
