@@ -1,13 +1,11 @@
 import { readFile } from 'node:fs/promises';
-import { join, resolve } from 'node:path';
-import { cacheDirectory } from '../../kernels/cache-directory.ts';
-import { ExplainedError } from '../../loader/errors.ts';
 import { lookOf, paintVerdict } from '../report/grid.ts';
 import { type Paint, paintFor } from '../report/paint.ts';
-import type { CellResult, RunResults } from '../run/results.ts';
+import type { CellResult } from '../run/results.ts';
 import { cellName, nameMatches } from '../run/select.ts';
 import { RED_VERDICTS } from '../run/verdict.ts';
 import { EXIT } from './exit-codes.ts';
+import { readResults } from './read-results.ts';
 
 export interface LogsOptions {
   readonly kernel?: string[];
@@ -18,8 +16,7 @@ export interface LogsOptions {
 
 /** `ksym-matrix logs`: the evidence of an earlier run, for the cells that are asked for, else for the red ones. */
 export async function logs(options: LogsOptions): Promise<number> {
-  const folder = resolve(options.run ?? join(cacheDirectory(), 'runs', 'latest'));
-  const results = await readResults(folder);
+  const results = await readResults(options.run);
   const asked = (options.kernel ?? options.program) !== undefined;
   const cells = results.cells.filter((cell) => {
     if (!asked) return RED_VERDICTS.has(cell.verdict);
@@ -41,20 +38,6 @@ export async function logs(options: LogsOptions): Promise<number> {
   }
   for (const cell of cells) process.stdout.write(await describe(cell, paint));
   return EXIT.ok;
-}
-
-async function readResults(folder: string): Promise<RunResults> {
-  const path = join(folder, 'results.json');
-  try {
-    return JSON.parse(await readFile(path, 'utf8')) as RunResults;
-  } catch (cause) {
-    throw new ExplainedError('no-results', 'there are no results of a run', {
-      where: path,
-      why: cause instanceof Error ? cause.message : String(cause),
-      fix: 'run `ksym-matrix run` first, or name the folder of a run with --run',
-      cause,
-    });
-  }
 }
 
 /** A cell with all that was kept of it. */

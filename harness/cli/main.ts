@@ -107,6 +107,13 @@ function createProgram(args: readonly string[], setExitCode: (code: number) => v
     .action(async (options) => setExitCode(await (await import('./logs.ts')).logs(options)));
 
   program
+    .command('ranges')
+    .description('since when, and until when, each program works, by the results of the last run or of another')
+    .argument('[results]', 'a file written with --json, or the folder of a run')
+    .option('--json', 'print as JSON')
+    .action(async (place, options) => setExitCode(await (await import('./ranges.ts')).ranges(place, options)));
+
+  program
     .command('exec')
     .description('run a program of your own on kernels: its output, files and exit code come back')
     .usage('[options] <kernel...> -- <program> [argument...]')

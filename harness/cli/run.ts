@@ -6,7 +6,9 @@ import { loadMatrix } from '../config/load.ts';
 import { renderDetails } from '../report/details.ts';
 import { renderGrid } from '../report/grid.ts';
 import { paintFor } from '../report/paint.ts';
+import { renderRanges } from '../report/ranges.ts';
 import { renderSummary } from '../report/summary.ts';
+import { terminalWidth } from '../report/terminal-width.ts';
 import { toJson, writeWhole } from '../run/evidence.ts';
 import type { RunResults } from '../run/results.ts';
 import { runMatrix } from '../run/run-matrix.ts';
@@ -101,10 +103,14 @@ async function report(results: RunResults, json: string | undefined): Promise<nu
     return EXIT.ok;
   }
   const paint = paintFor(process.stdout);
-  const details = renderDetails(results, paint);
-  process.stdout.write(
-    `${renderGrid(results, paint)}\n${details}${details === '' ? '' : '\n'}${renderSummary(results, paint)}`,
-  );
+  const width = terminalWidth(process.stdout);
+  const parts = [
+    renderGrid(results, paint, width),
+    renderRanges(results.ranges, paint, width),
+    renderDetails(results, paint),
+    renderSummary(results, paint),
+  ];
+  process.stdout.write(parts.filter((part) => part !== '').join('\n'));
   if (json === undefined) return EXIT.ok;
   try {
     await writeWhole(resolve(json), toJson(results));

@@ -1,18 +1,20 @@
+import { oldestFirst } from '../run/kernel-axes.ts';
 import type { CellResult, RunResults } from '../run/results.ts';
 import { cellName } from '../run/select.ts';
 import { RED_VERDICTS, type Verdict } from '../run/verdict.ts';
+import { type GridLayout, layOutGrid, widthOfColumns } from './grid-layout.ts';
 import type { Paint } from './paint.ts';
 
-/** How each verdict looks: a symbol and a word, red ones in capitals. */
-const LOOKS: Readonly<Record<Verdict, string>> = {
-  pass: '✔ pass',
-  xfail: '○ xfail',
-  fail: '✖ FAIL',
-  xpass: '✖ XPASS',
-  panic: '✖ PANIC',
-  timeout: '✖ TIMEOUT',
-  infra: '! INFRA',
-  flaky: '~ FLAKY',
+/** How each verdict looks: a symbol and a word, red ones in capitals; and one character of its own, for where a word does not fit. */
+const LOOKS: Readonly<Record<Verdict, { readonly text: string; readonly symbol: string }>> = {
+  pass: { text: '✔ pass', symbol: '✔' },
+  xfail: { text: '○ xfail', symbol: '○' },
+  fail: { text: '✖ FAIL', symbol: '✖' },
+  xpass: { text: '✖ XPASS', symbol: 'X' },
+  panic: { text: '✖ PANIC', symbol: 'P' },
+  timeout: { text: '✖ TIMEOUT', symbol: 'T' },
+  infra: { text: '! INFRA', symbol: '!' },
+  flaky: { text: '~ FLAKY', symbol: '~' },
 };
 
 const MEANINGS: Readonly<Record<Verdict, string>> = {
@@ -26,12 +28,16 @@ const MEANINGS: Readonly<Record<Verdict, string>> = {
   flaky: 'ended differently when it was run again',
 };
 
-const GAP = '  ';
 const NOT_RUN = '·';
 
-/** The grid: programs down, kernels across, a legend of the verdicts that occur. Ends with a newline. */
-export function renderGrid(results: RunResults, paint: Paint): string {
-  const kernels = results.kernels.map((kernel) => kernel.name);
+/**
+ * The grid: programs down, kernels across from the oldest to the newest, a legend of the verdicts that occur. Ends with a newline.
+ *
+ * @param width of the terminal in columns: what does not fit becomes symbols, then kernels' names are written downwards, then
+ *   the grid is cut into several. Without it everything is written out.
+ */
+export function renderGrid(results: RunResults, paint: Paint, width: number = Number.POSITIVE_INFINITY): string {
+  const kernels = oldestFirst(results.kernels).map((kernel) => kernel.name);
   const rows = new Map<string, Map<string, CellResult>>();
   for (const cell of results.cells) {
     const name = cellName(cell.program, cell.variant);
@@ -40,33 +46,24 @@ export function renderGrid(results: RunResults, paint: Paint): string {
   }
   const names = sortByProgram([...rows.keys()], results);
   const nameWidth = Math.max(7, ...names.map((name) => name.length));
-  const widths = kernels.map((kernel) =>
+  const words = kernels.map((kernel) =>
     Math.max(
-      kernel.length,
-      ...results.cells.filter((cell) => cell.kernel === kernel).map((cell) => LOOKS[cell.verdict].length),
+      0,
+      ...results.cells.filter((cell) => cell.kernel === kernel).map((cell) => LOOKS[cell.verdict].text.length),
     ),
   );
-  const header = [
-    paint.strong('program'.padEnd(nameWidth)),
-    ...kernels.map((kernel, index) => paint.strong(kernel.padEnd(widths[index] ?? 0))),
-  ];
-  const rule = '─'.repeat(nameWidth + widths.reduce((sum, width) => sum + width + GAP.length, 0));
-  const body = names.map((name) => {
-    const cells = kernels.map((kernel, index) => {
-      const cell = rows.get(name)?.get(kernel);
-      const width = widths[index] ?? 0;
-      return cell === undefined
-        ? paint.dim(NOT_RUN.padEnd(width))
-        : paintVerdict(cell.verdict, LOOKS[cell.verdict].padEnd(width), paint);
-    });
-    return [name.padEnd(nameWidth), ...cells].join(GAP).trimEnd();
+  const layouts = layOutGrid(kernels, words, nameWidth, width);
+  const blocks = layouts.map((layout) => {
+    const head = renderHead(layout, nameWidth, paint);
+    const body = names.map((name) => renderRow(name.padEnd(nameWidth), rows.get(name), layout, paint));
+    return `${[...head, ...body].join('\n')}\n`;
   });
-  return `${[header.join(GAP).trimEnd(), paint.dim(rule), ...body].join('\n')}\n\n${renderLegend(results, paint)}`;
+  return `${blocks.join('\n')}\n${renderLegend(results, paint, layouts[0]?.symbols === true)}`;
 }
 
 /** A verdict's symbol and word. */
 export function lookOf(verdict: Verdict): string {
-  return LOOKS[verdict];
+  return LOOKS[verdict].text;
 }
 
 /** Text in the colour of a verdict. */
@@ -75,12 +72,41 @@ export function paintVerdict(verdict: Verdict, text: string, paint: Paint): stri
   return verdict === 'pass' ? paint.good(text) : paint.expected(text);
 }
 
-function renderLegend(results: RunResults, paint: Paint): string {
+function renderHead(layout: GridLayout, nameWidth: number, paint: Paint): string[] {
+  const { columns, gap, nameGap, headLines } = layout;
+  const lines = headLines.map((texts, index) => {
+    const name = index === headLines.length - 1 ? paint.strong('program'.padEnd(nameWidth)) : ' '.repeat(nameWidth);
+    const cells = texts.map((text, column) => paint.strong(text.padEnd(columns[column]?.width ?? 0)));
+    return `${name}${nameGap}${cells.join(gap)}`.trimEnd();
+  });
+  return [...lines, paint.dim('─'.repeat(nameWidth + widthOfColumns(layout)))];
+}
+
+function renderRow(
+  name: string,
+  cells: ReadonlyMap<string, CellResult> | undefined,
+  { columns, gap, nameGap, symbols }: GridLayout,
+  paint: Paint,
+): string {
+  const texts = columns.map(({ kernel, width }) => {
+    const cell = cells?.get(kernel);
+    if (cell === undefined) return paint.dim(NOT_RUN.padEnd(width));
+    const { text, symbol } = LOOKS[cell.verdict];
+    return paintVerdict(cell.verdict, (symbols ? symbol : text).padEnd(width), paint);
+  });
+  return `${name}${nameGap}${texts.join(gap)}`.trimEnd();
+}
+
+function renderLegend(results: RunResults, paint: Paint, symbols: boolean): string {
   const seen = Object.entries(results.totals).filter(([, count]) => count > 0) as [Verdict, number][];
+  const explain = (verdict: Verdict): string => {
+    const { text, symbol } = LOOKS[verdict];
+    return (symbols ? `${symbol} ${text.slice(2)}` : text).padEnd(9);
+  };
   return seen
     .map(
       ([verdict, count]) =>
-        `${paintVerdict(verdict, LOOKS[verdict].padEnd(9), paint)} ${String(count).padStart(4)}  ${MEANINGS[verdict]}\n`,
+        `${paintVerdict(verdict, explain(verdict), paint)} ${String(count).padStart(4)}  ${MEANINGS[verdict]}\n`,
     )
     .join('');
 }

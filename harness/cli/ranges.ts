@@ -1,0 +1,20 @@
+import { paintFor } from '../report/paint.ts';
+import { renderRanges } from '../report/ranges.ts';
+import { terminalWidth } from '../report/terminal-width.ts';
+import { toJson } from '../run/evidence.ts';
+import { EXIT } from './exit-codes.ts';
+import { readResults } from './read-results.ts';
+
+/** `ksym-matrix ranges`: since when, and until when, each program works, by the results of a run. */
+export async function ranges(place: string | undefined, options: { readonly json?: true }): Promise<number> {
+  const results = await readResults(place, 'ranges');
+  if (options.json === true) {
+    process.stdout.write(toJson(results.ranges));
+    return EXIT.ok;
+  }
+  const text = renderRanges(results.ranges, paintFor(process.stdout), terminalWidth(process.stdout));
+  process.stdout.write(
+    text === '' ? `no two kernels of the run are of the same source and flavour: ${results.directory}\n` : text,
+  );
+  return EXIT.ok;
+}
