@@ -15,8 +15,10 @@ import { SUITES, type Suite } from './suites.ts';
 export interface PackageLists {
   /** When the mirror was asked, in milliseconds since 1970. */
   readonly fetchedAt: number;
-  /** False if a suite is missing for a reason that may be gone in a minute, such as a connection that timed out. */
+  /** False if a suite is missing for a reason that may be gone in a minute, such as a connection that timed out, or packages may be missing. */
   readonly complete: boolean;
+  /** Which packages were kept. */
+  readonly scope?: string;
   readonly mirror: { readonly main: string; readonly security: string | null };
   readonly packages: readonly DebianPackage[];
   /** Suites that could not be had, each with apt's reason. */
@@ -35,8 +37,13 @@ export interface AptOptions {
   readonly signal?: AbortSignal;
 }
 
-/** Names of packages, beside kernels, that are kept from the lists. */
-const TOOLS: readonly string[] = ['virtme-ng'];
+/** What is kept of the lists, beside kernels: tools, and sources that kernels are built from. */
+const OTHERS: readonly { readonly prefix: string; readonly name: RegExp }[] = [
+  { prefix: 'virtme-ng', name: /^virtme-ng$/ },
+  { prefix: 'linux-source-', name: /^linux-source-\d+\.\d+$/ },
+];
+/** Changes with what is kept: lists that another version of this file has kept may lack packages. */
+const SCOPE = [...KERNEL_PACKAGE_PREFIXES, ...OTHERS.map(({ name }) => name.source)].join(' ');
 
 /**
  * Debian's package manager with a private state, as an ordinary user. It checks the chain of trust (signature of InRelease, digests of
@@ -57,7 +64,8 @@ export class Apt {
       const document: unknown = JSON.parse(text);
       if (!isLists(document)) return null;
       const { main, security } = this.#options.mirror;
-      return document.mirror.main === main && document.mirror.security === security ? document : null;
+      if (document.mirror.main !== main || document.mirror.security !== security) return null;
+      return { ...document, complete: document.complete && document.scope === SCOPE };
     } catch {
       return null;
     }
@@ -101,8 +109,8 @@ export class Apt {
         ...scanPackages(
           list.stdout,
           suite.name,
-          [...KERNEL_PACKAGE_PREFIXES, ...TOOLS],
-          (name) => isKernelPackage(name) || TOOLS.includes(name),
+          [...KERNEL_PACKAGE_PREFIXES, ...OTHERS.map(({ prefix }) => prefix)],
+          (name) => isKernelPackage(name) || OTHERS.some((other) => other.name.test(name)),
         ),
       );
     }
@@ -110,6 +118,7 @@ export class Apt {
     const passing = missing.some(({ why }) => isPassing(why));
     const lists: PackageLists = {
       complete: !passing,
+      scope: SCOPE,
       fetchedAt: Date.now(),
       mirror: { main, security },
       packages,
