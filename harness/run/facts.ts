@@ -1,13 +1,14 @@
-import { readFile } from 'node:fs/promises';
 import { AgentError } from '../../loader/agent/agent-error.ts';
 import type { AgentConnection } from '../../loader/agent/connection.ts';
-import type { Btf } from '../../loader/btf/btf.ts';
-import type { BtfKind } from '../../loader/btf/types.ts';
 import { readKernelFacts } from '../../loader/load/kernel-facts.ts';
+import type { Kallsyms } from '../../loader/resolve/kallsyms.ts';
 import type { KernelFacts } from '../../loader/resolve/outcome.ts';
-import { KERNEL_OPTIONS, SYSCTLS } from '../config/fact-registry.ts';
+import { SYSCTLS } from '../config/fact-registry.ts';
+import { btfFacts } from './btf-facts.ts';
+import { guestConfigFacts } from './config-facts.ts';
+import { probeKernel } from './probes.ts';
 
-/** Facts of a running kernel by dotted name, as expectations and reports use them. docs/matrix-yaml.md lists them. */
+/** Facts of a running kernel by dotted name, as expectations and reports use them. harness/config/fact-registry.ts has all names. */
 export type FactValues = Readonly<Record<string, string | number | boolean>>;
 
 /** What one boot of a kernel is like. */
@@ -19,23 +20,27 @@ export interface GuestFacts {
 }
 
 /**
- * Reads the facts of the kernel at the other end of the connection, but for its configuration, which is a file of the host.
+ * Reads the facts of the kernel at the other end of the connection. Its configuration is among them only if it holds that itself: mostly
+ * it is a file of the host ({@link configFacts}).
  * @throws AgentError, FormatError
  */
 export async function readGuestFacts(agent: AgentConnection): Promise<GuestFacts> {
   const kernel = await readKernelFacts(agent);
+  const probes = Object.entries(await probeKernel(agent, kernel));
   const values: Record<string, string | number | boolean> = {
     release: agent.hello.release,
     machine: agent.hello.machine,
     cpus: agent.hello.cpus,
-    'kallsyms.readable': kernel.kallsyms !== null,
-    'kallsyms.symbols': kernel.kallsyms?.count ?? 0,
-    'kallsyms.restricted': kernel.kallsyms?.restricted ?? true,
-    ...(kernel.btfIdLoads === null ? {} : { 'probe.btf-id-loads': kernel.btfIdLoads }),
+    ...describeBuild((await readText(agent, '/proc/version')) ?? ''),
+    'modules.loaded': ((await readText(agent, '/proc/modules')) ?? '').split('\n').filter((line) => line !== '').length,
     ...btfFacts(kernel.vmlinuxBtf),
     'btf.modules': kernel.moduleBtfs.length,
+    ...kallsymsFacts(kernel.kallsyms),
     lockdown: await readLockdown(agent),
+    lsm: (await readText(agent, '/sys/kernel/security/lsm')) ?? 'absent',
+    ...(await guestConfigFacts(agent)),
   };
+  for (const [name, answer] of probes) if (answer !== null) values[`probe.${name}`] = answer;
   for (const name of SYSCTLS) {
     const text = await readText(agent, sysctlPath(name));
     if (text !== undefined) values[`sysctl.${name}`] = Number(text);
@@ -58,15 +63,28 @@ export async function readText(agent: AgentConnection, path: string): Promise<st
   }
 }
 
-function btfFacts(btf: Btf | null): Record<string, string | number | boolean> {
-  const count = (kind: BtfKind): number => btf?.count(kind) ?? 0;
+/** `Linux version RELEASE (who@where) (COMPILER …, LINKER …) BUILD` (linux_proc_banner, init/version.c). */
+export function describeBuild(version: string): FactValues {
+  const build = /(#\d+ .*)$/m.exec(version)?.[1];
+  // The compiler's own version comes last in its words: "gcc-10 (Debian 10.2.1-6) 10.2.1 20210110".
+  const words = /\) \((.*), [^,]*\b(?:ld|LLD)\b/.exec(version)?.[1] ?? '';
+  const number = /(?:^|[ )])(?:version )?(\d+\.\d+\.\d+)/.exec(words.replace(/\([^()]*\)/g, ''))?.[1];
+  const family = /clang|gcc/.exec(words)?.[0];
   return {
-    'btf.present': btf !== null,
-    'btf.bytes': btf?.bytes.length ?? 0,
-    'btf.types': btf === null ? 0 : btf.endId - btf.firstId,
-    'btf.vars': count('var'),
-    'btf.datasecs': count('datasec'),
-    'btf.funcs': count('func'),
+    ...(build === undefined ? {} : { build }),
+    ...(family === undefined || number === undefined ? {} : { compiler: `${family} ${number}` }),
+  };
+}
+
+function kallsymsFacts(kallsyms: Kallsyms | null): FactValues {
+  const text = kallsyms === null ? '' : Buffer.from(kallsyms.bytes).toString('latin1');
+  return {
+    'kallsyms.readable': kallsyms !== null,
+    'kallsyms.symbols': kallsyms?.count ?? 0,
+    'kallsyms.module-symbols': text.match(/\]$/gm)?.length ?? 0,
+    // Without CONFIG_KALLSYMS_ALL scripts/kallsyms keeps what lies in sections of code. Modules list their data in any case.
+    'kallsyms.all': /^\w+ [dDbB] [^\t\n]+$/m.test(text),
+    'kallsyms.restricted': kallsyms?.restricted ?? true,
   };
 }
 
@@ -74,18 +92,4 @@ function btfFacts(btf: Btf | null): Record<string, string | number | boolean> {
 async function readLockdown(agent: AgentConnection): Promise<string> {
   const text = await readText(agent, '/sys/kernel/security/lockdown');
   return /\[(\w+)\]/.exec(text ?? '')?.[1] ?? 'absent';
-}
-
-/**
- * Facts from a kernel's configuration on the host (Debian's kernels have no /proc/config.gz); none if there is no such file.
- * @throws Node's error if it cannot be read
- */
-export async function configFacts(path: string | null): Promise<FactValues> {
-  if (path === null) return {};
-  const set = new Map<string, string>();
-  for (const line of (await readFile(path, 'utf8')).split('\n')) {
-    const match = /^CONFIG_(\w+)=(.*)$/.exec(line);
-    if (match?.[1] !== undefined && match[2] !== undefined) set.set(match[1], match[2].replace(/^"(.*)"$/, '$1'));
-  }
-  return Object.fromEntries(KERNEL_OPTIONS.map((name) => [`config.${name}`, set.get(name) ?? 'n']));
 }

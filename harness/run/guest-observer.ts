@@ -2,7 +2,8 @@ import { Btf } from '../../loader/btf/btf.ts';
 import { Kallsyms } from '../../loader/resolve/kallsyms.ts';
 import type { KernelFacts, ModuleBtf } from '../../loader/resolve/outcome.ts';
 import type { Observations, Observer } from '../vm/observations.ts';
-import { configFacts, type FactValues, type GuestFacts, readGuestFacts } from './facts.ts';
+import { configFacts } from './config-facts.ts';
+import { type FactValues, type GuestFacts, readGuestFacts } from './facts.ts';
 import { type Baseline, readBaseline } from './leftovers.ts';
 
 /** What is known of the boot that a machine comes from. */
@@ -31,7 +32,7 @@ interface FactsFile {
 /** Keeps what the loader and expectations want to know of a kernel beside its saved machine: none of it is read again for any cell. */
 export const guestObserver: Observer = {
   // Raise it whenever facts.ts or leftovers.ts read something new.
-  version: 'guest-2',
+  version: 'guest-4',
   observe: async (agent) => {
     const { kernel, values } = await readGuestFacts(agent);
     const { kallsyms, vmlinuxBtf, moduleBtfs, moduleBtfsUnavailable, btfIdLoads } = kernel;

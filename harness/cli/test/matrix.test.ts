@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import t from 'tap';
 import { PACKAGE_ROOT } from '../../package-root.ts';
 import type { CellResult, RunResults } from '../../run/results.ts';
+import { missingFacts, strangers } from '../../run/test/fact-names.ts';
 import { processesWith } from '../../vm/test/host.ts';
 import { createPlace } from './command.ts';
 
@@ -106,6 +107,9 @@ t.test('every cell of the default matrix is as expected, and as measured elsewhe
     t.same(Object.fromEntries(pair.map((one) => [one.name, one.outcome.result])), PAIR[index], `the pair on ${kernel}`);
   });
   t.equal(results.kernels[0]?.facts['btf.vars'], 0, "Debian's 5.10 has no variable in its BTF");
+  for (const kernel of results.kernels)
+    t.same(strangers(kernel.facts), [], `${kernel.name} has no fact that is not in the registry`);
+  t.same(missingFacts(results.kernels.at(-1)?.facts ?? {}), [], 'and the newest has them all');
   for (const kernel of results.kernels.slice(1))
     t.ok(Number(kernel.facts['btf.vars']) > 300, `${kernel.name} has hundreds`);
   t.same(processesWith(place.folder), [], 'no machine is left');

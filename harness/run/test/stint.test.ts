@@ -1,3 +1,4 @@
+import './facts-tests.ts';
 import './guest-tests.ts';
 import './memory-tests.ts';
 import './stint-tests.ts';
