@@ -118,6 +118,7 @@ export class Apt {
     const passing = missing.some(({ why }) => isPassing(why));
     const lists: PackageLists = {
       complete: !passing,
+      prefixes: PREFIXES,
       scope: SCOPE,
       fetchedAt: Date.now(),
       mirror: { main, security },
