@@ -40,6 +40,7 @@ export interface AptOptions {
 /** What is kept of the lists, beside kernels: tools, and sources that kernels are built from. */
 const OTHERS: readonly { readonly prefix: string; readonly name: RegExp }[] = [
   { prefix: 'virtme-ng', name: /^virtme-ng$/ },
+  { prefix: 'docker-registry', name: /^docker-registry$/ },
   { prefix: 'linux-source-', name: /^linux-source-\d+\.\d+$/ },
 ];
 /** Changes with what is kept: lists that another version of this file has kept may lack packages. */
@@ -118,7 +119,6 @@ export class Apt {
     const passing = missing.some(({ why }) => isPassing(why));
     const lists: PackageLists = {
       complete: !passing,
-      prefixes: PREFIXES,
       scope: SCOPE,
       fetchedAt: Date.now(),
       mirror: { main, security },
