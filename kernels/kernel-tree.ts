@@ -1,12 +1,10 @@
 import { existsSync } from 'node:fs';
-import { cp, mkdir, readdir, readFile, rename, rm, symlink, writeFile } from 'node:fs/promises';
+import { cp, mkdir, readFile, rename, rm, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { ExplainedError } from '../loader/errors.ts';
-import { diskFull } from './free-space.ts';
 import { type KernelManifest, sha256OfFile } from './kernel.ts';
 import type { KernelParts, ResolvedKernel } from './kernel-source.ts';
-import { pruneModules } from './module-selection.ts';
-import { runTool, type ToolResult } from './run-tool.ts';
+import { selectModules } from './module-selection.ts';
+import { runTool, toolFailed } from './run-tool.ts';
 
 /** What {@link layOutKernel} is told beside the parts. */
 export interface LayoutOptions {
@@ -52,13 +50,12 @@ export async function layOutKernel(
   else await place(parts.modules, modules);
   // Links to the source and build trees, which are not here.
   for (const name of ['build', 'source']) await rm(join(modules, name), { force: true, recursive: true });
-  await decompressModules(modules, options.signal);
+  const known = await selectModules(modules, options.modules, options.signal);
   for (const name of ['modules.order', 'modules.builtin']) {
     await writeFile(join(modules, name), '', { flag: 'a' });
   }
   const depmod = await runTool('depmod', ['-b', target, release], { package: 'kmod', signal: options.signal });
   if (depmod.exitCode !== 0) throw toolFailed(depmod, 'depmod-failed', `depmod failed for Linux ${release}`, target);
-  const kept = await pruneModules(modules, options.modules);
 
   const checked = [image, `lib/modules/${release}/modules.dep`, ...(config === null ? [] : [config])];
   const files: Record<string, string> = {};
@@ -76,7 +73,7 @@ export async function layOutKernel(
     config,
     systemMap,
     packages: parts.files.map((file) => ({ ...file })),
-    modules: { known: kept.known, wanted: [...options.modules] },
+    modules: { known, wanted: [...options.modules] },
     files,
   };
   await writeFile(join(target, 'kernel.json'), `${JSON.stringify(manifest, null, 2)}\n`);
@@ -95,34 +92,4 @@ export function findPart(
       ? folders
       : [join(unpacked, 'boot', `${name}-${release}`), ...folders.map((folder) => join(folder, name))];
   return places.find(existsSync) ?? null;
-}
-
-const DECOMPRESSORS: readonly { suffix: string; command: string; args: readonly string[]; package: string }[] = [
-  { suffix: '.ko.xz', command: 'xz', args: ['--decompress', '--quiet'], package: 'xz-utils' },
-  { suffix: '.ko.zst', command: 'zstd', args: ['-d', '--rm', '--quiet'], package: 'zstd' },
-  { suffix: '.ko.gz', command: 'gzip', args: ['-d', '--quiet'], package: 'gzip' },
-];
-
-/** busybox, which loads modules in the guest, knows none of the compressions. */
-async function decompressModules(directory: string, signal: AbortSignal | undefined): Promise<void> {
-  const names = await readdir(directory, { recursive: true });
-  for (const { suffix, command, args, package: owner } of DECOMPRESSORS) {
-    const files = names.filter((name) => name.endsWith(suffix)).map((name) => join(directory, name));
-    for (let start = 0; start < files.length; start += BATCH) {
-      const batch = files.slice(start, start + BATCH);
-      const result = await runTool(command, [...args, '--', ...batch], { package: owner, signal });
-      if (result.exitCode !== 0) {
-        const message = `${command} could not decompress the modules in ${directory}`;
-        throw toolFailed(result, 'module-decompression-failed', message, directory);
-      }
-    }
-  }
-}
-
-/** Files to a call: well below the limit on the length of a command line (128 KiB at the least). */
-const BATCH = 250;
-
-function toolFailed(result: ToolResult, code: string, message: string, where: string): ExplainedError {
-  if (/No space left on device|Disk quota exceeded/.test(result.stderr)) return diskFull(where);
-  return new ExplainedError(code, message, { where, why: result.stderr.trim() || `it ended with ${result.exitCode}` });
 }

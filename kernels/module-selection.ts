@@ -1,5 +1,6 @@
-import { readdir, readFile, rm, rmdir } from 'node:fs/promises';
+import { readdir, rm, rmdir, writeFile } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
+import { runTool, toolFailed } from './run-tool.ts';
 
 /**
  * Modules that a machine of the harness, or its view of the host's files, can need: transports and devices of virtio, the filesystems that
@@ -32,30 +33,84 @@ export function parseModulesDep(text: string): ReadonlyMap<string, readonly stri
 }
 
 /**
- * Removes the modules that nothing in a machine wants, so that a kernel with thousands of them takes little room. The tables of depmod stay
- * as they were: they still tell which modules the kernel has.
+ * Keeps the modules that something in a machine wants, decompressed, with all that they need, and removes the others, so that a kernel with
+ * thousands of them takes little room. Which ones the kernel has is kept in `modules.known`, one path to a line.
  *
- * @param directory lib/modules/RELEASE, with modules.dep
- * @param wanted names of modules to keep with what they need
- * @returns how many modules the kernel has, and how many were kept
+ * @param directory lib/modules/RELEASE, as packages have it: depmod runs afterwards
+ * @param wanted names of modules to keep beside those that every machine can need
+ * @returns how many modules the kernel has
+ * @throws ExplainedError `module-decompression-failed`, `module-unreadable`, `tool-missing`, `interrupted`, `disk-full`
  */
-export async function pruneModules(
+export async function selectModules(
   directory: string,
   wanted: readonly string[],
-): Promise<{ readonly known: number; readonly kept: number }> {
-  const modules = parseModulesDep(await readFile(join(directory, 'modules.dep'), 'utf8'));
-  const names = [...NEEDED, ...wanted.map((name) => moduleName(name))];
-  const keep = new Set(names.flatMap((name) => modules.get(name) ?? []));
-  const files = await readdir(directory, { recursive: true, withFileTypes: true });
-  for (const file of files) {
-    const path = join(file.parentPath, file.name);
-    if (file.isFile() && /\.ko(\.\w+)?$/.test(file.name) && !keep.has(path.slice(directory.length + 1))) await rm(path);
+  signal: AbortSignal | undefined,
+): Promise<number> {
+  const names = await readdir(directory, { recursive: true, withFileTypes: true });
+  const paths = names
+    .filter((file) => MODULE.test(file.name) && !file.isDirectory())
+    .map((file) => join(file.parentPath, file.name).slice(directory.length + 1))
+    .sort();
+  const byName = new Map(paths.map((path) => [moduleName(path), path]));
+  const keep = new Set<string>();
+  let next = [...NEEDED, ...wanted.map(moduleName)];
+  while (next.length > 0) {
+    const added = next.flatMap((name) => byName.get(name) ?? []).filter((path) => !keep.has(path));
+    for (const path of added) keep.add(path);
+    const plain = await decompress(directory, added, signal);
+    next = await readDependencies(directory, plain, signal);
   }
-  const folders = new Set(files.filter((file) => file.isFile()).map((file) => file.parentPath));
+  for (const path of paths) if (!keep.has(path)) await rm(join(directory, path));
+  const folders = new Set(paths.map((path) => dirname(join(directory, path))));
   for (const folder of [...folders].sort((left, right) => right.length - left.length)) {
     await removeEmpty(folder, directory);
   }
-  return { known: modules.size, kept: keep.size };
+  await writeFile(join(directory, 'modules.known'), paths.map((path) => `${path}\n`).join(''));
+  return paths.length;
+}
+
+const MODULE = /\.ko(\.(xz|zst|gz))?$/;
+
+const DECOMPRESSORS: readonly { suffix: string; command: string; args: readonly string[]; package: string }[] = [
+  { suffix: '.ko.xz', command: 'xz', args: ['--decompress', '--quiet'], package: 'xz-utils' },
+  { suffix: '.ko.zst', command: 'zstd', args: ['-d', '--rm', '--quiet'], package: 'zstd' },
+  { suffix: '.ko.gz', command: 'gzip', args: ['-d', '--quiet'], package: 'gzip' },
+];
+
+/** busybox, which loads modules in the guest, knows none of the compressions. Gives the paths of the plain files. */
+async function decompress(
+  directory: string,
+  paths: readonly string[],
+  signal: AbortSignal | undefined,
+): Promise<string[]> {
+  for (const { suffix, command, args, package: owner } of DECOMPRESSORS) {
+    const files = paths.filter((path) => path.endsWith(suffix));
+    if (files.length === 0) continue;
+    const result = await runTool(command, [...args, '--', ...files], { package: owner, signal, cwd: directory });
+    if (result.exitCode !== 0) {
+      throw toolFailed(result, 'module-decompression-failed', `${command} could not decompress modules`, directory);
+    }
+  }
+  return paths.map((path) => path.replace(/\.(xz|zst|gz)$/, ''));
+}
+
+/** Names of the modules that these say they need (`depends=` in their .modinfo section). */
+async function readDependencies(
+  directory: string,
+  paths: readonly string[],
+  signal: AbortSignal | undefined,
+): Promise<string[]> {
+  if (paths.length === 0) return [];
+  const files = paths.map((path) => `./${path}`);
+  const result = await runTool('modinfo', ['-F', 'depends', ...files], { package: 'kmod', signal, cwd: directory });
+  if (result.exitCode !== 0) {
+    throw toolFailed(result, 'module-unreadable', 'modinfo cannot read the modules of this kernel', directory);
+  }
+  return result.stdout
+    .toString('utf8')
+    .split(/[\n,]/)
+    .filter((name) => name !== '')
+    .map(moduleName);
 }
 
 async function removeEmpty(folder: string, root: string): Promise<void> {

@@ -1,5 +1,6 @@
 import { ExplainedError } from '../loader/errors.ts';
 import { runGuarded } from '../loader/guarded-process.ts';
+import { diskFull } from './free-space.ts';
 
 /** How a tool of the system is run. */
 export interface ToolOptions {
@@ -54,4 +55,11 @@ export async function runTool(command: string, args: readonly string[], options:
 /** The error for a tool that is not installed, with the package that has it. */
 export function toolMissing(command: string, owner: string): ExplainedError {
   return new ExplainedError('tool-missing', `${command} is not installed`, { fix: `sudo apt-get install ${owner}` });
+}
+
+/** The error for a tool that failed, with what it said last; `disk-full` if that was it. */
+export function toolFailed(result: ToolResult, code: string, message: string, where: string): ExplainedError {
+  if (/No space left on device|Disk quota exceeded/.test(result.stderr)) return diskFull(where);
+  const said = result.stderr.trim().split('\n').slice(-5).join('\n    ');
+  return new ExplainedError(code, message, { where, why: said || `it ended with ${result.exitCode}` });
 }

@@ -1,3 +1,4 @@
+import pLimit from 'p-limit';
 import { type KernelRequest, requestName } from '../../kernels/request.ts';
 import type { Kernel, KernelStore } from '../../kernels/store.ts';
 import { ExplainedError } from '../../loader/errors.ts';
@@ -74,19 +75,12 @@ export async function selectKernels(
     (wanted) => !named.some(({ names }) => names.some((name) => nameMatches(name, [wanted]))),
   );
   const candidates = unmatched.length === 0 ? direct : named.filter((one) => direct.includes(one) || one.isLatest);
+  const gotten = await pLimit(AT_A_TIME).map(candidates, (candidate) => getKernel(candidate, store, options));
   const selected: SelectedKernel[] = [];
-  const { modules = [] } = options;
-  for (const { request, names, isLatest, fromAll, ownName } of candidates) {
-    let kernel: Kernel;
-    try {
-      kernel = await store.get(request, { modules });
-    } catch (error) {
-      if (!fromAll || !(error instanceof ExplainedError) || error.code !== 'kernel-line-unknown') throw error;
-      options.onMessage?.(
-        `${names[0]}: left out, Debian has it no more (${error.why ?? error.message}); \`ksym-matrix kernels update\` forgets it`,
-      );
-      continue;
-    }
+  for (const [index, candidate] of candidates.entries()) {
+    const kernel = gotten[index];
+    if (kernel === undefined || kernel === null) continue;
+    const { request, names, isLatest, ownName } = candidate;
     const name = ownName ?? (isLatest ? kernel.line : requestName(request));
     if (![...names, name].some((candidate) => nameMatches(candidate, filters.kernels))) continue;
     if (selected.some((other) => other.name === name)) {
@@ -101,6 +95,26 @@ export async function selectKernels(
   const known = [...new Set([...named.flatMap(({ names }) => names), ...selected.map((one) => one.name)])];
   for (const wanted of filters.kernels) requireMatch('kernel', wanted, known);
   return selected;
+}
+
+/** One kernel is unpacked while another is downloaded. */
+const AT_A_TIME = 2;
+
+/** Null for a line that is not to be had any more. */
+async function getKernel(
+  { request, names, fromAll }: NamedKernel,
+  store: KernelProvider,
+  { modules = [], onMessage }: SelectOptions,
+): Promise<Kernel | null> {
+  try {
+    return await store.get(request, { modules });
+  } catch (error) {
+    if (!fromAll || !(error instanceof ExplainedError) || error.code !== 'kernel-line-unknown') throw error;
+    onMessage?.(
+      `${names[0]}: left out, Debian has it no more (${error.why ?? error.message}); \`ksym-matrix kernels update\` forgets it`,
+    );
+    return null;
+  }
 }
 
 interface NamedKernel {
