@@ -58,9 +58,13 @@ function part(path: string, content: string): Member[] {
   return [{ path: `./usr/lib/modules/${NEW}/${path}`, content }];
 }
 
+const MODULE_SOURCE = 'const char info[] __attribute__((section(".modinfo"))) = "license=GPL\\0depends=";';
+
 /** An ELF object, as depmod wants one, compressed as Debian's modules are. */
 function compressedModule(): Buffer {
-  const object = spawnSync('clang', ['-target', 'x86_64-linux', '-x', 'c', '-c', '-o', '-', '-'], { input: 'int x;' });
+  const object = spawnSync('clang', ['-target', 'x86_64-linux', '-x', 'c', '-c', '-o', '-', '-'], {
+    input: MODULE_SOURCE,
+  });
   return spawnSync('xz', ['-c'], { input: object.stdout }).stdout;
 }
 
