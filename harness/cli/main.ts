@@ -114,6 +114,33 @@ function createProgram(args: readonly string[], setExitCode: (code: number) => v
     .action(async (place, options) => setExitCode(await (await import('./ranges.ts')).ranges(place, options)));
 
   program
+    .command('bisect')
+    .description("find the kernel on which a program's outcome changes, by halves")
+    .argument('<program>', 'a program of the matrix, or program@variant')
+    .addOption(new Option('-m, --matrix <file>', 'the matrix').default('matrix.yaml'))
+    .addOption(new Option('--variant <name>', 'a variant of the matrix'))
+    .addOption(new Option('-k, --kernel <name...>', 'only these kernels; * is a wildcard'))
+    .addOption(new Option('--from <kernel>', 'not before this one'))
+    .addOption(new Option('--to <kernel>', 'not after this one'))
+    .addOption(
+      new Option('--source <name>', 'all that a source has, in place of the kernels of the matrix').choices([
+        'debian',
+        'debian-snapshot',
+        'ubuntu-mainline',
+      ]),
+    )
+    .addOption(
+      new Option('--flavour <name>', 'with --source: which build (default: cloud)').choices(['cloud', 'generic', 'rt']),
+    )
+    .addOption(new Option('--no-templates', 'boot every machine instead of saving and restoring one'))
+    .addOption(new Option('--accel <name>', 'how QEMU runs the guest').choices(['auto', 'kvm', 'tcg']).default('auto'))
+    .addOption(new Option('--append <parameters...>', 'kernel parameters for every machine'))
+    .addOption(new Option('--debian-mirror <url>', "a Debian mirror (default: the system's own)"))
+    .option('--json', 'print what was found as JSON; the steps go to stderr')
+    .addHelpText('after', '\nThe exit code is 0 if a change was found, 1 if both ends are alike.\n')
+    .action(async (name, options) => setExitCode(await (await import('./bisect.ts')).bisect(name, options)));
+
+  program
     .command('exec')
     .description('run a program of your own on kernels: its output, files and exit code come back')
     .usage('[options] <kernel...> -- <program> [argument...]')

@@ -1,26 +1,27 @@
-import type { OutcomeRange, RangesResult } from '../run/ranges.ts';
+import { type AxisResult, type OutcomeRange, type RangesResult, wasNotRun } from '../run/ranges.ts';
 import { cellName } from '../run/select.ts';
 import type { Paint } from './paint.ts';
 
 const INDENT = '    ';
 
 /**
- * Since when, and until when, programs work: a line of ranges, and below it the programs it holds for. Ends with a newline; empty if no kernel
- * can be compared with another.
+ * Since when, and until when, programs work: a line of ranges, and below it the programs it holds for. Ends with a newline; empty if no two
+ * kernels that were run can be compared.
  *
  * @param width of the terminal in columns; names of programs are wrapped there
  */
 export function renderRanges(ranges: RangesResult, paint: Paint, width: number = Number.POSITIVE_INFINITY): string {
-  if (ranges.axes.length === 0 || ranges.programs.length === 0) return '';
+  const axes = ranges.axes.filter((axis) => kernelsRunOn(axis, ranges) > 1);
+  if (axes.length === 0) return '';
   const groups = new Map<string, { text: string; names: string[] }>();
   for (const { program, variant, ranges: own } of ranges.programs) {
-    const plain = describeRanges(own, ranges, SAME);
-    const group = groups.get(plain) ?? { text: describeRanges(own, ranges, paint), names: [] };
+    const plain = describeRanges(own, axes, SAME);
+    const group = groups.get(plain) ?? { text: describeRanges(own, axes, paint), names: [] };
     groups.set(plain, group);
     group.names.push(cellName(program, variant));
   }
   const paragraphs = [...groups.values()].map(({ text, names }) => `${text}\n${wrap(names, width)}\n`);
-  return `${paint.strong('since and until')} ${paint.dim(explain(ranges))}\n${paragraphs.join('')}`;
+  return `${paint.strong('since and until')} ${paint.dim(explain(axes))}\n${paragraphs.join('')}`;
 }
 
 /** What ranges are painted with: red is for what was not expected, which they do not tell. */
@@ -28,7 +29,13 @@ type RangePaint = Pick<Paint, 'good' | 'expected' | 'dim'>;
 
 const SAME: RangePaint = { good: (text) => text, expected: (text) => text, dim: (text) => text };
 
-function explain({ axes }: RangesResult): string {
+function kernelsRunOn(axis: AxisResult, { programs }: RangesResult): number {
+  const ranges = programs.flatMap((program) => program.ranges);
+  const run = ranges.filter((range) => range.axis === axis.name && !wasNotRun(range));
+  return new Set(run.flatMap((range) => range.kernels)).size;
+}
+
+function explain(axes: readonly AxisResult[]): string {
   const [first] = axes;
   return axes.length === 1 && first !== undefined
     ? `(${first.name}, oldest to newest; ✓ works, ✗ does not)`
@@ -36,12 +43,14 @@ function explain({ axes }: RangesResult): string {
 }
 
 /** "5.10 ✗ (no VARs), 6.1 … 7.3 ✓"; several axes are named. */
-function describeRanges(ranges: readonly OutcomeRange[], { axes }: RangesResult, paint: RangePaint): string {
+function describeRanges(ranges: readonly OutcomeRange[], axes: readonly AxisResult[], paint: RangePaint): string {
   const parts = axes.map(({ name }) => {
     const own = ranges.filter((range) => range.axis === name).map((range) => describeRange(range, paint));
     return `${axes.length > 1 ? `${name}: ` : ''}${own.join(', ')}`;
   });
-  const apart = ranges.filter((range) => range.axis === null).map((range) => describeRange(range, paint));
+  const apart = ranges
+    .filter((range) => !axes.some(({ name }) => name === range.axis) && !wasNotRun(range))
+    .map((range) => describeRange(range, paint));
   return [...parts, ...(apart.length === 0 ? [] : [apart.join(', ')])].join('; ');
 }
 

@@ -7,6 +7,7 @@ import type { CompiledProgram } from './compile.ts';
 import type { RunListener } from './events.ts';
 import type { EvidenceFolder } from './evidence.ts';
 import type { FactValues } from './facts.ts';
+import type { DatedKernel } from './kernel-axes.ts';
 import { deriveRanges } from './ranges.ts';
 import type { AttemptResult, CellResult, KernelResult, RunResults } from './results.ts';
 import type { Attempt } from './run-stint.ts';
@@ -23,6 +24,8 @@ import {
 interface CollectorOptions {
   readonly matrix: Matrix;
   readonly kernels: readonly SelectedKernel[];
+  /** Kernels of the matrix that are not run: what a program does on them is unknown. Default: none. */
+  readonly passedOver?: readonly DatedKernel[];
   readonly compiled: readonly CompiledProgram[];
   readonly evidence: EvidenceFolder;
   readonly listener: RunListener;
@@ -156,7 +159,7 @@ export class ResultCollector {
         compilerWarnings: warnings,
       })),
       cells,
-      ranges: deriveRanges(kernelResults, cells),
+      ranges: deriveRanges([...kernelResults, ...(this.#options.passedOver ?? [])], cells),
       directory: evidence.path,
       complete: run.complete,
     };

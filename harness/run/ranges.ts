@@ -44,7 +44,10 @@ export interface OutcomeRange {
 
 type Finding = Pick<OutcomeRange, 'outcome' | 'class' | 'phase' | 'cause'>;
 
-/** Derives ranges from the cells of a run. */
+/**
+ * Derives ranges from the cells of a run.
+ * @param kernels those that were run, and those of the matrix that were not
+ */
 export function deriveRanges(
   kernels: readonly DatedKernel[],
   cells: readonly Pick<CellResult, 'kernel' | 'program' | 'variant' | 'outcome' | 'verdict'>[],
@@ -70,6 +73,11 @@ export function deriveRanges(
       ],
     })),
   };
+}
+
+/** Whether a range is of kernels that were not looked at, rather than of ones where that led to nothing. */
+export function wasNotRun({ cause }: OutcomeRange): boolean {
+  return cause === NOT_RUN.cause;
 }
 
 const NOT_RUN: Finding = { outcome: 'unknown', class: null, phase: null, cause: 'not run' };

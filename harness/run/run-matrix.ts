@@ -16,6 +16,7 @@ import { type PreparedMachine, prepareMachine } from '../vm/prepare.ts';
 import { chooseCapacity } from './capacity.ts';
 import { ResultCollector } from './collect.ts';
 import { clangVersion, compilePrograms } from './compile.ts';
+import { dateRequests } from './dated-request.ts';
 import { chooseIsolation, Engine } from './engine.ts';
 import type { RunListener, RunPhase } from './events.ts';
 import { EvidenceFolder } from './evidence.ts';
@@ -46,6 +47,8 @@ export interface RunOptions {
   readonly mirror: string | undefined;
   /** Take exactly the kernels of this lock. */
   readonly lock?: KernelLock | undefined;
+  /** Folder of the cache for the evidence. Default: `runs`, of which the newest is the one that other commands look at. */
+  readonly runs?: 'runs' | 'bisections';
   /** Time from the start of the process to this call: starting up, compiling this program, installing packages. */
   readonly setupMs: number;
   readonly listener: RunListener;
@@ -64,7 +67,7 @@ export async function runMatrix(options: RunOptions): Promise<RunResults> {
   const programs = selectPrograms(matrix, options.filters);
   // clang and lld crash on a full disk, and logs that are cut off prove nothing.
   await requireSpace(cache, RUN_BYTES, 'the logs of a run');
-  const evidence = await EvidenceFolder.create(join(cache, 'runs'), startedAt.replaceAll(':', '-'));
+  const evidence = await EvidenceFolder.create(join(cache, options.runs ?? 'runs'), startedAt.replaceAll(':', '-'));
   const timings: Partial<Record<RunPhase | 'total', number>> = { setup: options.setupMs };
   const timed = async <T>(phase: RunPhase, detail: string, work: () => Promise<T>): Promise<T> => {
     options.signal.throwIfAborted();
@@ -96,7 +99,9 @@ export async function runMatrix(options: RunOptions): Promise<RunResults> {
     prepareAll(kernels, store, options),
   );
   const groups = planGroups(kernels, programs, matrix);
-  const collector = new ResultCollector({ matrix, kernels, compiled, evidence, listener, groups });
+  const { dated } = await dateRequests(matrix.kernels, store);
+  const passedOver = dated.filter(({ name }) => !kernels.some((kernel) => kernel.name === name));
+  const collector = new ResultCollector({ matrix, kernels, passedOver, compiled, evidence, listener, groups });
   const engine = new Engine({ ...options, prepared, accelerator, collector, compiled });
   const beginning = options.templates ? 'restored' : 'booted';
   const memory = await MeasuredMemory.read(cache);

@@ -1,0 +1,100 @@
+import { readFile } from 'node:fs/promises';
+import { resolve } from 'node:path';
+import { cacheDirectory } from '../../kernels/cache-directory.ts';
+import type { Flavour } from '../../kernels/request.ts';
+import { loadMatrix } from '../config/load.ts';
+import { renderFinding, renderPlan, renderStep } from '../report/bisect.ts';
+import { paintFor } from '../report/paint.ts';
+import { type BisectReport, runBisect } from '../run/bisect.ts';
+import type { CATALOGUES } from '../run/bisect-plan.ts';
+import { toJson } from '../run/evidence.ts';
+import { requireTools } from '../setup/install.ts';
+import { EXIT } from './exit-codes.ts';
+import { interruptible } from './interrupt.ts';
+import { createProgressView } from './progress.ts';
+
+export interface BisectCommandOptions {
+  readonly matrix: string;
+  readonly variant?: string;
+  readonly kernel?: string[];
+  readonly from?: string;
+  readonly to?: string;
+  readonly source?: (typeof CATALOGUES)[number];
+  readonly flavour?: Flavour;
+  /** False with --no-templates. */
+  readonly templates: boolean;
+  readonly accel: 'auto' | 'kvm' | 'tcg';
+  readonly append?: string[];
+  readonly debianMirror?: string;
+  readonly json?: true;
+}
+
+/** `ksym-matrix bisect`: 0 if a change was found, 1 if there is none, 3 if no two kernels could be compared. */
+export async function bisect(program: string, options: BisectCommandOptions): Promise<number> {
+  const matrix = await loadMatrix(resolve(options.matrix));
+  requireTools();
+  const view = createProgressView(process.stderr);
+  const paint = paintFor(process.stdout);
+  // With --json, stdout is one document; what happens is still told.
+  const told = options.json === true ? process.stderr : process.stdout;
+  const tell = (text: string): void => {
+    const goOn = view.hold();
+    told.write(text);
+    goOn();
+  };
+  return interruptible(async (signal) => {
+    let report: BisectReport;
+    try {
+      report = await runBisect({
+        matrix,
+        program,
+        variant: options.variant,
+        kernels: options.kernel ?? [],
+        from: options.from,
+        to: options.to,
+        source: options.source,
+        flavour: options.flavour,
+        accelerator: options.accel,
+        templates: options.templates,
+        append: options.append ?? [],
+        cache: cacheDirectory(),
+        mirror: options.debianMirror,
+        listener: view.show,
+        signal,
+        onPlan: (plan) => tell(renderPlan(plan, paint)),
+        onStep: (step) => tell(renderStep(step, paint)),
+      });
+    } catch (error) {
+      if (!signal.aborted) throw error;
+      return EXIT.interrupted;
+    } finally {
+      view.end();
+    }
+    process.stdout.write(
+      options.json === true ? toJson(report) : `\n${renderFinding(report, await readLogs(report), paint)}`,
+    );
+    return EXIT_OF[report.finding.kind];
+  });
+}
+
+const EXIT_OF: Readonly<Record<BisectReport['finding']['kind'], number>> = {
+  change: EXIT.ok,
+  'no-change': EXIT.red,
+  'no-answer': EXIT.broken,
+};
+
+/** The verifier's verdict stands at the end of its log. */
+const LOG_LINES = 8;
+
+/** The ends of the verifier logs that the finding points to, by path. */
+async function readLogs({ finding }: BisectReport): Promise<Map<string, string[]>> {
+  const logs = new Map<string, string[]>();
+  if (finding.kind !== 'change') return logs;
+  for (const { evidence } of [finding.before, finding.after]) {
+    const path = evidence.cell.evidence.verifierLog;
+    if (path === null) continue;
+    const text = await readFile(path, 'utf8').catch((error: Error) => `(cannot be read: ${error.message})`);
+    logs.set(path, text.trimEnd().split('\n').slice(-LOG_LINES));
+  }
+  return logs;
+}

@@ -1,0 +1,129 @@
+import type { BisectReport, BisectStep, KernelEvidence } from '../run/bisect.ts';
+import type { BisectPlan } from '../run/bisect-plan.ts';
+import type { Answered } from '../run/bisect-search.ts';
+import { differingFacts, type FactDifference } from '../run/fact-differences.ts';
+import { cellName } from '../run/select.ts';
+import { lookOf, paintVerdict } from './grid.ts';
+import type { Paint } from './paint.ts';
+import { seconds } from './summary.ts';
+
+const INDENT = '    ';
+
+/** What is going to be done. Ends with a newline. */
+export function renderPlan(plan: BisectPlan, paint: Paint): string {
+  const { kernels, mostHalvings, leftOut, axis } = plan;
+  const [oldest, newest] = [kernels[0], kernels.at(-1)].map((kernel) => kernel?.name ?? '');
+  const name = paint.strong(cellName(plan.program.name, plan.variant.name));
+  const steps = mostHalvings === 0 ? 'both ends' : `both ends, then at most ${count(mostHalvings, 'step')}`;
+  const rest = leftOut.length === 0 ? '' : `${paint.dim(`not in this row, and left out: ${leftOut.join(', ')}`)}\n`;
+  return `${name} over ${kernels.length} kernels, ${oldest} … ${newest} (${axis}): ${steps}\n${rest}`;
+}
+
+/** One line for a kernel that was looked at. */
+export function renderStep(step: BisectStep, paint: Paint): string {
+  const { number, kernel, outcome, skipped, milliseconds } = step;
+  const [why = ''] = (skipped ?? '').split('\n');
+  const found = outcome === null ? paint.dim(`skipped: ${why}`) : renderOutcome(outcome, paint);
+  return `${String(number).padStart(3)}  ${kernel.padEnd(12)}  ${found}  ${paint.dim(seconds(milliseconds))}\n`;
+}
+
+/**
+ * What was found, with the evidence of both neighbours.
+ * @param logs the end of each verifier log that there is, in lines, by its path
+ */
+export function renderFinding(
+  report: BisectReport,
+  logs: ReadonlyMap<string, readonly string[]>,
+  paint: Paint,
+): string {
+  const { finding, program, variant } = report;
+  const name = paint.strong(cellName(program, variant));
+  switch (finding.kind) {
+    case 'no-answer':
+      return `${name}: ${finding.only === null ? 'no kernel gave' : `only ${finding.only.item} gave`} an answer\n${renderSkipped(report, paint)}`;
+    case 'no-change': {
+      const { oldest, newest } = finding;
+      return (
+        `${name} ends alike on ${oldest.item} and on ${newest.item}: ${renderOutcome(oldest.answer, paint)}\n` +
+        `${INDENT}a change and its undoing between them would not be seen; \`run\` looks at every kernel\n` +
+        renderSkipped(report, paint)
+      );
+    }
+    case 'change': {
+      const { before, after, newest, between, others } = finding;
+      const where =
+        between.length === 0
+          ? `${after.item} is the first kernel on which ${name} changes`
+          : `${name} changes after ${before.item}, and by ${after.item} at the latest: ${between.join(', ')} gave no answer`;
+      const third = others.map(
+        (other) => `${INDENT}a third outcome, on ${other.item}: ${renderOutcome(other.answer, paint)}\n`,
+      );
+      const later =
+        after.answer === newest.answer
+          ? ''
+          : `${INDENT}it changes again later: on ${newest.item} it is ${renderOutcome(newest.answer, paint)}; --from ${after.item} finds where\n`;
+      return [
+        `${where}: ${renderOutcome(before.answer, paint)} → ${renderOutcome(after.answer, paint)}\n`,
+        ...third,
+        later,
+        renderSkipped(report, paint),
+        '\n',
+        renderEvidence(before, logs, paint),
+        renderEvidence(after, logs, paint),
+        renderFacts(differingFacts(before.evidence.kernel.facts, after.evidence.kernel.facts), before, after, paint),
+      ].join('');
+    }
+  }
+}
+
+function renderOutcome(outcome: string, paint: Paint): string {
+  return outcome === 'works' ? paint.good('✓ works') : paint.expected(`✗ ${outcome}`);
+}
+
+function renderSkipped({ finding }: BisectReport, paint: Paint): string {
+  return finding.skipped
+    .map(({ item, why }) => `${INDENT}${paint.dim(`skipped ${item}: ${why.split('\n').join(`\n${INDENT}`)}`)}\n`)
+    .join('');
+}
+
+function renderEvidence(
+  { item, answer, evidence }: Answered<string, KernelEvidence>,
+  logs: ReadonlyMap<string, readonly string[]>,
+  paint: Paint,
+): string {
+  const { kernel, cell } = evidence;
+  const { verifierLog, resolution, values, cellConsole, console } = cell.evidence;
+  const log = verifierLog === null ? [] : (logs.get(verifierLog) ?? []);
+  const paths = [verifierLog, values, resolution, cellConsole, console].filter((path) => path !== null);
+  const lines = [
+    `${paint.strong(item)} (${kernel.release}, ${kernel.version}, ${kernel.source}): ${renderOutcome(answer, paint)}`,
+    ...`${paintVerdict(cell.verdict, lookOf(cell.verdict), paint)}: ${cell.why}`.split('\n'),
+    ...(log.length === 0 ? [] : ['the end of the verifier log:', ...log.map((line) => `  ${line}`)]),
+    ...paths.map((path) => paint.dim(`evidence: ${path}`)),
+  ];
+  return `${lines.map((line, index) => (index === 0 ? line : `${INDENT}${line}`)).join('\n')}\n`;
+}
+
+function renderFacts(
+  differences: readonly FactDifference[],
+  before: Answered<string, KernelEvidence>,
+  after: Answered<string, KernelEvidence>,
+  paint: Paint,
+): string {
+  if (differences.length === 0) return 'no recorded fact differs between the two\n';
+  const show = (value: FactDifference['before']): string =>
+    value === null ? '(none)' : value === '' ? '(empty)' : String(value);
+  const switches = differences.filter((one) => one.isSwitch);
+  const rest = differences.filter((one) => !one.isSwitch);
+  const width = Math.max(0, ...switches.map((one) => one.name.length));
+  const lines = switches.map((one) => `${one.name.padEnd(width)}  ${show(one.before)} → ${show(one.after)}`);
+  if (rest.length > 0) {
+    const short = rest.map((one) => `${one.name} ${show(one.before)} → ${show(one.after)}`);
+    lines.push(paint.dim(`also: ${short.join(', ')}`));
+  }
+  return `${paint.strong(`facts that differ, ${before.item} → ${after.item}`)}\n${lines.map((line) => `${INDENT}${line}\n`).join('')}`;
+}
+
+function count(number: number, noun: string): string {
+  return `${number} ${noun}${number === 1 ? '' : 's'}`;
+}
