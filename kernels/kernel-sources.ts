@@ -1,24 +1,33 @@
 import { mkdir } from 'node:fs/promises';
 import { ExplainedError } from '../loader/errors.ts';
+import { BuildSource } from './build/build-source.ts';
 import { DebianKernels } from './debian/kernels.ts';
 import type { DebianSource } from './debian/source.ts';
-import type { InstallContext, KernelParts, ResolveContext, ResolvedKernel } from './kernel-source.ts';
-import { type Flavour, type KernelRequest, sourceOf } from './request.ts';
+import type { InstallContext, KernelParts, KernelSource, ResolveContext, ResolvedKernel } from './kernel-source.ts';
+import { OciKernels } from './oci/kernels.ts';
+import { type Flavour, type KernelRequest, type SourceName, sourceOf } from './request.ts';
 
 /** What the sources are made with. */
 export interface SourcesOptions {
   readonly cache: string;
   readonly debian: DebianSource;
+  /** Only what lies on this machine may be used. */
   readonly offline?: boolean;
   readonly signal?: AbortSignal;
 }
 
-/** Every source of kernels, each made when it is first asked. */
+/** Every source of kernels, behind one face. */
 export class KernelSources {
+  readonly #offline: boolean;
   readonly #debian: DebianKernels;
+  readonly #oci: OciKernels;
+  readonly #build: BuildSource;
 
   constructor(options: SourcesOptions) {
+    this.#offline = options.offline === true;
     this.#debian = new DebianKernels(options.debian);
+    this.#oci = new OciKernels();
+    this.#build = new BuildSource({ cache: options.cache, debian: options.debian });
   }
 
   /** Whether a request names files of this machine, which may change at any time: it is never remembered. */
@@ -26,17 +35,16 @@ export class KernelSources {
     return LOCAL.has(sourceOf(request));
   }
 
-  /** The exact kernel that a request stands for. @throws ExplainedError as the source does */
+  /** The exact kernel that a request stands for. @throws ExplainedError as the source does, `not-cached` */
   async resolve(request: KernelRequest, context: ResolveContext): Promise<ResolvedKernel> {
-    if ('debian' in request) return this.#debian.resolve(request, context);
-    throw unavailable(request);
+    return this.#sourceOf(request, context.name).resolve(context);
   }
 
-  /** Makes a kernel's parts in `context.folder`. @throws ExplainedError as the source does */
+  /** Makes a kernel's parts in `context.folder`. @throws ExplainedError as the source does, `not-cached` */
   async install(kernel: ResolvedKernel, request: KernelRequest, context: InstallContext): Promise<KernelParts> {
+    const source = this.#sourceOf(request, context.name);
     await mkdir(context.folder, { recursive: true });
-    if ('debian' in request) return this.#debian.install(kernel, request, context);
-    throw unavailable(request);
+    return source.install(kernel, context);
   }
 
   /** Every line of Debian's mirror, oldest first. @throws ExplainedError as the Debian source does */
@@ -58,10 +66,32 @@ export class KernelSources {
       fix: 'Name the kernels in a matrix.',
     });
   }
+
+  #sourceOf(request: KernelRequest, name: string): BoundSource {
+    // Debian's has packages that were downloaded before.
+    if ('debian' in request) return bind(this.#debian, request);
+    if ('build' in request) return bind(this.#build, request);
+    if (this.#offline && !this.isLocal(request)) {
+      throw new ExplainedError('not-cached', `${name} is not in the cache`, {
+        fix: 'Run once with a network (without --offline).',
+      });
+    }
+    if ('oci' in request) return bind(this.#oci, request);
+    throw new ExplainedError('source-unavailable', `kernels from ${sourceOf(request)} cannot be had`);
+  }
 }
 
-const LOCAL: ReadonlySet<string> = new Set(['image', 'tree', 'host', 'build']);
+const LOCAL: ReadonlySet<SourceName> = new Set(['image', 'tree', 'host', 'build']);
 
-function unavailable(request: KernelRequest): ExplainedError {
-  return new ExplainedError('source-unavailable', `kernels from ${sourceOf(request)} cannot be had`);
+/** A source with the request that it is asked about. */
+interface BoundSource {
+  resolve(context: ResolveContext): Promise<ResolvedKernel>;
+  install(kernel: ResolvedKernel, context: InstallContext): Promise<KernelParts>;
+}
+
+function bind<R extends KernelRequest>(source: KernelSource<R>, request: R): BoundSource {
+  return {
+    resolve: (context) => source.resolve(request, context),
+    install: (kernel, context) => source.install(kernel, request, context),
+  };
 }

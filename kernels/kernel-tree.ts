@@ -1,8 +1,10 @@
 import { existsSync } from 'node:fs';
 import { cp, mkdir, readFile, rename, rm, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { ExplainedError } from '../loader/errors.ts';
 import { type KernelManifest, sha256OfFile } from './kernel.ts';
 import type { KernelParts, ResolvedKernel } from './kernel-source.ts';
+import { missingNeeds } from './machine-needs.ts';
 import { selectModules } from './module-selection.ts';
 import { runTool, toolFailed } from './run-tool.ts';
 
@@ -54,6 +56,7 @@ export async function layOutKernel(
   for (const name of ['modules.order', 'modules.builtin']) {
     await writeFile(join(modules, name), '', { flag: 'a' });
   }
+  if (JUDGED.has(kernel.source)) await requireNeeds(parts, modules, kernel);
   const depmod = await runTool('depmod', ['-b', target, release], { package: 'kmod', signal: options.signal });
   if (depmod.exitCode !== 0) throw toolFailed(depmod, 'depmod-failed', `depmod failed for Linux ${release}`, target);
 
@@ -78,6 +81,30 @@ export async function layOutKernel(
   };
   await writeFile(join(target, 'kernel.json'), `${JSON.stringify(manifest, null, 2)}\n`);
   return manifest;
+}
+
+/** Sources of kernels that anybody may have configured. */
+const JUDGED: ReadonlySet<string> = new Set(['image', 'tree', 'host', 'oci', 'build', 'ubuntu-mainline']);
+
+/** Says before a boot what the boot would only show by its silence. Without a configuration nothing can be said. */
+async function requireNeeds(parts: KernelParts, modules: string, kernel: ResolvedKernel): Promise<void> {
+  if (parts.config === null) return;
+  const known = await readFile(join(modules, 'modules.known'), 'utf8');
+  const config = await readFile(join(modules, '../../../boot', `config-${parts.release}`), 'utf8');
+  const missing = missingNeeds(
+    config,
+    known.split('\n').filter((path) => path !== ''),
+  );
+  if (missing.length === 0) return;
+  throw new ExplainedError(
+    'kernel-unfit',
+    `Linux ${parts.release} (${kernel.origin}) cannot be a machine of the harness`,
+    {
+      where: parts.config,
+      why: missing.map(({ option, why }) => `${option}: ${why}`).join('\n    '),
+      fix: 'Build it with these options, or give it its modules.',
+    },
+  );
 }
 
 /** Path of one of a kernel's files in unpacked packages, null if they have none. */
