@@ -22,7 +22,7 @@ import { configureKernel } from './configure.ts';
 import { type Fragment, readFragment } from './fragments.ts';
 import { type BuildFolder, buildFolder, inBuildFolder } from './object-tree.ts';
 import { findSourceCode, readSourceVersion, type SourceCode, unpackSourceCode } from './source-code.ts';
-import { readToolchain, requireBuildTools, type Toolchain } from './tools.ts';
+import { type BuildTool, readToolchain, requireBuildTools, type Toolchain } from './tools.ts';
 
 export interface BuildSourceOptions {
   /** The cache folder; sources and object trees lie in its `builds/`. */
@@ -31,6 +31,8 @@ export interface BuildSourceOptions {
   readonly debian: DebianSource;
   /** Default: the system's, or Debian's in the cache. */
   readonly virtme?: () => Promise<VirtmeNg>;
+  /** What has to be installed. Default: {@link BUILD_TOOLS}. */
+  readonly tools?: readonly BuildTool[];
 }
 
 /** Everything that decides what the bytes of a built kernel are. The final .config follows from the fragments and the rest. */
@@ -64,7 +66,7 @@ export class BuildSource implements KernelSource<BuildRequest> {
    * @throws ExplainedError `build-tools-missing`, `build-source-missing`, `build-source-bad`, `build-source-not-clean`, `config-fragment-missing`, `config-fragment-bad`
    */
   async resolve(request: BuildRequest, context: ResolveContext): Promise<ResolvedKernel> {
-    requireBuildTools();
+    requireBuildTools(this.#options.tools);
     const { inputs } = await this.#inputs(request, context);
     const { code, toolchain } = inputs;
     const version = code.version ?? (await this.#version(inputs, context));
@@ -89,7 +91,7 @@ export class BuildSource implements KernelSource<BuildRequest> {
    * @throws ExplainedError `config-conflict`, `build-failed`, `selftest-module-missing`, `build-inputs-changed`, `disk-full`, and those of {@link BuildSource.resolve}
    */
   async install(kernel: ResolvedKernel, request: BuildRequest, context: InstallContext): Promise<KernelParts> {
-    requireBuildTools();
+    requireBuildTools(this.#options.tools);
     const started = performance.now();
     const report = reporter(context, started);
     const { inputs, virtme } = await this.#inputs(request, { ...context, refresh: false });

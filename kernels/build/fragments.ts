@@ -32,8 +32,15 @@ export interface Conflict {
  * @throws ExplainedError `config-fragment-missing`, `config-fragment-bad`
  */
 export async function readFragment(entry: string, own = false): Promise<Fragment> {
-  if (/^CONFIG_\w+=/.test(entry)) return { name: entry, text: `${entry}\n`, own };
-  const text = await readFile(entry, 'utf8').catch((cause: unknown) => {
+  const isOption = /^CONFIG_\w+=/.test(entry);
+  const text = isOption ? `${entry}\n` : await readText(entry);
+  const fragment = { name: entry, text, own };
+  optionsOf(fragment);
+  return fragment;
+}
+
+async function readText(entry: string): Promise<string> {
+  return readFile(entry, 'utf8').catch((cause: unknown) => {
     throw new ExplainedError('config-fragment-missing', 'a fragment of configuration cannot be read', {
       where: entry,
       why: cause instanceof Error ? cause.message : String(cause),
@@ -41,9 +48,6 @@ export async function readFragment(entry: string, own = false): Promise<Fragment
       cause,
     });
   });
-  const fragment = { name: entry, text, own };
-  optionsOf(fragment);
-  return fragment;
 }
 
 /** What the fragments ask for: of an option that is in several, or twice in one, the last counts. */

@@ -34,7 +34,7 @@ export async function runMake(run: MakeRun): Promise<void> {
   const log = createWriteStream(run.log, { flags: 'a' });
   log.on('error', () => {});
   log.write(`\n### ${run.task}: ${run.command.join(' ')}\n`);
-  const child = spawn(...guardedCommand(path, args), {
+  const child = spawn(...guardedCommand('/bin/sh', ['-c', WAITING, 'sh', path, ...args]), {
     stdio: ['pipe', 'pipe', 'pipe'],
     detached: true,
     cwd: run.cwd,
@@ -106,5 +106,10 @@ function interrupted(run: MakeRun): ExplainedError {
 
 const KEPT_LINES = 400;
 const SHOWN_LINES = 12;
+/**
+ * A shell that stays until make has ended, also after SIGTERM. The guard's own shell is a child of what is guarded, and make, when it is
+ * ended, now and then waits for every child it has.
+ */
+const WAITING = 'trap : TERM; "$@"; exit';
 /** From SIGTERM to SIGKILL: make waits for its children and removes what they have not finished. */
 const GRACE_MS = 3000;

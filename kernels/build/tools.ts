@@ -34,19 +34,18 @@ export const BUILD_TOOLS: readonly BuildTool[] = [
   { name: '/usr/include/stdio.h', purpose: "the kernel's own tools include it", package: 'libc6-dev' },
 ];
 
-/** Which of {@link BUILD_TOOLS} are not there. */
-export function missingBuildTools(path: string = toolPath()): BuildTool[] {
-  return BUILD_TOOLS.filter(({ name }) =>
-    name.startsWith('/') ? !existsSync(name) : locateProgram(name, path) === undefined,
-  );
+/** Where a tool was found; undefined if it is missing. */
+export function findBuildTool({ name }: BuildTool): string | undefined {
+  if (name.startsWith('/')) return existsSync(name) ? name : undefined;
+  return locateProgram(name, toolPath());
 }
 
 /**
  * Stops if something is missing that compiling takes.
  * @throws ExplainedError `build-tools-missing`
  */
-export function requireBuildTools(path: string = toolPath()): void {
-  const missing = missingBuildTools(path);
+export function requireBuildTools(tools: readonly BuildTool[] = BUILD_TOOLS): void {
+  const missing = tools.filter((tool) => findBuildTool(tool) === undefined);
   if (missing.length === 0) return;
   const packages = [...new Set(missing.map((tool) => tool.package))];
   throw new ExplainedError('build-tools-missing', 'a kernel cannot be compiled on this system', {
