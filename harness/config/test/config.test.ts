@@ -11,6 +11,7 @@ import { loadMatrix } from '../load.ts';
 import { suggest } from '../suggest.ts';
 import { compareKernelVersions, isInRange, parseKernelVersion, parseVersionRange } from '../version-range.ts';
 import { ConfigError } from '../yaml-file.ts';
+import './kernel-entries-tests.ts';
 
 /** A program file that nothing is wrong with. */
 const PROGRAM = 'title: A program\nrun: []\nexpect: [{outcome: works, reason: nothing can go wrong}]\n';
