@@ -6,6 +6,7 @@ import { DebianSource } from './debian/source.ts';
 import type { Suite } from './debian/suites.ts';
 import { noteUse } from './evict.ts';
 import { diskFull, isDiskFull } from './free-space.ts';
+import { noteUser } from './in-use.ts';
 import { type Kernel, type KernelManifest, kernelFrom, readManifest } from './kernel.ts';
 import { changeIndex, type IndexEntry, readIndex, rememberKernel } from './kernel-index.ts';
 import type { KernelProgress, ResolvedKernel } from './kernel-source.ts';
@@ -210,8 +211,11 @@ export class KernelStore {
     const { kernel } = entry;
     const name = requestName(request);
     const directory = this.directoryOf(kernel);
+    await noteUser(directory);
     let manifest: KernelManifest | null = null;
-    let wanted = modules.map(moduleName);
+    // What was built on purpose is kept, whether a program of this run wants it or not.
+    const built = 'build' in request ? (request.build.modules ?? []) : [];
+    let wanted = [...new Set([...built, ...modules].map(moduleName))];
     await populateDirectory(
       directory,
       async (temporary) => {

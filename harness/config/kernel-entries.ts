@@ -106,7 +106,8 @@ function toRequest(entry: KernelEntry, directory: string): KernelRequest {
   if (tree !== undefined) return { tree: path(tree) };
   if (build !== undefined) {
     const source = /^debian-\d/.test(build.source) ? build.source : path(build.source);
-    const config = build.config?.map(path);
+    // An option in the place of a fragment's path stays what it is.
+    const config = build.config?.map((text) => (/^CONFIG_\w+=/.test(text) ? text : path(text)));
     return {
       build: {
         source,

@@ -36,16 +36,24 @@ export async function inBuildFolder<T>(
   work: () => Promise<T>,
 ): Promise<T> {
   const { directory } = folder;
-  return withLock(join(dirname(directory), '.locks', `${basename(directory)}.lock`), options, async () => {
-    await mkdir(folder.objects, { recursive: true });
-    const marker = join(directory, MARKER);
-    if ((await stat(marker).catch(() => null)) !== null) await removeNewest(folder.objects);
-    await writeFile(marker, `${process.pid}\n`);
-    const result = await work();
-    await rm(marker);
-    await noteUse(directory);
-    return result;
-  });
+  // Variants of one kernel wait for each other within a run: no other run is to be named then.
+  const onWait = (holder: number | null): void => {
+    if (holder !== process.pid) options.onWait(holder);
+  };
+  return withLock(
+    join(dirname(directory), '.locks', `${basename(directory)}.lock`),
+    { ...options, onWait },
+    async () => {
+      await mkdir(folder.objects, { recursive: true });
+      const marker = join(directory, MARKER);
+      if ((await stat(marker).catch(() => null)) !== null) await removeNewest(folder.objects);
+      await writeFile(marker, `${process.pid}\n`);
+      const result = await work();
+      await rm(marker);
+      await noteUse(directory);
+      return result;
+    },
+  );
 }
 
 /** There while somebody builds. */
