@@ -121,14 +121,25 @@ async function decompress(
     throw failure.cause ?? new ExplainedError('tar-truncated', failure.said);
   }
   const isGzip = magic.readUInt16LE(0) === GZIP;
+  let problem: unknown;
+  const noting = (stream: AsyncIterable<Buffer>): Promise<void> =>
+    consume(stream).catch((error: unknown) => {
+      problem = error;
+      throw error;
+    });
   const options = signal === undefined ? {} : { signal };
   try {
-    if (isGzip) await pipeline(createReadStream(path), createGunzip(), consume, options);
-    else await pipeline(createReadStream(path), consume, options);
+    if (isGzip) await pipeline(createReadStream(path), createGunzip(), noting, options);
+    else await pipeline(createReadStream(path), noting, options);
   } catch (error) {
     if (signal?.aborted === true) throw new ExplainedError('interrupted', 'unpacking was interrupted');
-    throw error;
+    // A pipeline may say no more than that it broke.
+    throw isAbort(error) ? (problem ?? error) : error;
   }
+}
+
+function isAbort(error: unknown): boolean {
+  return error instanceof Error && error.name === 'AbortError';
 }
 
 /** RFC 8878, and RFC 1952. */
