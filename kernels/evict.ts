@@ -1,5 +1,5 @@
-import { readdir, stat, utimes } from 'node:fs/promises';
-import { join } from 'node:path';
+import { utimes } from 'node:fs/promises';
+import { measureEntries } from './disk-usage.ts';
 import { removeDirectory } from './populate.ts';
 
 /** What may stay of a folder of folders that `populateDirectory` made. */
@@ -25,7 +25,7 @@ export async function noteUse(directory: string): Promise<void> {
  * @returns the folders that were removed
  */
 export async function evict(parent: string, limits: EvictionLimits): Promise<string[]> {
-  const folders = await listFolders(parent);
+  const folders = await measureEntries(parent);
   // A clock that was set back must not make folders of the future immortal.
   const age = (used: number): number => Math.abs(Date.now() - used);
   folders.sort((left, right) => age(left.used) - age(right.used));
@@ -43,34 +43,3 @@ export async function evict(parent: string, limits: EvictionLimits): Promise<str
   }
   return removed;
 }
-
-interface Folder {
-  readonly path: string;
-  /** Milliseconds since 1970. */
-  readonly used: number;
-  /** On the disk, holes not counted. */
-  readonly bytes: number;
-}
-
-async function listFolders(parent: string): Promise<Folder[]> {
-  const names = await readdir(parent).catch(() => []);
-  const folders = await Promise.all(
-    names.filter((name) => !name.startsWith('.')).map((name) => describeFolder(join(parent, name))),
-  );
-  return folders.filter((folder) => folder !== null);
-}
-
-async function describeFolder(path: string): Promise<Folder | null> {
-  try {
-    const { mtimeMs } = await stat(path);
-    const files = await readdir(path, { recursive: true });
-    const sizes = await Promise.all(files.map(async (file) => (await stat(join(path, file))).blocks * BLOCK));
-    return { path, used: mtimeMs, bytes: sizes.reduce((sum, size) => sum + size, 0) };
-  } catch {
-    // It went meanwhile.
-    return null;
-  }
-}
-
-/** stat(2) counts blocks of this size, whatever the filesystem's are. */
-const BLOCK = 512;

@@ -64,6 +64,31 @@ export async function removeDirectory(path: string): Promise<void> {
   await rm(doomed, { recursive: true, force: true });
 }
 
+/**
+ * Removes a folder that {@link populateDirectory} made, or that is locked in the same way, unless somebody is filling it.
+ *
+ * @param mayGo asked under the lock, before and again after the folder was taken out of sight: who began to use it in between gets it back
+ * @returns whether it is gone
+ */
+export async function removeUnused(path: string, mayGo: () => Promise<boolean>): Promise<boolean> {
+  const lock = await acquireLock(lockFile(path), { noWait: true });
+  if (lock === null) return false;
+  try {
+    if (!(await mayGo())) return false;
+    const doomed = await mkdtemp(join(dirname(path), `${TEMPORARY}${basename(path)}.`));
+    try {
+      await rename(path, join(doomed, 'old'));
+      if (await mayGo()) return true;
+      await rename(join(doomed, 'old'), path);
+      return false;
+    } finally {
+      await rm(doomed, { recursive: true, force: true });
+    }
+  } finally {
+    await lock.release();
+  }
+}
+
 /** Parents that this process has looked at. */
 const swept = new Map<string, Promise<void>>();
 
