@@ -44,7 +44,8 @@ export async function run(options: RunCommandOptions): Promise<number> {
   const matrix = await loadMatrix(resolve(options.matrix));
   const cache = cacheDirectory();
   await requirePlaceFor(options.json);
-  if (options.setup === true) await installSystemPackages({ tests: false });
+  const builds = matrix.kernels.some(({ request }) => 'build' in request);
+  if (options.setup === true) await installSystemPackages({ tests: false, builds });
   else requireTools();
   const view = createProgressView(process.stderr);
   return interruptible(async (interruption) => {

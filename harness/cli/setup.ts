@@ -28,11 +28,14 @@ async function buildTestRunner(): Promise<void> {
 }
 
 /** Installs what is missing and says so; says nothing if nothing is. */
-export async function installSystemPackages(options: { readonly tests: boolean }): Promise<void> {
+export async function installSystemPackages(options: {
+  readonly tests: boolean;
+  readonly builds?: boolean;
+}): Promise<void> {
   const started = performance.now();
   let said = false;
   await installMissing({
-    tests: options.tests,
+    ...options,
     onStep: (text) => {
       said = true;
       process.stderr.write(`${text} …\n`);

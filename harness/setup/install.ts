@@ -3,6 +3,7 @@ import { compareVersions } from '../../kernels/debian/version.ts';
 import { runTool } from '../../kernels/run-tool.ts';
 import { OLDEST_VIRTME_NG } from '../../kernels/virtme-ng.ts';
 import { ExplainedError } from '../../loader/errors.ts';
+import { buildRequirements } from './build-requirements.ts';
 import { findProgram, type Requirement, requirements } from './requirements.ts';
 
 /**
@@ -12,9 +13,11 @@ import { findProgram, type Requirement, requirements } from './requirements.ts';
  */
 export async function installMissing(options: {
   readonly tests: boolean;
+  /** Also what compiling kernels takes. */
+  readonly builds?: boolean;
   readonly onStep: (text: string) => void;
 }): Promise<void> {
-  const missing = missingRequirements(options.tests);
+  const missing = missingRequirements(options.tests, options.builds);
   if (missing.length === 0) return;
   const packages = [...new Set(missing.map((requirement) => requirement.package))];
   const prefix = await privilege();
@@ -41,7 +44,7 @@ export async function installMissing(options: {
   // What takes long is the download, and may end at any point.
   await run([...install, '--download-only'], packages);
   await runToItsEnd(install, packages);
-  const still = missingRequirements(options.tests);
+  const still = missingRequirements(options.tests, options.builds);
   if (still.length > 0) {
     throw new ExplainedError(
       'packages-missing',
@@ -65,8 +68,9 @@ async function offersVirtmeNg(): Promise<boolean> {
 }
 
 /** What of the requirements is not there. */
-export function missingRequirements(tests: boolean): Requirement[] {
-  return requirements().filter((one) => (tests || one.tests !== true) && one.find() === undefined);
+export function missingRequirements(tests: boolean, builds = false): Requirement[] {
+  const all = [...requirements(), ...(builds ? buildRequirements() : [])];
+  return all.filter((one) => (tests || one.tests !== true) && one.find() === undefined);
 }
 
 /** What to put before a command that needs root: nothing for root, sudo where it asks for no password, undefined otherwise. */

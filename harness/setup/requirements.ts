@@ -58,6 +58,7 @@ export function requirements(): Requirement[] {
         ]),
     bpftool(),
     { ...command('readelf', 'binutils', 'an independent reading of ELF'), tests: true },
+    { ...command('make', 'make', 'builds the small source that stands for a kernel'), tests: true },
   ];
 }
 

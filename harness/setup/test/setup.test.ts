@@ -56,6 +56,8 @@ t.test('what is missing is named once, with its package, and what tests need onl
       t.ok(names.includes(name), name);
     t.notOk(names.includes('readelf'));
     t.ok(missingRequirements(true).some((one) => one.name === 'readelf'));
+    t.notOk(names.includes('bison'), 'compiling kernels is not asked for');
+    t.ok(missingRequirements(false, true).some((one) => one.name === 'bison' && one.package === 'bison'));
     t.throws(requireTools, {
       code: 'packages-missing',
       message: /qemu-system-x86_64, clang, ld\.lld/,
