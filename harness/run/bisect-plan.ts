@@ -67,7 +67,7 @@ export async function planBisect(question: BisectQuestion, store: Store): Promis
   const kernels = all.slice(Math.min(first, last), Math.max(first, last) + 1).filter((kernel) => {
     return nameMatches(kernel.name, wanted);
   });
-  if (kernels.length < 2) throw tooFew(matrix, kernels.length);
+  if (kernels.length < 2) throw tooFew(question.source ?? matrix.path, kernels.length);
   return { program, variant, axis, kernels, leftOut, mostHalvings: mostHalvings(kernels.length) };
 }
 
@@ -83,7 +83,9 @@ interface Axis {
 async function findAxis({ matrix, kernels, source, flavour }: BisectQuestion, store: Store): Promise<Axis> {
   if (source !== undefined) {
     const found = await store.catalogue(everythingOf(source, flavour));
-    return { axis: source, all: found.map(({ request, line }) => dateRequest(request, line)), leftOut: [] };
+    const [all] = groupByAxis(found.map(({ request, line }) => dateRequest(request, line))).axes;
+    if (all === undefined) throw tooFew(source, found.length);
+    return { axis: all.name, all: all.kernels, leftOut: [] };
   }
   const { dated, undated } = await dateRequests(matrix.kernels, store);
   const looked: DatedRequest[] = [];
@@ -102,7 +104,7 @@ async function findAxis({ matrix, kernels, source, flavour }: BisectQuestion, st
       const known = candidates.map(({ name }) => name);
       throw new ConfigError('no-such-kernel', unknownWord('kernel', kernels.join(' '), known));
     }
-    throw tooFew(matrix, named.length);
+    throw tooFew(matrix.path, named.length);
   }
   const others = undated.filter(({ request }) => !('debian' in request));
   const leftOut = [
@@ -124,10 +126,10 @@ function everythingOf(source: (typeof CATALOGUES)[number], flavour: Flavour | un
   }
 }
 
-function tooFew(matrix: Matrix, count: number): ConfigError {
+function tooFew(where: string, count: number): ConfigError {
   return new ConfigError('too-few-kernels', 'at least two kernels of one source and flavour are needed', {
-    where: matrix.path,
+    where,
     why: `${count} ${count === 1 ? 'is' : 'are'} left to choose from`,
-    fix: `add kernels to the matrix, or name a source that says what it has: --source ${CATALOGUES.join(', ')}`,
+    fix: `add kernels to the matrix or let more of them through, or name a source that says what it has: --source ${CATALOGUES.join(', ')}`,
   });
 }

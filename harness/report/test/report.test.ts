@@ -5,6 +5,7 @@ import { renderGrid } from '../grid.ts';
 import { paintFor } from '../paint.ts';
 import { renderSummary } from '../summary.ts';
 import { cell, NOTHING, PLAIN, results, stream, WARNED, withEnvironment } from './samples.ts';
+import './history-tests.ts';
 import './summary-tests.ts';
 
 t.test(

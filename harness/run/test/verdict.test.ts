@@ -12,7 +12,9 @@ import { evaluateTruth } from '../truth.ts';
 import { type CellSituation, conditionHolds, findExpectation, judge, RED_VERDICTS } from '../verdict.ts';
 import { STRICT, sampleKernel, sampleMatrix, sampleProgram, selected, WORKS } from './samples.ts';
 import { TABLE } from './verdict-table.ts';
+import './bisect-tests.ts';
 import './collect-tests.ts';
+import './ranges-tests.ts';
 
 const HERE: CellSituation = { version: [6, 12, 3], variant: 'default', facts: {} };
 
