@@ -3,6 +3,7 @@ import { createReadStream } from 'node:fs';
 import { readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
+import type { ResolvedKernel } from './kernel-source.ts';
 import { SOURCE_NAMES, type SourceName } from './request.ts';
 
 const packageSchema = z.strictObject({ name: z.string(), version: z.string(), sha256: z.string() });
@@ -87,14 +88,26 @@ export interface Damage {
   readonly damage: string;
 }
 
+/** What `kernel.json` says, whatever has become of the files it names; null if it is missing or cannot be read. */
+export async function glanceAtManifest(directory: string): Promise<KernelManifest | null> {
+  try {
+    return manifestSchema.parse(JSON.parse(await readFile(join(directory, 'kernel.json'), 'utf8')));
+  } catch {
+    return null;
+  }
+}
+
+/** The package that a kernel was made from and that has another digest now; null if there is none. */
+export function madeFromOthers(manifest: KernelManifest, kernel: ResolvedKernel): string | null {
+  const wanted = new Map(kernel.files.map(({ name, sha256 }) => [name, sha256]));
+  const differing = manifest.packages.find(({ name, sha256 }) => (wanted.get(name) ?? sha256) !== sha256);
+  return differing?.name ?? null;
+}
+
 /** Reads `kernel.json` and compares the files it names; anything missing or altered is returned as {@link Damage}. */
 export async function readManifest(directory: string): Promise<KernelManifest | Damage> {
-  let manifest: KernelManifest;
-  try {
-    manifest = manifestSchema.parse(JSON.parse(await readFile(join(directory, 'kernel.json'), 'utf8')));
-  } catch {
-    return { damage: 'kernel.json is missing or cannot be read' };
-  }
+  const manifest = await glanceAtManifest(directory);
+  if (manifest === null) return { damage: 'kernel.json is missing or cannot be read' };
   for (const [path, digest] of Object.entries(manifest.files)) {
     const found = await sha256OfFile(join(directory, path)).catch(() => null);
     if (found === null) return { damage: `${path} is missing` };

@@ -7,12 +7,14 @@ import type { Suite } from './debian/suites.ts';
 import { noteUse } from './evict.ts';
 import { diskFull, isDiskFull } from './free-space.ts';
 import { noteUser } from './in-use.ts';
-import { type Kernel, type KernelManifest, kernelFrom, readManifest } from './kernel.ts';
-import { changeIndex, type IndexEntry, readIndex, rememberKernel } from './kernel-index.ts';
+import { type Kernel, type KernelManifest, kernelFrom, madeFromOthers, readManifest } from './kernel.ts';
+import { changeIndex, type IndexEntry, type KernelIndex, readIndex, rememberKernel } from './kernel-index.ts';
 import type { KernelProgress, ResolvedKernel } from './kernel-source.ts';
 import { KernelSources } from './kernel-sources.ts';
 import { layOutKernel } from './kernel-tree.ts';
+import { explainLocked, notLocked } from './lock-errors.ts';
 import type { KernelLock } from './lock-file.ts';
+import { type LookedUp, lookUpKernels } from './look-up.ts';
 import { moduleName } from './module-selection.ts';
 import { populateDirectory } from './populate.ts';
 import { type DebianRequest, type Flavour, type KernelRequest, requestKey, requestName } from './request.ts';
@@ -173,14 +175,38 @@ export class KernelStore {
       await this.#debian.tidy();
       const entry = await this.resolve(request, options);
       return await this.#install(request, entry, options.modules ?? []).catch(async (error: unknown) => {
+        const { lock } = this.#options;
+        if (lock !== undefined && !this.#sources.isLocal(request)) throw explainLocked(error, name, entry.kernel, lock);
         if (!(error instanceof ExplainedError) || error.code !== 'package-gone') throw error;
-        if (this.#options.lock !== undefined) throw lockedGone(name, entry.kernel, this.#options.lock, error);
         this.#debian.say(`${name}: the mirror has replaced Linux ${entry.kernel.version}: its lists are read again`);
         return this.#install(request, await this.resolve(request, { refresh: true }), options.modules ?? []);
       });
     } catch (error) {
       throw isDiskFull(error) ? diskFull(this.#options.cache, error) : error;
     }
+  }
+
+  /**
+   * What requests stand for today, whatever is remembered or locked. Every remote source is asked anew; nothing is kept, and nothing is
+   * downloaded but lists.
+   * @throws ExplainedError `lists-incomplete`, and those of the sources but for kernels that they do not have
+   */
+  async lookUp(requests: readonly KernelRequest[]): Promise<LookedUp> {
+    return lookUpKernels(requests, {
+      sources: this.#sources,
+      debian: this.#debian,
+      context: (name) => this.#context(name, false),
+    });
+  }
+
+  /** What is remembered of requests. */
+  index(): Promise<KernelIndex> {
+    return readIndex(this.indexFile);
+  }
+
+  /** Changes what is remembered of requests. */
+  changeIndex(change: (index: KernelIndex) => KernelIndex): Promise<void> {
+    return changeIndex(this.indexFile, change);
   }
 
   /** Whether a resolved kernel lies in the cache. */
@@ -228,6 +254,8 @@ export class KernelStore {
         damageOf: async () => {
           const found = await readManifest(directory);
           if ('damage' in found) return found.damage;
+          const strange = madeFromOthers(found, kernel);
+          if (strange !== null) return `${strange} is not what is wanted now`;
           manifest = found;
           const missing = wanted.filter((module) => !found.modules.wanted.includes(module));
           wanted = [...new Set([...found.modules.wanted, ...wanted])].sort();
@@ -275,26 +303,3 @@ export class KernelStore {
 
 /** Not damage, but treated alike: modules that are not kept any more come out of the packages again. */
 const WANTS_MODULES = 'lacks modules that are wanted: ';
-
-function notLocked(name: string, lock: KernelLock): ExplainedError {
-  return new ExplainedError('not-locked', `the lock file has no kernel for ${name}`, {
-    where: lock.path,
-    fix: 'Add it with `ksym-matrix kernels update`, or run without --locked.',
-  });
-}
-
-function lockedGone(name: string, kernel: ResolvedKernel, lock: KernelLock, cause: ExplainedError): ExplainedError {
-  return new ExplainedError(
-    'locked-kernel-gone',
-    `the locked kernel of ${name}, Linux ${kernel.version}, is gone from its source`,
-    {
-      where: lock.path,
-      why: cause.why ?? cause.message,
-      fix:
-        kernel.source === 'debian'
-          ? `Lock what there is today with \`ksym-matrix kernels update\`, or name this one as \`debian-snapshot: "${kernel.version}"\`, which has every package that Debian ever published.`
-          : 'Lock what there is today with `ksym-matrix kernels update`.',
-      cause,
-    },
-  );
-}
