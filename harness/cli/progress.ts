@@ -17,6 +17,8 @@ export interface ProgressView {
 }
 
 const LINE_INTERVAL_MS = 5000;
+/** Compiling takes minutes. */
+const BUILD_INTERVAL_MS = 30_000;
 const FRAME_INTERVAL_MS = 120;
 
 /** A live frame on a terminal; elsewhere a line for each thing worth knowing. */
@@ -50,7 +52,8 @@ function lineView(stream: NodeJS.WriteStream): ProgressView {
         const ended = phase === 'download' && bytes === totalBytes;
         const key = `${kernel} ${phase}${ended ? ' ended' : ''}`;
         const now = performance.now();
-        if (now - (lastShown.get(key) ?? Number.NEGATIVE_INFINITY) < LINE_INTERVAL_MS) return;
+        const interval = phase === 'build' ? BUILD_INTERVAL_MS : LINE_INTERVAL_MS;
+        if (now - (lastShown.get(key) ?? Number.NEGATIVE_INFINITY) < interval) return;
         lastShown.set(key, now);
         print(describeProgress(event.progress));
         return;
@@ -158,7 +161,8 @@ function describeEvent(event: RunEvent): string | undefined {
 
 /** "6.12: download 12.3 of 35.0 MB, 8.1 MB/s". */
 export function describeProgress(progress: KernelProgress): string {
-  const { kernel, phase, bytes, totalBytes, bytesPerSecond } = progress;
+  const { kernel, phase, bytes, totalBytes, bytesPerSecond, detail } = progress;
+  if (detail !== undefined) return `${kernel}: ${detail}`;
   const total = totalBytes === null ? '' : ` of ${megabytes(totalBytes)}`;
   const amount = bytes === 0 && totalBytes === null ? '' : ` ${megabytes(bytes)}${total} MB`;
   const speed = bytesPerSecond > 0 ? `, ${megabytes(bytesPerSecond)} MB/s` : '';

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { copyFile, stat } from 'node:fs/promises';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { ExplainedError } from '../../loader/errors.ts';
 import type { DebianSource } from '../debian/source.ts';
 import { lineOf } from '../debian/version.ts';
@@ -93,7 +93,7 @@ export class BuildSource implements KernelSource<BuildRequest> {
   async install(kernel: ResolvedKernel, request: BuildRequest, context: InstallContext): Promise<KernelParts> {
     requireBuildTools(this.#options.tools);
     const started = performance.now();
-    const report = reporter(context, started);
+    const report = reporter(context, nameOf(context.name, request), started);
     const { inputs, virtme } = await this.#inputs(request, { ...context, refresh: false });
     if (buildKey(inputs) !== kernel.extra.key) {
       throw new ExplainedError('build-inputs-changed', `what ${kernel.origin} is built from has changed`, {
@@ -190,10 +190,16 @@ const OBJECTS_BYTES = 2e9;
 /** How many files the small configuration compiles: 1,500 of 5.10, more of later ones. */
 const USUAL_FILES = 1500;
 
+/** Variants of one source have one name. */
+function nameOf(name: string, { build: { config = [] } }: BuildRequest): string {
+  const options = config.map((entry) => basename(entry).replace(/^CONFIG_/, ''));
+  return options.length === 0 ? name : `${name} with ${options.join(', ')}`;
+}
+
 type Report = (phase: KernelProgress['phase'], detail: string) => void;
 
 /** Tells about a long step at most once a second. */
-function reporter(context: InstallContext, started: number): Report {
+function reporter(context: InstallContext, kernel: string, started: number): Report {
   let last = Number.NEGATIVE_INFINITY;
   return (phase, detail) => {
     const now = performance.now();
@@ -202,7 +208,7 @@ function reporter(context: InstallContext, started: number): Report {
     const seconds = Math.round((now - started) / 1000);
     const time = seconds < 60 ? `${seconds} s` : `${Math.floor(seconds / 60)} min ${seconds % 60} s`;
     const none = { bytes: 0, totalBytes: null, bytesPerSecond: 0 };
-    context.onProgress({ phase, kernel: context.name, ...none, detail: `${detail}, ${time}` });
+    context.onProgress({ phase, kernel, ...none, detail: `${detail}, ${time}` });
   };
 }
 
