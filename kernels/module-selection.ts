@@ -1,4 +1,4 @@
-import { readdir, rm, rmdir, writeFile } from 'node:fs/promises';
+import { copyFile, lstat, readdir, realpath, rm, rmdir, writeFile } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { runTool, toolFailed } from './run-tool.ts';
 
@@ -56,7 +56,10 @@ export async function selectModules(
   let next = [...NEEDED, ...wanted.map(moduleName)];
   while (next.length > 0) {
     const added = next.flatMap((name) => byName.get(name) ?? []).filter((path) => !keep.has(path));
-    for (const path of added) keep.add(path);
+    for (const path of added) {
+      keep.add(path);
+      await replaceLink(join(directory, path));
+    }
     const plain = await decompress(directory, added, signal);
     next = await readDependencies(directory, plain, signal);
   }
@@ -111,6 +114,14 @@ async function readDependencies(
     .split(/[\n,]/)
     .filter((name) => name !== '')
     .map(moduleName);
+}
+
+/** A module may be a link to where it was built, which may be gone or built anew tomorrow. */
+async function replaceLink(path: string): Promise<void> {
+  if (!(await lstat(path)).isSymbolicLink()) return;
+  const target = await realpath(path);
+  await rm(path);
+  await copyFile(target, path);
 }
 
 async function removeEmpty(folder: string, root: string): Promise<void> {
