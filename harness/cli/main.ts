@@ -235,6 +235,12 @@ function createProgram(args: readonly string[], setExitCode: (code: number) => v
     .option('--json <file>', 'write every value to a file')
     .action(async (options) => setExitCode(await (await import('./bench.ts')).bench(options)));
 
+  program
+    .command('picture', { hidden: true })
+    .description('the grid of the last run, or of another, as an SVG image')
+    .argument('[results]', 'a file written with --json, or the folder of a run')
+    .action(async (place) => setExitCode(await (await import('./picture.ts')).picture(place)));
+
   for (const command of [...program.commands, ...kernels.commands]) {
     command.exitOverride().showSuggestionAfterError();
   }

@@ -1,0 +1,9 @@
+import { renderPicture } from '../report/picture.ts';
+import { EXIT } from './exit-codes.ts';
+import { readResults } from './read-results.ts';
+
+/** `ksym-matrix picture`: the grid of a run as an SVG image, for docs/. */
+export async function picture(place: string | undefined): Promise<number> {
+  process.stdout.write(renderPicture(await readResults(place)));
+  return EXIT.ok;
+}
