@@ -6,6 +6,8 @@ export interface DiskUsage {
   readonly path: string;
   /** Milliseconds since 1970: when it was last written to or, for what is noted (see `noteUse`), used. */
   readonly used: number;
+  /** Milliseconds since 1970: when anything in it was last written to. */
+  readonly written: number;
   /** On the disk, holes not counted; of a folder, with all that is in it. */
   readonly bytes: number;
 }
@@ -16,10 +18,13 @@ export async function measure(path: string): Promise<DiskUsage | null> {
     const { mtimeMs, blocks } = await stat(path);
     const entries = await readdir(path, { recursive: true, withFileTypes: true }).catch(() => []);
     const files = entries.filter((entry) => entry.isFile());
-    const sizes = await Promise.all(
-      files.map(async (file) => (await stat(join(file.parentPath, file.name))).blocks * BLOCK),
-    );
-    return { path, used: mtimeMs, bytes: sizes.reduce((sum, size) => sum + size, blocks * BLOCK) };
+    const found = await Promise.all(files.map((file) => stat(join(file.parentPath, file.name))));
+    return {
+      path,
+      used: mtimeMs,
+      written: found.reduce((latest, file) => Math.max(latest, file.mtimeMs), mtimeMs),
+      bytes: found.reduce((sum, file) => sum + file.blocks * BLOCK, blocks * BLOCK),
+    };
   } catch {
     return null;
   }

@@ -76,7 +76,11 @@ export function planUpdate(
     for (const line of oldLines.filter((one) => !lines.includes(one))) {
       const gone = { ...request, debian: line };
       const before = old(requestKey(gone));
-      changes.set(requestKey(gone), { ...describe(requestName(gone), 'debian', before, null), now: null });
+      const advice =
+        before === undefined
+          ? null
+          : `It is left out from now on.${snapshotAdvice(before, ' To have it back, name it as')}.`;
+      changes.set(requestKey(gone), { ...describe(requestName(gone), 'debian', before, null), advice });
     }
     for (const one of all) add(one, requestName(one));
   }
@@ -119,7 +123,9 @@ function describe(
 }
 
 function isSame(left: ResolvedKernel, right: ResolvedKernel): boolean {
-  return left.folder === right.folder && JSON.stringify(left.files) === JSON.stringify(right.files);
+  const told = ({ folder, files }: ResolvedKernel): string =>
+    JSON.stringify([folder, files.map(({ name, version, path, size, sha256 }) => [name, version, path, size, sha256])]);
+  return told(left) === told(right);
 }
 
 function withoutUndefined(

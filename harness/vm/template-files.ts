@@ -55,12 +55,8 @@ export async function writeRecord(
  * @returns the record, or what is wrong with the template
  */
 export async function verifyTemplate(directory: string): Promise<TemplateRecord | { readonly damage: string }> {
-  let record: TemplateRecord;
-  try {
-    record = recordSchema.parse(JSON.parse(await readFile(join(directory, TEMPLATE.record), 'utf8')));
-  } catch {
-    return { damage: `${TEMPLATE.record} is missing or cannot be read` };
-  }
+  const record = await glanceAtTemplate(directory);
+  if (record === null) return { damage: `${TEMPLATE.record} is missing or cannot be read` };
   try {
     if ((await readReceipt(directory)) === (await stampOf(directory, record))) return record;
     for (const [file, digest] of Object.entries(record.digests)) {
@@ -74,6 +70,15 @@ export async function verifyTemplate(directory: string): Promise<TemplateRecord 
       return { damage: `${relative(directory, path) || 'a file'} is missing` };
     }
     return { damage: error instanceof Error ? error.message : String(error) };
+  }
+}
+
+/** What a template's record says, whatever has become of its files; null if it is missing or cannot be read. */
+export async function glanceAtTemplate(directory: string): Promise<TemplateRecord | null> {
+  try {
+    return recordSchema.parse(JSON.parse(await readFile(join(directory, TEMPLATE.record), 'utf8')));
+  } catch {
+    return null;
   }
 }
 

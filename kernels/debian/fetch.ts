@@ -1,6 +1,7 @@
 import { mkdir, mkdtemp, readdir, rename, rm, stat } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { ExplainedError } from '../../loader/errors.ts';
+import { noteUse } from '../evict.ts';
 import { sha256OfFile } from '../kernel.ts';
 import { acquireLock, withLock } from '../lock.ts';
 import type { Apt } from './apt.ts';
@@ -36,6 +37,7 @@ export async function fetchPackage(one: DebianPackage, options: FetchOptions): P
   const damage = await damageOf(file, one);
   if (damage === null) {
     options.onBytes?.('verify', one.size, 0);
+    await noteUse(file);
     return file;
   }
   if (damage !== MISSING) {
