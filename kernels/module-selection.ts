@@ -55,7 +55,8 @@ export async function selectModules(
   const keep = new Set<string>();
   let next = [...NEEDED, ...wanted.map(moduleName)];
   while (next.length > 0) {
-    const added = next.flatMap((name) => byName.get(name) ?? []).filter((path) => !keep.has(path));
+    const found = new Set(next.flatMap((name) => byName.get(name) ?? []));
+    const added = [...found].filter((path) => !keep.has(path));
     for (const path of added) {
       keep.add(path);
       await replaceLink(join(directory, path));
