@@ -4,6 +4,9 @@ import { BuildSource } from './build/build-source.ts';
 import { DebianKernels } from './debian/kernels.ts';
 import type { DebianSource } from './debian/source.ts';
 import type { InstallContext, KernelParts, KernelSource, ResolveContext, ResolvedKernel } from './kernel-source.ts';
+import { HostKernels } from './local/host-kernels.ts';
+import { ImageKernels } from './local/image-kernels.ts';
+import { TreeKernels } from './local/tree-kernels.ts';
 import { OciKernels } from './oci/kernels.ts';
 import { type Flavour, type KernelRequest, type SourceName, sourceOf } from './request.ts';
 
@@ -21,12 +24,16 @@ export class KernelSources {
   readonly #offline: boolean;
   readonly #debian: DebianKernels;
   readonly #oci: OciKernels;
+  readonly #image = new ImageKernels();
+  readonly #host = new HostKernels();
+  readonly #tree: TreeKernels;
   readonly #build: BuildSource;
 
   constructor(options: SourcesOptions) {
     this.#offline = options.offline === true;
     this.#debian = new DebianKernels(options.debian);
     this.#oci = new OciKernels();
+    this.#tree = new TreeKernels({ cache: options.cache, debian: options.debian });
     this.#build = new BuildSource({ cache: options.cache, debian: options.debian });
   }
 
@@ -70,8 +77,11 @@ export class KernelSources {
   #sourceOf(request: KernelRequest, name: string): BoundSource {
     // Debian's has packages that were downloaded before.
     if ('debian' in request) return bind(this.#debian, request);
+    if ('image' in request) return bind(this.#image, request);
+    if ('tree' in request) return bind(this.#tree, request);
+    if ('host' in request) return bind(this.#host, request);
     if ('build' in request) return bind(this.#build, request);
-    if (this.#offline && !this.isLocal(request)) {
+    if (this.#offline) {
       throw new ExplainedError('not-cached', `${name} is not in the cache`, {
         fix: 'Run once with a network (without --offline).',
       });
