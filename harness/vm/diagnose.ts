@@ -89,6 +89,8 @@ function describeCrash({ crash, splats }: ConsoleLog, during: string): Finding |
 
 /** What init.sh prints when the agent has ended. */
 const AGENT_ENDED = /ksym-matrix: agent ended with status (\d+)/;
+/** What it prints instead of starting one. */
+const LACKING_DRIVER = /ksym-matrix: this kernel has no driver (\w+)/;
 /** A shell's exit code for a program that a signal ended is this plus the signal's number. */
 const SIGNALLED = 128;
 /** stream.h of the agent: a frame did not begin as frames do. */
@@ -146,6 +148,13 @@ function describeOwnEnd(console: ConsoleLog, during: string): Finding {
   if (!Number.isNaN(status)) {
     const why = `it ended with status ${status}, which nobody asked it to do`;
     return { code: 'agent-ended', what: `the agent ended ${during}`, why, fix: REPORT_IT };
+  }
+  const driver = LACKING_DRIVER.exec(last)?.[1];
+  if (driver !== undefined) {
+    const why = 'it is neither built in, nor a module that was loaded, and the agent is reached through it';
+    const fix =
+      'use a kernel with CONFIG_VIRTIO_PCI and CONFIG_VIRTIO_CONSOLE; if they are modules, name those too (modules:)';
+    return { code: 'kernel-lacks-driver', what: `this kernel has no driver ${driver}`, why, fix };
   }
   // Before there was an agent, our init says what it lacks.
   if (last !== '') return { code: 'agent-ended', what: `no agent was started ${during}`, why: last };

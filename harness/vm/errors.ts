@@ -26,6 +26,7 @@ import { type ErrorDetails, ExplainedError } from '../../loader/errors.ts';
  * - `harness-stalled`: the harness itself did not run while a deadline passed
  * - `save-failed`, `restore-failed`: QEMU could not write the machine's state, or does not take it back
  * - `plan-failed`: virtme-ng could not plan the machine
+ * - `kernel-lacks-driver`: the kernel cannot be a machine, because it has no virtio console
  * - `no-temporary-folder`: TMPDIR is missing, full or read-only
  */
 export type MachineErrorCode =
@@ -51,6 +52,7 @@ export type MachineErrorCode =
   | 'save-failed'
   | 'restore-failed'
   | 'plan-failed'
+  | 'kernel-lacks-driver'
   | 'no-temporary-folder';
 
 /** What the host did to one machine, which says nothing of the next, nor of what it was started from. */

@@ -30,6 +30,15 @@ done
 
 [ -e /modules/load_all.sh ] && . /modules/load_all.sh
 
+# A driver that is not there by now will not come, and nobody is to wait for its devices.
+lacking=
+[ -e /sys/bus/virtio/drivers/virtio_console ] || lacking=virtio_console
+[ -e /sys/bus/pci/drivers/virtio-pci ] || lacking=virtio_pci
+if [ -n "$lacking" ]; then
+	say "this kernel has no driver $lacking"
+	/bin/busybox poweroff -f
+fi
+
 # The port's device appears once the driver has asked the host for its name, so it may take a moment.
 port=
 tries=0
@@ -46,7 +55,7 @@ while [ -z "$port" ] && [ "$tries" -lt 600 ]; do
 done
 
 if [ -z "$port" ]; then
-	say "no virtio-serial port named org.ksym-matrix.agent: does this kernel have virtio_pci and virtio_console?"
+	say "no virtio-serial port named org.ksym-matrix.agent"
 else
 	say "agent starts on $port"
 	/agent --port "$port"

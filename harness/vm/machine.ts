@@ -188,6 +188,9 @@ async function failureBeforeReady(parts: MachineParts, beginning: Beginning, sig
         'vm-silent',
         `the machine printed nothing within ${deadlines.firstOutput / 1000} s`,
         'boot',
+        {
+          fix: 'does every kernel end so, run `ksym-matrix doctor`; if it is this one, see that it has CONFIG_SERIAL_8250_CONSOLE',
+        },
       );
     }
     if (elapsed > deadline) {

@@ -34,6 +34,7 @@ t.test('each fault of a machine has its class and its verdict', (t) => {
     'save-failed': ['infra', 'infra'],
     'restore-failed': ['infra', 'infra'],
     'plan-failed': ['infra', 'infra'],
+    'kernel-lacks-driver': ['infra', 'infra'],
     'no-temporary-folder': ['infra', 'infra'],
   };
   const documented = readFileSync(join(PACKAGE_ROOT, 'docs', 'reliability.md'), 'utf8');

@@ -1,9 +1,11 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import t, { type Test } from 'tap';
 import { Kallsyms } from '../../../loader/resolve/kallsyms.ts';
+import { pad, writeCpio } from '../cpio.ts';
 import { MachineError } from '../errors.ts';
 import type { Machine } from '../machine.ts';
 import { diagnosed, text } from './guest.ts';
@@ -88,6 +90,22 @@ test('a kernel that finds no init panics at boot, and says so', async (t) => {
   t.equal(rdinit.code, 'kernel-panic');
   t.match(rdinit.why, /VFS: Unable to mount root fs/);
   t.notMatch(rdinit.why, /^\[/, 'the time stamp is no part of the reason');
+});
+
+test('a kernel that has no virtio console is told from an agent that failed, and nobody waits for it', async (t) => {
+  const prepared = host.prepared.get(OLD);
+  t.ok(prepared);
+  if (prepared === undefined) return;
+  // Its virtio drivers are modules, which virtme-ng's script loads: here there is none to load.
+  const nothing = writeCpio([{ path: 'modules/load_all.sh', mode: 0o755, content: Buffer.from('true\n') }]);
+  const initrd = join(host.folder, 'without-modules.cpio');
+  writeFileSync(initrd, Buffer.concat([pad(readFileSync(prepared.initrd)), nothing]));
+  const lacking = await failedStart(t, OLD, { prepared: { ...prepared, initrd } });
+  t.equal(lacking.code, 'kernel-lacks-driver');
+  t.match(lacking.message, /^this kernel has no driver virtio_(pci|console)$/);
+  t.match(lacking.fix, /modules:/);
+  const shown = lacking.consoleExcerpt.join('\n');
+  t.match(shown, 'ksym-matrix: this kernel has no driver');
 });
 
 test('a machine that prints nothing, or is not ready in time, is given up', async (t) => {
