@@ -7,7 +7,7 @@ export interface RangesResult {
   readonly axes: readonly AxisResult[];
   /** Names of kernels that lie on no axis. */
   readonly apart: readonly string[];
-  /** In the order of the cells. */
+  /** In the order of the matrix, variants beside each other. */
   readonly programs: readonly ProgramRanges[];
 }
 
@@ -61,10 +61,13 @@ export function deriveRanges(
     rows.set(key, row);
     row.findings.set(cell.kernel, findingOf(cell));
   }
+  // Variants with boot parameters are run after all others, and yet belong to their program.
+  const order = [...new Set(cells.map(({ program }) => program))];
+  const sorted = [...rows.values()].sort((left, right) => order.indexOf(left.program) - order.indexOf(right.program));
   return {
     axes: axes.map(({ name, kernels: members }) => ({ name, kernels: members.map((kernel) => kernel.name) })),
     apart: apart.map(({ name }) => name),
-    programs: [...rows.values()].map(({ program, variant, findings }) => ({
+    programs: sorted.map(({ program, variant, findings }) => ({
       program,
       variant,
       ranges: [

@@ -5,6 +5,7 @@ import { PACKAGE_ROOT } from '../../package-root.ts';
 import type { CellResult, RunResults } from '../../run/results.ts';
 import { missingFacts, strangers } from '../../run/test/fact-names.ts';
 import { processesWith } from '../../vm/test/host.ts';
+import './bisect-tests.ts';
 import { createPlace } from './command.ts';
 
 /**
@@ -113,6 +114,16 @@ t.test('every cell of the default matrix is as expected, and as measured elsewhe
   for (const kernel of results.kernels.slice(1))
     t.ok(Number(kernel.facts['btf.vars']) > 300, `${kernel.name} has hundreds`);
   t.same(processesWith(place.folder), [], 'no machine is left');
+
+  const typed = results.ranges.programs.find(({ program }) => program === 'typed-int-percpu')?.ranges;
+  t.match(typed, [
+    { since: '5.10', until: '5.10', outcome: 'fails', cause: 'no VARs' },
+    { since: '6.1', until: kernels.at(-1), outcome: 'works' },
+  ]);
+  const [text, json] = await Promise.all([place.run(['ranges', file]), place.run(['ranges', '--json'])]);
+  t.match(text.stdout, `\n5.10 ✗ (no VARs), 6.1 … ${kernels.at(-1)} ✓\n    typed-int-percpu,`);
+  t.ok(stdout.includes(text.stdout), 'ranges are printed below the grid, and again by a command of their own');
+  t.same(JSON.parse(json.stdout), results.ranges, 'of the last run, if no other is named');
 });
 
 /** The class, or, where text of the log was measured, that text if it is in the log. */
