@@ -133,7 +133,7 @@ async function execOne(
     const guest = await guests.open(one, options.hostRoot === true, signal);
     console = guest.machine.console.path;
     try {
-      await applySettings(guest.machine.agent, wanted.sysctl);
+      await applySettings(guest.machine.agent, { sysctl: wanted.sysctl });
       const missing: ExplainedError[] = [];
       const job: GuestJob = {
         program: wanted.program,

@@ -3,6 +3,7 @@ import { readdir } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import { ExplainedError } from '../../loader/errors.ts';
 import { DEFAULT_DEADLINES, type Deadlines } from '../vm/machine-parts.ts';
+import type { CapabilityChange } from './capabilities.ts';
 import { checkKernels, type MatrixKernel, readKernels } from './kernel-entries.ts';
 import {
   type Condition,
@@ -46,6 +47,12 @@ export interface Variant {
   readonly name: string;
   readonly sysctl: Readonly<Record<string, string>>;
   readonly boot: readonly string[];
+  /** What the agent may not do while it loads and runs the program; undefined leaves it everything. */
+  readonly capabilities?: CapabilityChange | undefined;
+  /** Effective user id of the agent meanwhile; undefined leaves it root. */
+  readonly user?: number | undefined;
+  /** Processors of the machine; undefined for as many as the matrix gives every machine. */
+  readonly cpus?: number | undefined;
 }
 
 /** The variant that changes nothing. */
@@ -81,7 +88,8 @@ function readVariants(matrix: MatrixFile): Map<string, Variant> {
   const variants = new Map<string, Variant>([[DEFAULT_VARIANT, { name: DEFAULT_VARIANT, sysctl: {}, boot: [] }]]);
   for (const [name, variant] of Object.entries(matrix.variants ?? {})) {
     const sysctl = Object.entries(variant.sysctl ?? {}).map(([key, value]) => [key, String(value)] as const);
-    variants.set(name, { name, sysctl: Object.fromEntries(sysctl), boot: variant.boot ?? [] });
+    const { boot = [], capabilities, user, cpus } = variant;
+    variants.set(name, { name, sysctl: Object.fromEntries(sysctl), boot, capabilities, user, cpus });
   }
   return variants;
 }

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { capabilitiesSchema } from './capabilities.ts';
 import { type Condition, conditionSchema, conditionShape } from './condition-schema.ts';
 
 /** Phases of a cell, in order; a cell's outcome says how far it came. */
@@ -18,6 +19,9 @@ export const CLASSES = [
   'agent-killed',
   'agent-hung',
   'vm-silent',
+  'variant-unavailable',
+  'module-missing',
+  'module-load-failed',
   'ksym-not-in-kallsyms',
   'kallsyms-unreadable',
   'kallsyms-hidden',
@@ -108,6 +112,10 @@ export const programSchema = z.strictObject({
   about: z.string().optional().describe('More about it, for the report.'),
   source: z.string().optional().describe('The C file, beside this one. Default: NAME.bpf.c.'),
   variants: z.array(z.string()).min(1).optional().describe('Variants in which it is run. Default: [default].'),
+  modules: z
+    .array(z.string().regex(/^[A-Za-z0-9_-]+$/, 'a module is named as in lsmod, without .ko'))
+    .optional()
+    .describe('Modules of the kernel that are loaded before the program is, each after what it needs.'),
   run: z.array(runSchema).describe('Test runs, in order.'),
   checks: z.array(checkSchema).optional().describe('Made after each test run.'),
   expect: z.array(expectationSchema).min(1).describe('The first whose condition holds counts.'),
@@ -164,6 +172,15 @@ const variantSchema = z.strictObject({
     .array(z.string().min(1))
     .optional()
     .describe('Kernel parameters; the cell gets a machine that was booted with them.'),
+  capabilities: capabilitiesSchema.optional(),
+  user: z
+    .number()
+    .int()
+    .min(0)
+    .max(65535)
+    .optional()
+    .describe('Effective user id of the process that loads and runs the program. Default: 0, which is root.'),
+  cpus: z.number().int().min(1).max(64).optional().describe('Processors; the cell gets a machine that has so many.'),
 });
 
 const exceptionFields = {

@@ -1,8 +1,11 @@
 import type { BootOrigin } from '../vm/machine-source.ts';
 import type { BootResult } from './results.ts';
+import type { BootGroup } from './select.ts';
 
-interface Entry {
-  readonly parameters: readonly string[];
+/** What was booted, beside the kernel. */
+type BootKind = Pick<BootGroup, 'boot' | 'cpus' | 'modules'>;
+
+interface Entry extends Pick<BootResult, 'parameters' | 'cpus' | 'modules'> {
   readonly bootMs: number | null;
   readonly console: string;
   readonly when: BootResult['when'];
@@ -30,7 +33,7 @@ export class BootLedger {
    */
   add(
     kernel: string,
-    parameters: readonly string[],
+    kind: BootKind,
     boot: { readonly key: string; readonly origin: BootOrigin; readonly console: string },
     restoreMs: number | null,
   ): void {
@@ -38,17 +41,17 @@ export class BootLedger {
     this.#boots.set(kernel, boots);
     const { milliseconds, when } = boot.origin;
     const known = boots.get(boot.key);
-    const entry = known ?? { parameters, bootMs: milliseconds, console: boot.console, when, restoreTimes: [] };
+    const entry = known ?? { ...describe(kind), bootMs: milliseconds, console: boot.console, when, restoreTimes: [] };
     boots.set(boot.key, entry);
     if (restoreMs !== null) entry.restoreTimes.push(restoreMs);
   }
 
   /** Records a boot that failed. */
-  addFailure(kernel: string, parameters: readonly string[], console: string): void {
+  addFailure(kernel: string, kind: BootKind, console: string): void {
     const boots = this.#boots.get(kernel) ?? new Map<string, Entry>();
     this.#boots.set(kernel, boots);
     boots.set(`failed-${++this.#failures}`, {
-      parameters,
+      ...describe(kind),
       bootMs: null,
       console,
       when: 'this-run',
@@ -64,6 +67,10 @@ export class BootLedger {
       restoreMs: median(restoreTimes),
     }));
   }
+}
+
+function describe({ boot, cpus, modules }: BootKind): Pick<BootResult, 'parameters' | 'cpus' | 'modules'> {
+  return { parameters: boot, cpus, modules };
 }
 
 function median(numbers: readonly number[]): number | null {

@@ -11,7 +11,7 @@ import type { DatedKernel } from './kernel-axes.ts';
 import { deriveRanges } from './ranges.ts';
 import type { AttemptResult, CellResult, KernelResult, RunResults } from './results.ts';
 import type { Attempt } from './run-stint.ts';
-import { type BootGroup, type Cell, cellName, type SelectedKernel } from './select.ts';
+import { type BootGroup, type Cell, cellName, describeGroup, type SelectedKernel } from './select.ts';
 import {
   type AppliedExpectation,
   findExpectation,
@@ -57,21 +57,21 @@ export class ResultCollector {
     return this.#options.evidence.consolePath(kernel, machine);
   }
 
-  /** Records a machine that came up, and the facts of its kernel, which are those of a boot without parameters of a variant if there is one. */
+  /** Records a machine that came up, and the facts of its kernel, which are those of its plain machine if there is one. */
   async addMachine(group: BootGroup, { machine, observations, boot }: OpenedMachine, facts: FactValues): Promise<void> {
     const { name } = group.kernel;
     const { key } = observations;
     const restored = machine.beginning === 'restored';
     const console = restored ? await this.#keepBootLog(name, key, boot.log) : machine.console.path;
-    this.#boots.add(name, group.boot, { key, origin: boot, console }, restored ? machine.readyMs : null);
-    if (!this.#facts.has(name) || group.boot.length === 0) this.#facts.set(name, facts);
+    this.#boots.add(name, group, { key, origin: boot, console }, restored ? machine.readyMs : null);
+    if (!this.#facts.has(name) || describeGroup(group) === '') this.#facts.set(name, facts);
     const { beginning, readyMs } = machine;
-    this.#options.listener({ kind: 'ready', kernel: name, boot: group.boot.join(' '), beginning, readyMs });
+    this.#options.listener({ kind: 'ready', kernel: name, boot: describeGroup(group), beginning, readyMs });
   }
 
   /** Records a boot that failed. */
   addBootFailure(group: BootGroup, console: string): void {
-    this.#boots.addFailure(group.kernel.name, group.boot, console);
+    this.#boots.addFailure(group.kernel.name, group, console);
   }
 
   /** What an attempt is worth. */

@@ -4,14 +4,15 @@ import type { Accelerator } from '../vm/accelerator.ts';
 import { HOST_FAULTS, MachineError } from '../vm/errors.ts';
 import type { Deadlines, MachineOptions } from '../vm/machine-parts.ts';
 import { bootLogPath, MachineSource, type OpenedMachine } from '../vm/machine-source.ts';
-import type { PreparedMachine } from '../vm/prepare.ts';
 import type { ResultCollector } from './collect.ts';
 import type { CompiledProgram } from './compile.ts';
 import { Durations } from './durations.ts';
 import type { RunListener } from './events.ts';
-import { GuestStates, guestObserver } from './guest-observer.ts';
+import { type GuestState, GuestStates, guestObserver } from './guest-observer.ts';
+import { describeModules } from './module-outcome.ts';
+import type { PreparedGroup } from './prepare-groups.ts';
 import { type Attempt, type CellMachine, runStint, type StintHost } from './run-stint.ts';
-import type { BootGroup, Cell } from './select.ts';
+import { type BootGroup, type Cell, describeGroup } from './select.ts';
 import { type Isolation, planStints, type Stint } from './stints.ts';
 
 /** What the engine runs cells with. */
@@ -19,8 +20,7 @@ export interface EngineOptions {
   readonly cache: string;
   readonly matrix: { readonly deadlines: Deadlines };
   readonly accelerator: Accelerator;
-  /** By name of the kernel. */
-  readonly prepared: ReadonlyMap<string, PreparedMachine>;
+  readonly prepared: ReadonlyMap<BootGroup, PreparedGroup>;
   readonly compiled: readonly CompiledProgram[];
   readonly templates: boolean;
   readonly retries: number;
@@ -130,11 +130,12 @@ export class Engine {
     const kernel = group.kernel.name;
     const console = await collector.consolePath(kernel);
     const request = this.#request(group, console, signal);
-    if (request === null) throw new TypeError(`no machine was prepared for ${kernel}`);
+    const prepared = this.#options.prepared.get(group);
+    if (request === null || prepared === undefined) throw new TypeError(`no machine was prepared for ${kernel}`);
     let opened: OpenedMachine;
     try {
       opened = await this.#source.open(request, {
-        onBoot: () => listener({ kind: 'boot', kernel, boot: group.boot.join(' ') }),
+        onBoot: () => listener({ kind: 'boot', kernel, boot: describeGroup(group) }),
         onMessage: (text) => listener({ kind: 'warning', text: `${kernel}: ${text}` }),
       });
     } catch (error) {
@@ -142,9 +143,11 @@ export class Engine {
       throw error;
     }
     try {
-      const state = await this.#states.of(opened.observations, group.kernel.kernel.config);
-      await collector.addMachine(group, opened, state.values);
-      return { ...opened, state };
+      const known = await this.#states.of(opened.observations, group.kernel.kernel.config);
+      const values = { ...known.values, 'modules.available': prepared.modules.missing.length === 0 };
+      const state: GuestState = { ...known, values };
+      await collector.addMachine(group, opened, values);
+      return { ...opened, state, refusal: await describeModules(prepared.modules, state, opened.boot.log) };
     } catch (error) {
       await opened.machine.close('kill');
       throw error;
@@ -161,7 +164,7 @@ export class Engine {
 
   #request(group: BootGroup, consolePath: string, signal: AbortSignal): Omit<MachineOptions, 'memory'> | null {
     const { accelerator, append, matrix, prepared } = this.#options;
-    const machine = prepared.get(group.kernel.name);
+    const machine = prepared.get(group)?.machine;
     if (machine === undefined) return null;
     const { deadlines } = matrix;
     return { prepared: machine, accelerator, append: [...group.boot, ...append], consolePath, deadlines, signal };

@@ -73,6 +73,10 @@ export interface KernelResult {
 
 export interface BootResult {
   readonly parameters: readonly string[];
+  /** Null for as many processors as every machine of the matrix has. */
+  readonly cpus: number | null;
+  /** Modules that programs want. */
+  readonly modules: readonly string[];
   /** Null if it did not come up. */
   readonly bootMs: number | null;
   readonly console: string;

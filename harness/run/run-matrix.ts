@@ -2,17 +2,11 @@ import { readFile } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { execa } from 'execa';
-import pLimit from 'p-limit';
-import { evict } from '../../kernels/evict.ts';
 import { requireSpace } from '../../kernels/free-space.ts';
 import type { KernelLock } from '../../kernels/lock-file.ts';
 import { KernelStore } from '../../kernels/store.ts';
-import { locateVirtmeNg, type VirtmeNg } from '../../kernels/virtme-ng.ts';
-import { buildAgent } from '../../loader/agent/build.ts';
 import type { Matrix } from '../config/load.ts';
 import { PACKAGE_ROOT } from '../package-root.ts';
-import { type Accelerator, chooseAccelerator } from '../vm/accelerator.ts';
-import { type PreparedMachine, prepareMachine } from '../vm/prepare.ts';
 import { chooseCapacity } from './capacity.ts';
 import { ResultCollector } from './collect.ts';
 import { clangVersion, compilePrograms } from './compile.ts';
@@ -21,9 +15,10 @@ import { chooseIsolation, Engine } from './engine.ts';
 import type { RunListener, RunPhase } from './events.ts';
 import { EvidenceFolder } from './evidence.ts';
 import { MeasuredMemory } from './measured.ts';
+import { prepareGroups } from './prepare-groups.ts';
 import type { RunResults } from './results.ts';
 import type { Attempt, CellMachine } from './run-stint.ts';
-import { type Cell, type Filters, planGroups, type SelectedKernel, selectKernels, selectPrograms } from './select.ts';
+import { type Cell, type Filters, planGroups, selectKernels, selectPrograms } from './select.ts';
 import type { Isolation } from './stints.ts';
 
 /** What to run, and how. */
@@ -92,13 +87,26 @@ export async function runMatrix(options: RunOptions): Promise<RunResults> {
   });
   const kernels = await timed('kernels', 'from the cache, else from their sources', () =>
     selectKernels(matrix, options.filters, store, {
+      modules: [...new Set(programs.flatMap((program) => program.modules ?? []))],
       onMessage: (text) => listener({ kind: 'warning', text }),
     }),
   );
-  const { prepared, accelerator, virtme } = await timed('machines', 'planned by virtme-ng', () =>
-    prepareAll(kernels, store, options),
-  );
   const groups = planGroups(kernels, programs, matrix);
+  const {
+    groups: prepared,
+    accelerator,
+    virtme,
+  } = await timed('machines', 'planned by virtme-ng', () =>
+    prepareGroups(groups, {
+      cache,
+      debian: store.debian,
+      memoryMiB: matrix.memoryMiB,
+      cpus: matrix.cpus,
+      accelerator: options.accelerator,
+      onMessage: (text) => listener({ kind: 'warning', text }),
+      signal: options.signal,
+    }),
+  );
   const { dated } = await dateRequests(matrix.kernels, store);
   const passedOver = dated.filter(({ name }) => !kernels.some((kernel) => kernel.name === name));
   const collector = new ResultCollector({ matrix, kernels, passedOver, compiled, evidence, listener, groups });
@@ -123,7 +131,7 @@ export async function runMatrix(options: RunOptions): Promise<RunResults> {
     toolVersion: await toolVersion(),
     host: {
       clang: await clangVersion(),
-      qemu: await firstLine([...prepared.values()][0]?.plan.qemu ?? 'qemu-system-x86_64'),
+      qemu: await firstLine([...prepared.values()][0]?.machine.plan.qemu ?? 'qemu-system-x86_64'),
       virtmeNg: virtme.version,
       accelerator: accelerator.name,
       acceleratorReason: accelerator.reason,
@@ -148,52 +156,6 @@ export async function runMatrix(options: RunOptions): Promise<RunResults> {
 
 /** What a run of the default matrix leaves in the cache, with room to spare: initramfs files, objects, logs. */
 const RUN_BYTES = 50e6;
-
-const DAY_MS = 24 * 3600 * 1000;
-
-async function prepareAll(
-  kernels: readonly SelectedKernel[],
-  store: KernelStore,
-  options: RunOptions,
-): Promise<{ prepared: Map<string, PreparedMachine>; accelerator: Accelerator; virtme: VirtmeNg }> {
-  const { cache, matrix, signal } = options;
-  const agent = await buildAgent({ outputDirectory: join(cache, 'agent'), signal });
-  const virtme = await locateVirtmeNg({ cache, source: store.debian });
-  const limit = pLimit(availableParallelism());
-  const machines = await limit.map(kernels, (selected) =>
-    prepareMachine({
-      image: selected.kernel.image,
-      imageSha256: selected.kernel.sha256,
-      memoryMiB: matrix.memoryMiB,
-      cpus: matrix.cpus,
-      agent,
-      virtme,
-      cache,
-      onMessage: (text) => options.listener({ kind: 'warning', text }),
-      signal,
-    }),
-  );
-  await evict(join(cache, 'machines'), { maxAgeMs: 30 * DAY_MS, maxBytes: Number.POSITIVE_INFINITY, keepMs: DAY_MS });
-  const prepared = new Map(
-    kernels.map((selected, index) => [selected.name, machines[index]] as const).filter(isPrepared),
-  );
-  const [first] = machines;
-  const accelerator =
-    first === undefined
-      ? ({ name: 'tcg', reason: 'no kernel was selected' } as const)
-      : await chooseAccelerator({
-          wanted: options.accelerator,
-          image: first.image,
-          qemu: first.plan.qemu,
-          cache,
-          signal,
-        });
-  return { prepared, accelerator, virtme };
-}
-
-function isPrepared(entry: readonly [string, PreparedMachine | undefined]): entry is [string, PreparedMachine] {
-  return entry[1] !== undefined;
-}
 
 async function toolVersion(): Promise<string> {
   const { version } = JSON.parse(await readFile(join(PACKAGE_ROOT, 'package.json'), 'utf8')) as { version: string };

@@ -17,6 +17,8 @@ import { whenCrashed } from './when-crashed.ts';
 /** A machine with what is known of it. */
 export interface CellMachine extends OpenedMachine {
   readonly state: GuestState;
+  /** Why no cell of the group can run on it, such as a module that the kernel does not have; null if they can. */
+  readonly refusal: Outcome | null;
 }
 
 /** One time that a cell was run. */
@@ -73,6 +75,11 @@ export async function runStint(stint: Stint, host: StintHost): Promise<void> {
     if (machine === null) return;
     if (!('machine' in machine)) {
       for (const cell of waiting.splice(0)) await host.onCell(cell, [attemptWithout(machine)]);
+      return;
+    }
+    if (machine.refusal !== null) {
+      await closeMachine(machine, host);
+      for (const cell of waiting.splice(0)) await host.onCell(cell, [attemptWithout(machine.refusal, machine.state)]);
       return;
     }
     let red: { readonly cell: Cell; readonly attempt: Attempt } | null;
@@ -140,8 +147,11 @@ async function attemptCell(
   const run = async (): Promise<Outcome> => {
     await marker.write(`${name} begins`);
     const spec = host.compiled.get(cell.program.name)?.spec ?? null;
-    const ran =
-      spec === null ? infra(`${cell.program.name} has no object`) : await runWithSettings(cell, spec, agent, state);
+    const { outcome: ran, left } =
+      spec === null
+        ? { outcome: infra(`${cell.program.name} has no object`), left: [] }
+        : await runWithSettings(cell, spec, agent, state);
+    leftovers.push(...left);
     const caughtUp = machine.spoilt ? undefined : await marker.writeEnd(`${name} ends`);
     const shared = othersFollow && host.isolation === 'kernel';
     if (shared && !machine.spoilt) leftovers.push(...(await watch.find(name)));
@@ -226,6 +236,6 @@ async function closeMachine(used: CellMachine, host: StintHost): Promise<void> {
   if (fileError !== undefined) host.onWarning(`${path} is incomplete: ${fileError.message}`);
 }
 
-function attemptWithout(outcome: Outcome): Attempt {
-  return { outcome, state: null, durationMs: 0, console: null, consoleLines: [], splats: [], leftovers: [] };
+function attemptWithout(outcome: Outcome, state: GuestState | null = null): Attempt {
+  return { outcome, state, durationMs: 0, console: null, consoleLines: [], splats: [], leftovers: [] };
 }

@@ -1,37 +1,78 @@
 import { AgentError } from '../../loader/agent/agent-error.ts';
 import type { AgentConnection } from '../../loader/agent/connection.ts';
-import { readKallsyms } from '../../loader/load/kernel-facts.ts';
+import { ExplainedError } from '../../loader/errors.ts';
+import { readKallsyms, readKernelFacts } from '../../loader/load/kernel-facts.ts';
 import type { ObjectSpec } from '../../loader/object/spec.ts';
 import type { Kallsyms } from '../../loader/resolve/kallsyms.ts';
+import type { KernelFacts } from '../../loader/resolve/outcome.ts';
 import { type CellContext, runCell } from './cell.ts';
 import type { GuestState } from './guest-observer.ts';
 import type { Outcome } from './outcome.ts';
 import type { Cell } from './select.ts';
+import { SettingError } from './setting-error.ts';
 import { applySettings } from './settings.ts';
 
 /** Of /proc/kallsyms under other settings: enough lines to tell how the kernel shows it. The kernel formats nothing more. */
 const SAMPLE_BYTES = 4096;
 
+/** What became of a cell, and why its machine cannot be used after it. */
+export interface RunUnderSettings {
+  readonly outcome: Outcome;
+  /** Settings that could not be put back, in words. */
+  readonly left: readonly string[];
+}
+
 /**
- * Runs a cell under its variant's sysctls, which are put back afterwards.
- * @throws AgentError if the machine does not answer; ExplainedError `sysctl-failed`
+ * Runs a cell under its variant's settings, which are put back afterwards. What the loader sees of the kernel is read under them.
+ * @throws AgentError if the machine does not answer; ExplainedError for a fault of the harness
  */
 export async function runWithSettings(
   cell: Cell,
   spec: ObjectSpec,
   agent: AgentConnection,
   state: GuestState,
-): Promise<Outcome> {
-  const situation = { version: cell.kernel.version, variant: cell.variant.name, facts: state.values };
+): Promise<RunUnderSettings> {
+  const { variant } = cell;
+  const situation = { version: cell.kernel.version, variant: variant.name, facts: state.values };
   const context: CellContext = { agent, kernel: state.kernel, kallsyms: state.kernel.kallsyms, situation };
-  if (Object.keys(cell.variant.sysctl).length === 0) return runCell(cell.program, spec, context);
-  const restore = await applySettings(agent, cell.variant.sysctl);
+  const isOtherUser = variant.capabilities !== undefined || variant.user !== undefined;
+  if (!isOtherUser && Object.keys(variant.sysctl).length === 0) {
+    return { outcome: await runCell(cell.program, spec, context), left: [] };
+  }
+  let restore: () => Promise<void>;
+  try {
+    restore = await applySettings(agent, variant);
+  } catch (error) {
+    if (!(error instanceof SettingError)) throw error;
+    return { outcome: variantUnavailable(variant.name, error), left: [] };
+  }
+  const left: string[] = [];
+  let outcome: Outcome;
   try {
     const kallsyms = await readKallsymsAgain(agent, state.kernel.kallsyms);
-    return await runCell(cell.program, spec, { ...context, kernel: { ...state.kernel, kallsyms } });
+    // Whether addresses are shown is up to sysctls as well; the rest, to who asks.
+    const kernel = isOtherUser
+      ? await readKernelFacts(agent, { kallsyms, vmlinuxBtf: await vmlinuxBtfAgain(agent, state) })
+      : { ...state.kernel, kallsyms };
+    outcome = await runCell(cell.program, spec, { ...context, kernel });
   } finally {
-    await restore();
+    await restore().catch((error: unknown) => {
+      if (error instanceof AgentError || !(error instanceof ExplainedError)) throw error;
+      left.push(`the settings of ${variant.name} could not be put back: ${error.explain()}`);
+    });
   }
+  return { outcome, left };
+}
+
+function variantUnavailable(name: string, error: SettingError): Outcome {
+  const message = `variant ${name}: ${error.explain()}`;
+  return { phase: 'boot', class: 'variant-unavailable', message, resolutions: [] };
+}
+
+/** The BTF is as long as it was, so it is enough to see whether it may still be read. */
+async function vmlinuxBtfAgain(agent: AgentConnection, { kernel }: GuestState): Promise<KernelFacts['vmlinuxBtf']> {
+  const sample = await readSample(agent, '/sys/kernel/btf/vmlinux', 1);
+  return sample.length === 0 ? null : kernel.vmlinuxBtf;
 }
 
 /**
@@ -40,7 +81,7 @@ export async function runWithSettings(
  */
 async function readKallsymsAgain(agent: AgentConnection, known: Kallsyms | null): Promise<Kallsyms | null> {
   if (known === null) return readKallsyms(agent);
-  const sample = await readSample(agent);
+  const sample = await readSample(agent, '/proc/kallsyms', SAMPLE_BYTES);
   const sameAs = (kallsyms: Kallsyms): boolean =>
     sample.length > 0 && Buffer.compare(sample, kallsyms.bytes.subarray(0, sample.length)) === 0;
   const hidden = hiddenCopies.get(known) ?? known.withoutAddresses();
@@ -54,10 +95,10 @@ async function readKallsymsAgain(agent: AgentConnection, known: Kallsyms | null)
 /** Several cells of a kernel want the same one. */
 const hiddenCopies = new WeakMap<Kallsyms, Kallsyms>();
 
-/** Empty if the file cannot be read under these settings. */
-async function readSample(agent: AgentConnection): Promise<Uint8Array> {
+/** The beginning of a file; empty if it cannot be read under these settings. */
+async function readSample(agent: AgentConnection, path: string, maxBytes: number): Promise<Uint8Array> {
   try {
-    return await agent.readFile('/proc/kallsyms', { maxBytes: SAMPLE_BYTES });
+    return await agent.readFile(path, { maxBytes });
   } catch (error) {
     if (error instanceof AgentError && error.code === 'agent-call-failed') return new Uint8Array(0);
     throw error;

@@ -28,10 +28,15 @@ export interface Cell {
   readonly variant: Variant;
 }
 
-/** Cells that can share a machine: one kernel, booted with the same parameters. */
+/** Cells that can share a machine: one kernel, booted with the same parameters, processors and modules. */
 export interface BootGroup {
   readonly kernel: SelectedKernel;
+  /** Kernel parameters of the variant. */
   readonly boot: readonly string[];
+  /** Processors of the machine; null for as many as the matrix gives every machine. */
+  readonly cpus: number | null;
+  /** Modules that the programs want, by name. */
+  readonly modules: readonly string[];
   readonly cells: readonly Cell[];
 }
 
@@ -159,21 +164,38 @@ export function planGroups(
   programs: readonly Program[],
   matrix: Matrix,
 ): BootGroup[] {
-  const groups: { kernel: SelectedKernel; boot: readonly string[]; cells: Cell[] }[] = [];
+  const groups: (Omit<BootGroup, 'cells'> & { readonly cells: Cell[] })[] = [];
   for (const kernel of kernels) {
     const own: typeof groups = [];
     for (const variant of matrix.variants.values()) {
-      const cells = programs
-        .filter((program) => program.variants.includes(variant.name))
-        .map((program) => ({ kernel, program, variant }));
-      if (cells.length === 0) continue;
-      const group = own.find((candidate) => candidate.boot.join(' ') === variant.boot.join(' '));
-      if (group === undefined) own.push({ kernel, boot: variant.boot, cells });
-      else group.cells.push(...cells);
+      for (const program of programs.filter((one) => one.variants.includes(variant.name))) {
+        const { boot } = variant;
+        const cpus = variant.cpus === undefined || variant.cpus === matrix.cpus ? null : variant.cpus;
+        const modules = [...new Set(program.modules)].sort();
+        const wanted = { kernel, boot, cpus, modules };
+        const group = own.find((candidate) => machineOf(candidate) === machineOf(wanted));
+        const cell = { kernel, program, variant };
+        if (group === undefined) own.push({ ...wanted, cells: [cell] });
+        else group.cells.push(cell);
+      }
     }
     groups.push(...own);
   }
   return groups;
+}
+
+/** The same for groups whose cells can share a machine. */
+function machineOf({ boot, cpus, modules }: Pick<BootGroup, 'boot' | 'cpus' | 'modules'>): string {
+  return JSON.stringify([boot, cpus, modules]);
+}
+
+/** What sets a group's machine apart from a kernel's plain one, for people: `nokaslr cpus=1 modules=dummy`; empty for that. */
+export function describeGroup({ boot, cpus, modules }: Pick<BootGroup, 'boot' | 'cpus' | 'modules'>): string {
+  return [
+    ...boot,
+    ...(cpus === null ? [] : [`cpus=${cpus}`]),
+    ...(modules.length === 0 ? [] : [`modules=${modules.join(',')}`]),
+  ].join(' ');
 }
 
 /** The cell's name for people and paths: `program`, or `program@variant`. */

@@ -30,6 +30,17 @@ done
 
 [ -e /modules/load_all.sh ] && . /modules/load_all.sh
 
+# Modules that programs want, each after what it needs. What the kernel says of one that it refuses stands between our two lines.
+if [ -e /wanted-modules ]; then
+	while read -r module; do
+		[ -e "/sys/module/$module" ] && continue
+		say "loading module $module"
+		insmod "/wanted-$module.ko" 2>/insmod.log && continue
+		read -r words </insmod.log
+		say "module $module was not loaded: $words"
+	done </wanted-modules
+fi
+
 # A driver that is not there by now will not come, and nobody is to wait for its devices.
 lacking=
 [ -e /sys/bus/virtio/drivers/virtio_console ] || lacking=virtio_console

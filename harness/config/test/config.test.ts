@@ -4,6 +4,7 @@ import t, { type Test } from 'tap';
 import { ExplainedError } from '../../../loader/errors.ts';
 import { PACKAGE_ROOT } from '../../package-root.ts';
 import { DEFAULT_DEADLINES } from '../../vm/machine-parts.ts';
+import { CAPABILITIES } from '../capabilities.ts';
 import { factHolds } from '../fact-condition.ts';
 import { FACTS, KERNEL_OPTIONS } from '../fact-registry.ts';
 import { jsonSchemas } from '../json-schema.ts';
@@ -168,6 +169,18 @@ const MATRIX_MISTAKES: readonly (readonly [string, string, string, RegExp])[] = 
     '4:3',
     /"default" changes nothing and cannot be redefined/,
   ],
+  [
+    'a capability that is not there',
+    'kernels: [{debian: "6.12"}]\nprograms: [one]\nvariants:\n  blind: {capabilities: {drop: [CAP_SYSLOGG]}}\n',
+    '4:33',
+    /unknown value "CAP_SYSLOGG" \(did you mean "CAP_SYSLOG"\?\)/,
+  ],
+  [
+    'capabilities that are both dropped and kept',
+    'kernels: [{debian: "6.12"}]\nprograms: [one]\nvariants:\n  blind: {capabilities: {drop: [CAP_BPF], only: []}}\n',
+    '4:43',
+    /unknown key "only"/,
+  ],
   ['a list of kernels that is empty', 'kernels: []\nprograms: [one]\n', '1:10', /kernels: /],
 ];
 
@@ -329,6 +342,12 @@ const PROGRAM_MISTAKES: readonly (readonly [string, string, string, RegExp])[] =
     '4:54',
     /unknown key "exern" \(did you mean "extern"\?\)/,
   ],
+  [
+    'a module that is named as a file',
+    'title: A\nrun: []\nmodules: [dummy.ko]\nexpect:\n  - {outcome: works, reason: always and everywhere}\n',
+    '3:11',
+    /a module is named as in lsmod, without \.ko/,
+  ],
   ['no expectation at all', 'title: A\nrun: []\nexpect: []\n', '3:9', /expect: /],
 ];
 
@@ -346,6 +365,22 @@ t.test('mistakes in several programs are said at once', async (t) => {
   const text = await complaint(path);
   t.match(text, 'programs/one.yaml:1:');
   t.match(text, 'programs/two.yaml:1:');
+});
+
+t.test('a variant may take capabilities away, be another user and have other processors', async (t) => {
+  const variants =
+    '{weak: {user: 65534, cpus: 1, capabilities: {only: [CAP_BPF]}}, blind: {capabilities: {drop: [CAP_SYSLOG]}}}';
+  const matrix = `kernels: [{debian: "6.12"}]\nprograms: [one]\nvariants: ${variants}\n`;
+  const { variants: read } = await loadMatrix(folder(t, matrix));
+  t.match(read.get('weak'), { user: 65534, cpus: 1, capabilities: { only: ['CAP_BPF'] } });
+  t.match(read.get('blind'), { capabilities: { drop: ['CAP_SYSLOG'] } });
+  // include/uapi/linux/capability.h
+  const some = ['CAP_CHOWN', 'CAP_NET_ADMIN', 'CAP_SYS_ADMIN', 'CAP_SYSLOG', 'CAP_PERFMON', 'CAP_BPF'] as const;
+  t.same(
+    some.map((name) => CAPABILITIES.indexOf(name)),
+    [0, 12, 21, 34, 38, 39],
+  );
+  t.equal(CAPABILITIES.length, 41);
 });
 
 t.test('versions are compared number by number, and ranges mean what docs/matrix-yaml.md says', (t) => {
@@ -454,13 +489,16 @@ t.test('the JSON schemas in schema/ are what the definitions generate', (t) => {
   t.end();
 });
 
-t.test("the project's own matrix is valid, and runs every program that is there", async (t) => {
-  const matrix = await loadMatrix(join(PACKAGE_ROOT, 'matrix.yaml'));
+t.test("the project's own matrices are valid, and run every program that is there", async (t) => {
+  const paths = readdirSync(PACKAGE_ROOT).filter((file) => /^matrix.*\.yaml$/.test(file));
+  t.ok(paths.includes('matrix.yaml'));
+  const matrices = await Promise.all(paths.map((path) => loadMatrix(join(PACKAGE_ROOT, path))));
+  const programs = matrices.flatMap((matrix) => matrix.programs);
   const files = readdirSync(join(PACKAGE_ROOT, 'programs'), { recursive: true }).map(String);
   const names = files.filter((file) => file.endsWith('.yaml')).map((file) => file.slice(0, -'.yaml'.length));
-  t.same(matrix.programs.map((program) => program.name).sort(), names.sort());
+  t.same([...new Set(programs.map((program) => program.name))].sort(), names.sort());
   const sources = files.filter((file) => file.endsWith('.bpf.c')).map((file) => join(PACKAGE_ROOT, 'programs', file));
-  t.same([...new Set(matrix.programs.map((program) => program.source))].sort(), sources.sort());
+  t.same([...new Set(programs.map((program) => program.source))].sort(), sources.sort());
 });
 
 t.test('a matrix may name its schema, as editors want it', async (t) => {

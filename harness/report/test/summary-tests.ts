@@ -15,11 +15,12 @@ t.test('the summary says how long it took, with what, and where the evidence lie
 });
 
 t.test('the summary says where the machines came from, and what became of them', (t) => {
-  const boot = { parameters: [], bootMs: 4100, console: '/x', when: 'earlier', restored: 0, restoreMs: null } as const;
+  const plain = { parameters: [], cpus: null, modules: [] } as const;
+  const boot = { ...plain, bootMs: 4100, console: '/x', when: 'earlier', restored: 0, restoreMs: null } as const;
   const say = (boots: RunResults['kernels'][number]['boots'], cells: CellResult[] = [], engine = {}): string => {
-    const plain = results(cells);
-    const kernels = plain.kernels.map((kernel, index) => ({ ...kernel, boots: index === 0 ? boots : [] }));
-    return renderSummary({ ...plain, kernels, engine: { ...plain.engine, ...engine } }, PLAIN);
+    const whole = results(cells);
+    const kernels = whole.kernels.map((kernel, index) => ({ ...kernel, boots: index === 0 ? boots : [] }));
+    return renderSummary({ ...whole, kernels, engine: { ...whole.engine, ...engine } }, PLAIN);
   };
   const warm = say([
     { ...boot, restored: 20, restoreMs: 120 },

@@ -125,6 +125,7 @@ export class FakeMachine {
       observations: { key: 'fake', read: () => Promise.reject(new TypeError('nothing was observed')) },
       boot: { milliseconds: 4000, log: '/dev/null', when: 'earlier' },
       state,
+      refusal: null,
     };
   }
 

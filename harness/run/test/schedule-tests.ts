@@ -19,7 +19,7 @@ function group(kernel: string, count: number): BootGroup {
   );
 }
 
-const EMPTY: Omit<BootGroup, 'kernel'> = { boot: [], cells: [] };
+const EMPTY: Omit<BootGroup, 'kernel'> = { boot: [], cpus: null, modules: [], cells: [] };
 
 const nameOf = (cell: Cell): string => `${cell.kernel.name} ${cellName(cell.program.name, cell.variant.name)}`;
 
@@ -193,18 +193,50 @@ t.test('the limits of the control group hold, and those of every group above it'
 
 t.test('boots are told apart, in the order they were first needed, with what came of each', (t) => {
   const ledger = new BootLedger();
+  const plain = { boot: [], cpus: null, modules: [] };
   const origin = { milliseconds: 4000, log: '/saved.log', when: 'earlier' } as const;
   const restored = { key: 'a', origin, console: '/boot-1.log' };
   t.same(ledger.of('6.12'), []);
-  for (const milliseconds of [300, 100, 120]) ledger.add('6.12', [], restored, milliseconds);
-  ledger.add('6.12', ['nosmp'], { key: 'b', origin: { ...origin, when: 'this-run' }, console: '/own.log' }, null);
-  ledger.addFailure('6.12', ['x'], '/failed-1.log');
-  ledger.addFailure('6.12', ['x'], '/failed-2.log');
-  ledger.add('5.10', [], restored, 200);
-  const failed = { parameters: ['x'], bootMs: null, when: 'this-run', restored: 0, restoreMs: null };
+  for (const milliseconds of [300, 100, 120]) ledger.add('6.12', plain, restored, milliseconds);
+  ledger.add(
+    '6.12',
+    { ...plain, boot: ['nosmp'], cpus: 1 },
+    { key: 'b', origin: { ...origin, when: 'this-run' }, console: '/own.log' },
+    null,
+  );
+  ledger.addFailure('6.12', { ...plain, modules: ['x'] }, '/failed-1.log');
+  ledger.addFailure('6.12', { ...plain, modules: ['x'] }, '/failed-2.log');
+  ledger.add('5.10', plain, restored, 200);
+  const failed = {
+    parameters: [],
+    cpus: null,
+    modules: ['x'],
+    bootMs: null,
+    when: 'this-run',
+    restored: 0,
+    restoreMs: null,
+  };
   t.same(ledger.of('6.12'), [
-    { parameters: [], bootMs: 4000, console: '/boot-1.log', when: 'earlier', restored: 3, restoreMs: 120 },
-    { parameters: ['nosmp'], bootMs: 4000, console: '/own.log', when: 'this-run', restored: 0, restoreMs: null },
+    {
+      parameters: [],
+      cpus: null,
+      modules: [],
+      bootMs: 4000,
+      console: '/boot-1.log',
+      when: 'earlier',
+      restored: 3,
+      restoreMs: 120,
+    },
+    {
+      parameters: ['nosmp'],
+      cpus: 1,
+      modules: [],
+      bootMs: 4000,
+      console: '/own.log',
+      when: 'this-run',
+      restored: 0,
+      restoreMs: null,
+    },
     { ...failed, console: '/failed-1.log' },
     { ...failed, console: '/failed-2.log' },
   ]);

@@ -7,7 +7,7 @@ import type { ReasonCode } from '../../../loader/resolve/outcome.ts';
 import type { FactCondition } from '../../config/fact-condition.ts';
 import { CLASSES, type MatrixException, type Truth } from '../../config/schema.ts';
 import { CLASS_OF_REASON } from '../outcome.ts';
-import { planGroups, selectKernels, selectPrograms } from '../select.ts';
+import { describeGroup, planGroups, selectKernels, selectPrograms } from '../select.ts';
 import { evaluateTruth } from '../truth.ts';
 import { type CellSituation, conditionHolds, findExpectation, judge, RED_VERDICTS } from '../verdict.ts';
 import { STRICT, sampleKernel, sampleMatrix, sampleProgram, selected, WORKS } from './samples.ts';
@@ -201,6 +201,28 @@ t.test('cells that can share a machine do, the default variant first', (t) => {
     ['5.10', 'nosmp', 'b@booted'],
     ['6.12', '', 'a@default b@default a@strict'],
     ['6.12', 'nosmp', 'b@booted'],
+  ]);
+  t.end();
+});
+
+t.test('cells that want other modules or another number of processors get machines of their own', (t) => {
+  const one = { name: 'one', sysctl: {}, boot: [], cpus: 1 };
+  const two = { name: 'two', sysctl: {}, boot: [], cpus: 2 };
+  const programs = [
+    sampleProgram('a', ['default', 'one', 'two']),
+    { ...sampleProgram('b'), modules: ['zram', 'dummy'] },
+    { ...sampleProgram('c', ['default', 'one']), modules: ['dummy', 'zram', 'dummy'] },
+  ];
+  const groups = planGroups([selected('6.12')], programs, sampleMatrix(programs, [one, two]));
+  const seen = groups.map((group) => [
+    describeGroup(group),
+    group.cells.map((cell) => `${cell.program.name}@${cell.variant.name}`).join(' '),
+  ]);
+  t.same(seen, [
+    ['', 'a@default a@two'],
+    ['modules=dummy,zram', 'b@default c@default'],
+    ['cpus=1', 'a@one'],
+    ['cpus=1 modules=dummy,zram', 'c@one'],
   ]);
   t.end();
 });

@@ -1,7 +1,7 @@
 import { chmodSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import t from 'tap';
-import { prepareMachine } from '../prepare.ts';
+import { prepareMachine, type WantedModule } from '../prepare.ts';
 
 /** Writes an initramfs and prints a command line as virtme-run does, and counts how often it was asked. */
 const VIRTME_RUN = `#!/bin/sh
@@ -19,8 +19,9 @@ t.test('a prepared machine whose files were damaged is planned again, and that i
   process.env.QEMU_VERSION = '7.2';
   const count = join(folder, 'count');
   const messages: string[] = [];
-  const prepare = (): ReturnType<typeof prepareMachine> =>
+  const prepare = (modules: readonly WantedModule[] = []): ReturnType<typeof prepareMachine> =>
     prepareMachine({
+      modules,
       ...{ image: join(folder, 'vmlinuz'), imageSha256: '00', memoryMiB: 256, cpus: 1, cache: folder },
       agent: join(folder, 'agent'),
       virtme: { command: [join(folder, 'virtme-run')], environment: { COUNT: count }, version: '1' },
@@ -48,4 +49,16 @@ t.test('a prepared machine whose files were damaged is planned again, and that i
     t.equal(plans(), index + 3, name);
     t.match(messages[index], /damaged/, name);
   }
+  const path = join(folder, 'late.ko');
+  writeFileSync(path, 'a module');
+  const wanted = [
+    { name: 'early', path },
+    { name: 'late', path },
+  ];
+  const withModules = await prepare(wanted);
+  t.match(readFileSync(withModules.initrd, 'latin1'), /wanted-late\.ko\0+a module.*wanted-modules\0+early\nlate\n/s);
+  t.equal((await prepare(wanted)).key, withModules.key);
+  writeFileSync(path, 'another');
+  const keys = [first.key, withModules.key, (await prepare(wanted)).key, (await prepare(wanted.slice(1))).key];
+  t.equal(new Set(keys).size, keys.length, 'another list of modules, or another file, is another machine');
 });
