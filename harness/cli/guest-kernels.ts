@@ -14,6 +14,7 @@ import { requireTools } from '../setup/install.ts';
 import { type Accelerator, chooseAccelerator } from '../vm/accelerator.ts';
 import { DEFAULT_DEADLINES } from '../vm/machine-parts.ts';
 import { prepareMachine } from '../vm/prepare.ts';
+import { lockOf } from './open-store.ts';
 import { describeProgress } from './progress.ts';
 
 /** Options that `exec` and `shell` have in common. */
@@ -25,6 +26,7 @@ export interface GuestOptions {
   readonly debianMirror?: string;
   /** False with --no-templates. */
   readonly templates: boolean;
+  readonly locked?: true;
 }
 
 /** A kernel that was asked for. */
@@ -70,10 +72,12 @@ export class GuestKernels {
     requireTools();
     const path = options.matrix ?? (existsSync(DEFAULT_MATRIX) ? DEFAULT_MATRIX : undefined);
     const matrix = path === undefined ? undefined : await loadMatrix(resolve(path));
+    const lock = await lockOf(path ?? DEFAULT_MATRIX, options.locked);
     let shown = Number.NEGATIVE_INFINITY;
     const store = new KernelStore({
       cache,
       mirror: { option: options.debianMirror, matrix: matrix?.mirror },
+      lock,
       onProgress: (progress) => {
         if (performance.now() - shown < PROGRESS_INTERVAL_MS) return;
         shown = performance.now();

@@ -4,6 +4,7 @@ import { Command, CommanderError, InvalidArgumentError, Option } from 'commander
 import { PACKAGE_ROOT } from '../package-root.ts';
 import { EXIT } from './exit-codes.ts';
 import { wasInterrupted, watchInterruptions } from './interrupt.ts';
+import { addKernelCommands } from './kernel-commands.ts';
 import { reportError } from './report-error.ts';
 
 const FOOTER = `
@@ -90,6 +91,7 @@ function createProgram(args: readonly string[], setExitCode: (code: number) => v
     .addOption(new Option('--flaky-ok', 'a cell that differs between retries does not make the run red'))
     .addOption(new Option('--accel <name>', 'how QEMU runs the guest').choices(['auto', 'kvm', 'tcg']).default('auto'))
     .addOption(new Option('--append <parameters...>', 'kernel parameters for every machine'))
+    .option('--locked', 'exactly the kernels of the lock file (kernels/kernels.lock.yaml)')
     .addOption(new Option('--debian-mirror <url>', "a Debian mirror (default: the system's own)"))
     .addOption(new Option('--json <file>', 'write everything to a file; - is stdout, in place of the grid'))
     .addOption(new Option('--setup', 'install what is missing first'))
@@ -165,6 +167,7 @@ function createProgram(args: readonly string[], setExitCode: (code: number) => v
     .addOption(new Option('--no-templates', 'boot the machine instead of restoring it'))
     .addOption(new Option('--accel <name>', 'how QEMU runs the guest').choices(['auto', 'kvm', 'tcg']).default('auto'))
     .addOption(new Option('--append <parameter>', 'kernel parameter').argParser(collected))
+    .option('--locked', 'exactly the kernels of the lock file (kernels/kernels.lock.yaml)')
     .addOption(new Option('--debian-mirror <url>', "a Debian mirror (default: the system's own)"))
     .addHelpText('after', EXEC_FOOTER)
     .action(async (words, options) => setExitCode(await (await import('./exec.ts')).exec(words, options, args)));
@@ -181,6 +184,7 @@ function createProgram(args: readonly string[], setExitCode: (code: number) => v
     .addOption(new Option('--no-templates', 'boot the machine instead of restoring it'))
     .addOption(new Option('--accel <name>', 'how QEMU runs the guest').choices(['auto', 'kvm', 'tcg']).default('auto'))
     .addOption(new Option('--append <parameter>', 'kernel parameter').argParser(collected))
+    .option('--locked', 'exactly the kernels of the lock file (kernels/kernels.lock.yaml)')
     .addOption(new Option('--debian-mirror <url>', "a Debian mirror (default: the system's own)"))
     .addHelpText(
       'after',
@@ -194,23 +198,7 @@ function createProgram(args: readonly string[], setExitCode: (code: number) => v
     .option('--json', 'print as JSON')
     .action(async (options) => setExitCode(await (await import('./doctor.ts')).doctor(options)));
 
-  const kernels = program.command('kernels').description('look at kernels, and get them before they are needed');
-  kernels
-    .command('list')
-    .description('the kernels that can be had')
-    .addOption(new Option('--flavour <name>', 'which build').choices(['cloud', 'generic', 'rt']).default('cloud'))
-    .option('--debian-mirror <url>', "a Debian mirror (default: the system's own)")
-    .option('--refresh', 'read the package lists anew')
-    .option('--json', 'print as JSON')
-    .action(async (options) => setExitCode(await (await import('./kernels.ts')).listKernels(options)));
-  kernels
-    .command('pull')
-    .description("get the newest of the given lines, or of the matrix's")
-    .argument('[line...]', 'such as 6.12, or newest')
-    .addOption(new Option('-m, --matrix <file>', 'the matrix').default('matrix.yaml'))
-    .addOption(new Option('--flavour <name>', 'which build').choices(['cloud', 'generic', 'rt']).default('cloud'))
-    .option('--debian-mirror <url>', "a Debian mirror (default: the system's own)")
-    .action(async (lines, options) => setExitCode(await (await import('./kernels.ts')).pullKernels(lines, options)));
+  addKernelCommands(program, setExitCode);
 
   program
     .command('setup')
@@ -241,7 +229,7 @@ function createProgram(args: readonly string[], setExitCode: (code: number) => v
     .argument('[results]', 'a file written with --json, or the folder of a run')
     .action(async (place) => setExitCode(await (await import('./picture.ts')).picture(place)));
 
-  for (const command of [...program.commands, ...kernels.commands]) {
+  for (const command of program.commands.flatMap((one) => [one, ...one.commands])) {
     command.exitOverride().showSuggestionAfterError();
   }
   return program;

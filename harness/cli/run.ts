@@ -16,6 +16,7 @@ import type { Isolation } from '../run/stints.ts';
 import { requireTools } from '../setup/install.ts';
 import { EXIT } from './exit-codes.ts';
 import { interruptible } from './interrupt.ts';
+import { lockOf } from './open-store.ts';
 import { createPause } from './pause-on-fail.ts';
 import { createProgressView } from './progress.ts';
 import { reportError } from './report-error.ts';
@@ -37,11 +38,13 @@ export interface RunCommandOptions {
   readonly debianMirror?: string;
   readonly json?: string;
   readonly setup?: true;
+  readonly locked?: true;
 }
 
 /** `ksym-matrix run` */
 export async function run(options: RunCommandOptions): Promise<number> {
   const matrix = await loadMatrix(resolve(options.matrix));
+  const lock = await lockOf(options.matrix, options.locked);
   const cache = cacheDirectory();
   await requirePlaceFor(options.json);
   const builds = matrix.kernels.some(({ request }) => 'build' in request);
@@ -65,6 +68,7 @@ export async function run(options: RunCommandOptions): Promise<number> {
         append: options.append ?? [],
         cache,
         mirror: options.debianMirror,
+        lock,
         setupMs: performance.now(),
         listener: view.show,
         signal,
