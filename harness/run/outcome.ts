@@ -49,6 +49,7 @@ export const CLASS_OF_REASON: Readonly<Record<ReasonCode, FailureClass>> = {
   KERNEL_TOO_OLD_FOR_BTF_ID: 'kernel-lacks-btf-id-loads',
   MODULE_BTF_EPERM: 'module-btf-unavailable',
   MODULE_BTF_UNSUPPORTED: 'module-btf-unavailable',
+  MODULE_HAS_NO_BTF: 'module-btf-unavailable',
   KFUNC_NOT_FOUND: 'kfunc-not-found',
   KFUNC_PROTO_MISMATCH: 'kfunc-signature-mismatch',
 };

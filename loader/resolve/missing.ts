@@ -30,11 +30,12 @@ export function whereabouts(name: string, facts: KernelFacts): Whereabouts {
 }
 
 /**
- * The outcome of something that vmlinux BTF lacks, where module BTF could not be read and may have it; null where it was
+ * The outcome of something that vmlinux BTF lacks, where module BTF is not there or could not be read and may have it; null where it was
  * read, or where kallsyms says that the symbol is in no module.
  */
 export function hiddenInModule(extern: ExternSpec, place: Whereabouts, facts: KernelFacts): ExternOutcome | null {
-  if (facts.moduleBtfsUnavailable === null || place.at === 'kernel' || place.at === 'nowhere') return null;
+  if (place.at === 'kernel' || place.at === 'nowhere') return null;
+  if (facts.moduleBtfsUnavailable === null) return withoutModuleBtf(extern, place, facts);
   const where =
     place.at === 'module'
       ? `${extern.name} is in module ${place.module}`
@@ -50,6 +51,17 @@ export function hiddenInModule(extern: ExternSpec, place: Whereabouts, facts: Ke
     extern,
     'MODULE_BTF_UNSUPPORTED',
     `${where}, but this kernel has no BTF for modules: it takes Linux 5.11 and CONFIG_DEBUG_INFO_BTF_MODULES.`,
+  );
+}
+
+/** The kernel lists a module's BTF only if it took it: a module that was built without, or whose BTF is for another vmlinux, has none. */
+function withoutModuleBtf(extern: ExternSpec, place: Whereabouts, facts: KernelFacts): ExternOutcome | null {
+  if (place.at !== 'module' || facts.moduleBtfs.some(({ name }) => name === place.module)) return null;
+  const advice = extern.kind === 'typed' ? ` ${typelessAdvice(extern.name)}` : '';
+  return missing(
+    extern,
+    'MODULE_HAS_NO_BTF',
+    `${extern.name} is in module ${place.module}, which has no BTF: kernel and module need CONFIG_DEBUG_INFO_BTF_MODULES, and the module's BTF has to be made for this kernel.${advice}`,
   );
 }
 

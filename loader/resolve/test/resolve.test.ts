@@ -131,6 +131,13 @@ t.test('each reason is given where it applies, with its facts: an error if stron
       explanation: [/no variable at all/, /pahole/, /extern const void plain __ksym/],
     },
     {
+      reason: 'MODULE_HAS_NO_BTF',
+      title: 'a variable of a module that was built without BTF',
+      outcome: (weak) =>
+        variable('int', 'mod_var', weak, kernel({ vmlinuxBtf: vmlinux, kallsyms: fakeKallsyms([moduleLine]) })),
+      explanation: [/module mod/, /CONFIG_DEBUG_INFO_BTF_MODULES/, /extern const void mod_var/],
+    },
+    {
       reason: 'VAR_NOT_IN_BTF',
       title: 'a variable that kallsyms has',
       outcome: (weak) => variable('long', 'jiffies', weak, kernel({ vmlinuxBtf: vmlinux })),
@@ -231,7 +238,7 @@ t.test('each reason is given where it applies, with its facts: an error if stron
       for (const pattern of explanation) t.match(text, pattern, title);
     }
   }
-  t.equal(seen.size, 13, 'every ReasonCode was provoked');
+  t.equal(seen.size, 14, 'every ReasonCode was provoked');
   t.strictSame(
     cases.find(({ reason }) => reason === 'AMBIGUOUS')?.outcome(true),
     cases.find(({ reason }) => reason === 'AMBIGUOUS')?.outcome(false),
