@@ -81,7 +81,7 @@ export async function takeInventory(
     }
   }
   for (const one of await measureEntries(join(cache, 'builds'))) items.push(item('builds', null, one));
-  for (const name of ['runs', 'guests']) {
+  for (const name of ['runs', 'guests', 'bisections']) {
     const parent = join(cache, name);
     const last = await readlink(join(parent, 'latest')).catch(() => '');
     for (const one of await measureEntries(parent)) {

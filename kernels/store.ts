@@ -1,4 +1,4 @@
-import { stat } from 'node:fs/promises';
+import { rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ExplainedError } from '../loader/errors.ts';
 import type { MirrorSources } from './debian/mirror.ts';
@@ -247,6 +247,7 @@ export class KernelStore {
       async (temporary) => {
         const folder = join(temporary, '.parts');
         manifest = await this.#make(request, kernel, { temporary, folder, modules: wanted });
+        await rm(folder, { recursive: true, force: true });
       },
       {
         onWait: this.#debian.onWait,
