@@ -23,6 +23,8 @@ export interface HttpClientOptions {
   readonly userAgent?: string;
   /** Where `http_proxy`, `https_proxy` and `no_proxy` are looked for. Default: this process's environment. */
   readonly env?: Environment;
+  /** Variable that names another server to ask instead, for the message if this one is away. */
+  readonly mirrorVariable?: string;
   /** A line about a failure that is followed by another try. */
   readonly onRetry?: (message: string) => void;
 }
@@ -120,8 +122,8 @@ export class HttpClient {
   }
 
   #retryContext(url: URL): RetryContext {
-    const { signal, onRetry } = this.#options;
-    return { url, env: this.#options.env ?? process.env, signal, onRetry };
+    const { signal, onRetry, mirrorVariable } = this.#options;
+    return { url, env: this.#options.env ?? process.env, signal, onRetry, mirrorVariable };
   }
 
   /** Opened when it is first needed; idle connections keep no process alive. */

@@ -51,15 +51,25 @@ export function publicAddress(url: URL): string {
 }
 
 /** The error for a server that could not be reached or did not finish. */
-export function networkFailed(url: URL, why: string, tries: number, env: Environment, cause?: unknown): ExplainedError {
+export function networkFailed(
+  why: string,
+  tries: number,
+  asked: { readonly url: URL; readonly env: Environment; readonly mirrorVariable?: string | undefined },
+  cause?: unknown,
+): ExplainedError {
+  const { url, env, mirrorVariable } = asked;
   const proxy = describeProxy(env, url);
+  const advice = [
+    proxy === null
+      ? 'Check the network; behind a proxy, set http_proxy and https_proxy.'
+      : `Check the network and the proxy: ${proxy}.`,
+    mirrorVariable === undefined ? '' : `${mirrorVariable} names another mirror.`,
+    'What is in the cache still works offline.',
+  ];
   return new ExplainedError('network-failed', `${url.host} cannot be read from`, {
     where: publicAddress(url),
     why: `${why} (${timesTried(tries)})`,
-    fix:
-      proxy === null
-        ? 'Check the network; behind a proxy, set http_proxy and https_proxy. What is in the cache still works offline.'
-        : `Check the network and the proxy: ${proxy}. What is in the cache still works offline.`,
+    fix: advice.filter((sentence) => sentence !== '').join(' '),
     ...(cause === undefined ? {} : { cause }),
   });
 }

@@ -25,6 +25,8 @@ export interface RetryContext {
   readonly url: URL;
   readonly env: Environment;
   readonly signal: AbortSignal | undefined;
+  /** Names another server, see HttpClientOptions. */
+  readonly mirrorVariable?: string | undefined;
   /** Bytes that are there for good: a try that adds some is no failure in a row. */
   readonly progress?: () => number;
   /** A line about a failure that is followed by another try. */
@@ -41,7 +43,7 @@ export async function withRetries<T>(
   policy: RetryPolicy,
   context: RetryContext,
 ): Promise<T> {
-  const { url, env, signal, progress = () => 0 } = context;
+  const { url, signal, progress = () => 0 } = context;
   let furthest = progress();
   for (let failures = 1, tries = 1; ; failures += 1, tries += 1) {
     throwIfAborted(url, signal);
@@ -53,7 +55,7 @@ export async function withRetries<T>(
     }
     throwIfAborted(url, signal);
     const lasting = lastingTrouble(failure);
-    if (lasting !== null) throw networkFailed(url, lasting, tries, env, failure);
+    if (lasting !== null) throw networkFailed(lasting, tries, context, failure);
     const trouble = passingTrouble(failure);
     if (trouble === null) throw failure;
     if (progress() > furthest) failures = 1;
@@ -61,7 +63,7 @@ export async function withRetries<T>(
     const waitMs = Math.max(backoff(policy, failures), trouble.waitMs ?? 0);
     if (failures > policy.retries || waitMs > policy.longestWaitMs) {
       const asks = waitMs > policy.longestWaitMs ? `, and it asks to wait ${Math.ceil(waitMs / 1000)} s` : '';
-      if (!(failure instanceof HttpStatusError)) throw networkFailed(url, trouble.message, tries, env, failure);
+      if (!(failure instanceof HttpStatusError)) throw networkFailed(trouble.message, tries, context, failure);
       throw new HttpStatusError(url, failure, `${asks} (${timesTried(tries)})`);
     }
     context.onRetry?.(`${url.host}: ${trouble.message}; asking again in ${(waitMs / 1000).toFixed(1)} s`);

@@ -1,3 +1,4 @@
+import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
@@ -59,8 +60,25 @@ export interface ArchivePackage {
   readonly members: readonly Member[];
 }
 
+/** What is unusual about an archive. */
+export interface ArchiveOptions {
+  /** When it was signed. Default: now. */
+  readonly at?: Date;
+  /** The release file's Valid-Until. Default: none. */
+  readonly validUntil?: Date;
+  /** Whether the list is there as Packages.xz only, as in Debian's own archives. Default: false. */
+  readonly compressed?: boolean;
+}
+
 /** Writes an archive with one suite, as a Debian mirror has it, and signs it. */
-export function writeArchive(root: string, suite: string, key: SigningKey, packages: readonly ArchivePackage[]): void {
+export function writeArchive(
+  root: string,
+  suite: string,
+  key: SigningKey,
+  packages: readonly ArchivePackage[],
+  options: ArchiveOptions = {},
+): void {
+  const { at = new Date(), validUntil, compressed = false } = options;
   const stanzas = packages.map(({ name, version, depends, members }) => {
     const head = `Package: ${name}\nVersion: ${version}\nArchitecture: amd64\nMaintainer: Nobody <nobody@example.org>\n${
       depends === undefined ? '' : `Depends: ${depends}\n`
@@ -70,19 +88,22 @@ export function writeArchive(root: string, suite: string, key: SigningKey, packa
     write(join(root, filename), deb);
     return `${head}Filename: ${filename}\nSize: ${deb.length}\nSHA256: ${sha256(deb)}\n`;
   });
-  const list = `${stanzas.join('\n')}\n`;
-  write(join(root, 'dists', suite, 'main/binary-amd64/Packages'), list);
+  const text = `${stanzas.join('\n')}\n`;
+  const list = compressed ? spawnSync('xz', ['-c'], { input: text }).stdout : Buffer.from(text);
+  const path = `main/binary-amd64/Packages${compressed ? '.xz' : ''}`;
+  write(join(root, 'dists', suite, path), list);
   const release = [
     'Origin: Debian',
     `Suite: ${suite}`,
     `Codename: ${suite}`,
-    `Date: ${new Date().toUTCString()}`,
+    `Date: ${at.toUTCString()}`,
+    ...(validUntil === undefined ? [] : [`Valid-Until: ${validUntil.toUTCString()}`]),
     'Architectures: amd64',
     'Components: main',
     'SHA256:',
-    ` ${sha256(list)} ${Buffer.byteLength(list)} main/binary-amd64/Packages`,
+    ` ${sha256(list)} ${list.length} ${path}`,
   ];
-  write(join(root, 'dists', suite, 'InRelease'), key.clearSign(`${release.join('\n')}\n`));
+  write(join(root, 'dists', suite, 'InRelease'), key.clearSign(`${release.join('\n')}\n`, at));
 }
 
 function write(file: string, content: Buffer | string): void {

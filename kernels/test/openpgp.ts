@@ -4,14 +4,20 @@ import { createHash, createPublicKey, generateKeyPairSync, type KeyObject, sign 
 export interface SigningKey {
   /** The keyring with this key only, binary. */
   readonly keyring: Buffer;
-  clearSign(text: string): string;
+  /** Hexadecimal, in capitals. */
+  readonly fingerprint: string;
+  /** @param at when it was signed. Default: now. */
+  clearSign(text: string, at?: Date): string;
+  /** A signature as `gpg --detach-sign` makes it, binary. */
+  detachSign(data: Buffer): Buffer;
 }
 
-/** A new RSA key. */
-export function makeKey(name: string): SigningKey {
+/** A new RSA key. @param validity when it was made and when it expires. Default: an hour ago, never */
+export function makeKey(name: string, validity?: { readonly from: Date; readonly until: Date }): SigningKey {
   const { privateKey } = generateKeyPairSync('rsa', { modulusLength: 2048 });
   const jwk = createPublicKey(privateKey).export({ format: 'jwk' });
-  const created = uint(Math.floor(Date.now() / 1000) - 3600, 4);
+  const from = seconds(validity?.from ?? new Date(Date.now() - 3_600_000));
+  const created = uint(from, 4);
   const key = Buffer.concat([Buffer.from([4]), created, Buffer.from([1]), mpi(base64(jwk.n)), mpi(base64(jwk.e))]);
   const keyHashed = Buffer.concat([Buffer.from([0x99]), uint(key.length, 2), key]);
   const fingerprint = createHash('sha1').update(keyHashed).digest();
@@ -24,13 +30,19 @@ export function makeKey(name: string): SigningKey {
     0x13,
     created,
     Buffer.concat([keyHashed, userHashed]),
-    Buffer.from([2, 27, 3]),
+    Buffer.concat([
+      Buffer.from([2, 27, 3]),
+      // Key expiration time, in seconds after the creation (§5.2.3.6).
+      ...(validity === undefined ? [] : [Buffer.from([5, 9]), uint(seconds(validity.until) - from, 4)]),
+    ]),
   );
   return {
     keyring: Buffer.concat([packet(6, key), packet(13, userId), packet(2, self)]),
-    clearSign(text) {
+    fingerprint: fingerprint.toString('hex').toUpperCase(),
+    detachSign: (data) => packet(2, signature(privateKey, fingerprint, 0x00, uint(seconds(new Date()), 4), data)),
+    clearSign(text, at = new Date()) {
       const body = text.replace(/\n$/, '');
-      const now = uint(Math.floor(Date.now() / 1000), 4);
+      const now = uint(seconds(at), 4);
       const made = packet(2, signature(privateKey, fingerprint, 0x01, now, Buffer.from(body.replaceAll('\n', '\r\n'))));
       const armour = (made.toString('base64').match(/.{1,64}/g) ?? []).join('\n');
       return [
@@ -40,6 +52,10 @@ export function makeKey(name: string): SigningKey {
       ].join('\n');
     },
   };
+}
+
+function seconds(time: Date): number {
+  return Math.floor(time.getTime() / 1000);
 }
 
 function signature(

@@ -1,34 +1,12 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { createServer, type IncomingMessage, request, type Server, type ServerResponse } from 'node:http';
-import { type AddressInfo, connect } from 'node:net';
+import { request } from 'node:http';
+import { connect } from 'node:net';
 import { join } from 'node:path';
-import t, { type Test } from 'tap';
+import t from 'tap';
 import { HttpClient, type HttpClientOptions, HttpStatusError } from '../http-client.ts';
-
-type Handler = (request: IncomingMessage, response: ServerResponse) => void;
-
-/** A server on loopback that is gone when the test is; the address of its root. */
-async function serve(t: Test, handler: Handler): Promise<{ address: string; server: Server; seen: IncomingMessage[] }> {
-  const seen: IncomingMessage[] = [];
-  const server = createServer((message, response) => {
-    seen.push(message);
-    handler(message, response);
-  });
-  server.listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  t.teardown(() => {
-    server.close();
-    server.closeAllConnections();
-  });
-  return { address: `http://127.0.0.1:${portOf(server)}`, server, seen };
-}
-
-function portOf(server: Server): number {
-  const address: AddressInfo | string | null = server.address();
-  return typeof address === 'object' && address !== null ? address.port : 0;
-}
+import { type Handler, portOf, serve } from './server.ts';
 
 /** A client that does not wait long. */
 function client(options: HttpClientOptions = {}): HttpClient {
