@@ -3,12 +3,14 @@ import { ExplainedError } from '../loader/errors.ts';
 import { BuildSource } from './build/build-source.ts';
 import { DebianKernels } from './debian/kernels.ts';
 import type { DebianSource } from './debian/source.ts';
+import { SnapshotKernels } from './debian-snapshot/kernels.ts';
 import type { InstallContext, KernelParts, KernelSource, ResolveContext, ResolvedKernel } from './kernel-source.ts';
 import { HostKernels } from './local/host-kernels.ts';
 import { ImageKernels } from './local/image-kernels.ts';
 import { TreeKernels } from './local/tree-kernels.ts';
 import { OciKernels } from './oci/kernels.ts';
 import { type Flavour, type KernelRequest, type SourceName, sourceOf } from './request.ts';
+import { MainlineKernels } from './ubuntu-mainline/kernels.ts';
 
 /** What the sources are made with. */
 export interface SourcesOptions {
@@ -23,7 +25,9 @@ export interface SourcesOptions {
 export class KernelSources {
   readonly #offline: boolean;
   readonly #debian: DebianKernels;
-  readonly #oci: OciKernels;
+  readonly #snapshot = new SnapshotKernels();
+  readonly #mainline: MainlineKernels;
+  readonly #oci = new OciKernels();
   readonly #image = new ImageKernels();
   readonly #host = new HostKernels();
   readonly #tree: TreeKernels;
@@ -32,7 +36,7 @@ export class KernelSources {
   constructor(options: SourcesOptions) {
     this.#offline = options.offline === true;
     this.#debian = new DebianKernels(options.debian);
-    this.#oci = new OciKernels();
+    this.#mainline = new MainlineKernels({ cache: options.cache });
     this.#tree = new TreeKernels({ cache: options.cache, debian: options.debian });
     this.#build = new BuildSource({ cache: options.cache, debian: options.debian });
   }
@@ -69,6 +73,16 @@ export class KernelSources {
       const kernels = await this.#debian.lines(flavour, { refresh: context.refresh });
       return kernels.map(({ line }) => ({ request: { debian: line, flavour }, line }));
     }
+    if ('debian-snapshot' in request) {
+      const { flavour } = request;
+      const lines = await this.#snapshot.lines(context);
+      const withFlavour = flavour === undefined ? {} : { flavour };
+      return lines.map((line) => ({ request: { 'debian-snapshot': line, ...withFlavour }, line }));
+    }
+    if ('ubuntu-mainline' in request) {
+      const lines = await this.#mainline.lines(context);
+      return lines.map((line) => ({ request: { 'ubuntu-mainline': line }, line }));
+    }
     throw new ExplainedError('no-catalogue', `${sourceOf(request)} cannot say which kernels it has`, {
       fix: 'Name the kernels in a matrix.',
     });
@@ -87,7 +101,8 @@ export class KernelSources {
       });
     }
     if ('oci' in request) return bind(this.#oci, request);
-    throw new ExplainedError('source-unavailable', `kernels from ${sourceOf(request)} cannot be had`);
+    if ('debian-snapshot' in request) return bind(this.#snapshot, request);
+    return bind(this.#mainline, request);
   }
 }
 
