@@ -234,10 +234,9 @@ t.test('a list of the past is read though its date and its key have run out, and
     if (APT_CONFIG === undefined) delete process.env.APT_CONFIG;
     else process.env.APT_CONFIG = APT_CONFIG;
   });
-  const today = makeKey('Archive of today <now@example.org>');
   const mirror = join(root, 'mirror');
-  writeArchive(mirror, 'stable', today, packages, { validUntil: new Date(Date.now() - 86_400_000) });
-  writeFileSync(join(root, 'keys/today.gpg'), today.keyring);
+  writeArchive(mirror, 'stable', stranger, packages, { validUntil: new Date(Date.now() - 86_400_000) });
+  writeFileSync(join(root, 'keys/today.gpg'), stranger.keyring);
   const ordinary = new DebianSource({
     ...{ cache: join(root, 'cache'), keyring: join(root, 'keys/today.gpg') },
     suites: [{ name: 'stable', archive: 'main', for: 'tests' }],
@@ -275,7 +274,7 @@ t.test('a list of the past is read though its date and its key have run out, and
   appendFileSync(join(old, 'dists/unstable/main/binary-amd64/Packages.xz'), '\n');
   await t.rejects(resolve(), { code: /digest-mismatch|too-large/ }, 'a list that is not what the release file says');
   write(time, 'unstable', packages);
-  writeFileSync(keyring, makeKey('Nobody').keyring);
+  writeFileSync(keyring, stranger.keyring);
   await t.rejects(resolve(), { code: 'signature-refused' }, 'with other keys');
 });
 

@@ -1,12 +1,17 @@
+import { spawn } from 'node:child_process';
 import { createHash, randomBytes } from 'node:crypto';
 import { once } from 'node:events';
-import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { request } from 'node:http';
+import { existsSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { request, type ServerResponse } from 'node:http';
 import { connect } from 'node:net';
 import { join } from 'node:path';
 import t from 'tap';
 import { HttpClient, type HttpClientOptions, HttpStatusError } from '../http-client.ts';
 import { type Handler, portOf, serve } from './server.ts';
+
+// Most of the time is spent waiting.
+t.jobs = 8;
+const TOGETHER = { buffered: true };
 
 /** A client that does not wait long. */
 function client(options: HttpClientOptions = {}): HttpClient {
@@ -16,8 +21,24 @@ function client(options: HttpClientOptions = {}): HttpClient {
 const FILE = randomBytes(300_000);
 const DIGEST = createHash('sha256').update(FILE).digest('hex');
 
-/** Serves FILE as Apache does, with ranges and an entity tag, and cuts the connection where `cutAt` says. */
-function fileHandler(options: { cutAt: number[]; tag?: () => string; ranges?: boolean }): Handler {
+interface FileOptions {
+  /** Where the client's temporary file is. */
+  readonly folder: string;
+  /** Each time the file is asked for, the connection is cut after this byte of it. */
+  readonly cutAt: number[];
+  readonly tag?: () => string;
+  readonly ranges?: boolean;
+}
+
+/** Cuts a connection when the client has written so many bytes: what it has not read by then is lost on the way. */
+function cutWhenWritten(response: ServerResponse, folder: string, bytes: number): void {
+  const partial = readdirSync(folder).find((name) => name.endsWith('.part'));
+  if (partial !== undefined && statSync(join(folder, partial)).size >= bytes) response.destroy();
+  else setTimeout(() => cutWhenWritten(response, folder, bytes), 2);
+}
+
+/** Serves FILE as Apache does, with ranges and an entity tag. */
+function fileHandler(options: FileOptions): Handler {
   return (message, response) => {
     const tag = options.tag?.() ?? '"one"';
     const range = /^bytes=(\d+)-$/.exec(message.headers.range ?? '')?.[1];
@@ -32,23 +53,24 @@ function fileHandler(options: { cutAt: number[]; tag?: () => string; ranges?: bo
     });
     const cut = options.cutAt.shift();
     if (cut === undefined) response.end(rest);
-    else response.write(FILE.subarray(from, cut), () => setTimeout(() => response.destroy(), 30));
+    else response.write(FILE.subarray(from, cut), () => cutWhenWritten(response, options.folder, cut));
   };
 }
 
-t.test('a download that is cut goes on where it broke off, and is the file', async (t) => {
-  const { address, seen } = await serve(t, fileHandler({ cutAt: [100_000, 100_000, 200_000, 250_000] }));
-  const folder = t.testdir({});
+t.test('a download that is cut goes on where it broke off, and is the file', TOGETHER, async (t) => {
+  const root = t.testdir({ new: {} });
+  const folder = join(root, 'new');
+  const { address, seen } = await serve(t, fileHandler({ folder, cutAt: [100_000, 100_000, 200_000, 250_000] }));
   const reports: number[] = [];
   const retried: string[] = [];
   const found = await client({ retries: 2, onRetry: (line) => retried.push(line) }).download(
     `${address}/kernel.deb`,
-    join(folder, 'new/kernel.deb'),
+    join(folder, 'kernel.deb'),
     { onBytes: (bytes) => reports.push(bytes) },
   );
   t.same(found, { sha256: DIGEST, size: FILE.length });
-  t.ok(readFileSync(join(folder, 'new/kernel.deb')).equals(FILE));
-  t.same(readdirSync(join(folder, 'new')), ['kernel.deb'], 'nothing else is left');
+  t.ok(readFileSync(join(folder, 'kernel.deb')).equals(FILE));
+  t.same(readdirSync(folder), ['kernel.deb'], 'nothing else is left');
   t.same(
     seen.map(({ headers }) => [headers.range, headers['if-range']]),
     [
@@ -64,23 +86,23 @@ t.test('a download that is cut goes on where it broke off, and is the file', asy
   t.match(retried, [/^127\.0\.0\.1:\d+: the connection was cut; asking again in 0\.0 s$/, /./, /./, /./]);
 });
 
-t.test('a server that ignores ranges, or has another file by now, is read from the start', async (t) => {
+t.test('a server that ignores ranges, or has another file by now, is read from the start', TOGETHER, async (t) => {
   const folder = t.testdir({});
-  const whole = await serve(t, fileHandler({ cutAt: [100_000], ranges: false }));
+  const whole = await serve(t, fileHandler({ folder, cutAt: [100_000], ranges: false }));
   t.match(await client().download(`${whole.address}/x`, join(folder, 'a')), { sha256: DIGEST });
 
   let count = 0;
-  const changed = await serve(t, fileHandler({ cutAt: [100_000], tag: () => `"${count++}"` }));
+  const changed = await serve(t, fileHandler({ folder, cutAt: [100_000], tag: () => `"${count++}"` }));
   t.match(await client().download(`${changed.address}/x`, join(folder, 'b')), { sha256: DIGEST });
   t.ok(readFileSync(join(folder, 'b')).equals(FILE));
 
   // Without a tag only the digest can tell, and here it must: the second part is of another file.
   let old = true;
   const mixed = await serve(t, (message, response) => {
-    if (!old) return fileHandler({ cutAt: [], tag: () => '' })(message, response);
+    if (!old) return fileHandler({ folder, cutAt: [], tag: () => '' })(message, response);
     old = false;
     response.writeHead(200, { 'content-length': FILE.length });
-    response.write(Buffer.alloc(100_000), () => setTimeout(() => response.destroy(), 30));
+    response.write(Buffer.alloc(100_000), () => cutWhenWritten(response, folder, 100_000));
   });
   t.match(await client().download(`${mixed.address}/x`, join(folder, 'c'), { sha256: DIGEST }), { sha256: DIGEST });
   t.same(
@@ -92,7 +114,7 @@ t.test('a server that ignores ranges, or has another file by now, is read from t
   t.same(mixed.seen.at(-1)?.headers.range, undefined, 'without a digest either, nothing is put together');
 });
 
-t.test('what is not what was announced is an error, never a file', async (t) => {
+t.test('what is not what was announced is an error, never a file', TOGETHER, async (t) => {
   const folder = t.testdir({ there: 'before' });
   const { address, seen } = await serve(t, (message, response) => {
     if (message.url === '/stream') {
@@ -120,7 +142,7 @@ t.test('what is not what was announced is an error, never a file', async (t) => 
   t.equal(readFileSync(file, 'utf8'), 'before');
 });
 
-t.test('what fails for a moment is tried again, what fails for good is not', async (t) => {
+t.test('what fails for a moment is tried again, what fails for good is not', TOGETHER, async (t) => {
   const answers: [number, Record<string, string>][] = [];
   const { address, seen } = await serve(t, (_, response) => {
     const [status, headers] = answers.shift() ?? [200, {}];
@@ -157,7 +179,7 @@ t.test('what fails for a moment is tried again, what fails for good is not', asy
   t.match(refused, { code: 'http-status', where: `${address}/x` });
 });
 
-t.test('redirects are followed, without handing on who asks', async (t) => {
+t.test('redirects are followed, without handing on who asks', TOGETHER, async (t) => {
   const other = await serve(t, (_, response) => void response.end('there'));
   const { address, seen } = await serve(t, (message, response) => {
     const target = {
@@ -183,7 +205,7 @@ t.test('redirects are followed, without handing on who asks', async (t) => {
   await t.rejects(client().get('file:///etc/passwd'), { code: 'bad-address' });
 });
 
-t.test('a server that is away, or falls silent, is named with what to do', async (t) => {
+t.test('a server that is away, or falls silent, is named with what to do', TOGETHER, async (t) => {
   const silent = await serve(t, (_, response) => {
     response.writeHead(200, { 'content-length': 100 });
     response.write('some');
@@ -212,7 +234,7 @@ t.test('a server that is away, or falls silent, is named with what to do', async
   await t.rejects(client({ env: { https_proxy: 'socks5://x:1' } }).get('https://ksym.invalid/'), { code: 'bad-proxy' });
 });
 
-t.test('the proxies that the environment names are used', async (t) => {
+t.test('the proxies that the environment names are used', TOGETHER, async (t) => {
   const origin = await serve(t, (_, response) => void response.end('hello'));
   const tunnels: string[] = [];
   const proxy = await serve(t, (message, response) => {
@@ -245,7 +267,7 @@ t.test('the proxies that the environment names are used', async (t) => {
   t.same(tunnels, ['ksym.invalid:443']);
 });
 
-t.test('an interruption ends a download at once and leaves nothing', async (t) => {
+t.test('an interruption ends a download at once and leaves nothing', TOGETHER, async (t) => {
   const folder = t.testdir({});
   const { address } = await serve(t, (message, response) => {
     if (message.url === '/busy') return void response.writeHead(503, { 'retry-after': '60' }).end();
@@ -263,4 +285,25 @@ t.test('an interruption ends a download at once and leaves nothing', async (t) =
   writeFileSync(join(folder, 'file'), '');
   await t.rejects(client().download(`${address}/x`, join(folder, 'file/x')), { code: 'EEXIST' });
   t.notOk(existsSync(join(folder, 'x')));
+});
+
+t.test('what a killed run has left does not pass for the file', TOGETHER, async (t) => {
+  const folder = t.testdir({});
+  const file = join(folder, 'kernel.deb');
+  const { address } = await serve(t, fileHandler({ folder, cutAt: [] }));
+  const silent = await serve(t, (_, response) => {
+    response.writeHead(200, { 'content-length': FILE.length });
+    response.write(FILE.subarray(0, 1000));
+  });
+  const module = new URL('../http-client.js', import.meta.url).href;
+  const script = `import { HttpClient } from ${JSON.stringify(module)};
+    await new HttpClient({ env: {} }).download(process.argv[1], process.argv[2], { onBytes: () => console.log('some') });`;
+  const child = spawn(process.execPath, ['--input-type=module', '-e', script, `${silent.address}/x`, file]);
+  await once(child.stdout, 'data');
+  child.kill('SIGKILL');
+  await once(child, 'exit');
+  const left = readdirSync(folder);
+  t.match(left, [/^kernel\.deb\..*\.part$/], 'another name');
+  t.match(await client().download(`${address}/x`, file), { sha256: DIGEST });
+  t.same(readdirSync(folder).sort(), ['kernel.deb', ...left], 'and it is not taken up: its owner may be alive');
 });
