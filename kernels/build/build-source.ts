@@ -19,7 +19,7 @@ import { locateVirtmeNg, type VirtmeNg } from '../virtme-ng.ts';
 import { baseFragments } from './base-config.ts';
 import { compileKernel } from './compile.ts';
 import { configureKernel } from './configure.ts';
-import { type Fragment, readFragment } from './fragments.ts';
+import { type Fragment, readFragment, wantedOptions } from './fragments.ts';
 import { type BuildFolder, buildFolder, inBuildFolder } from './object-tree.ts';
 import { findSourceCode, readSourceVersion, type SourceCode, unpackSourceCode } from './source-code.ts';
 import { type BuildTool, readToolchain, requireBuildTools, type Toolchain } from './tools.ts';
@@ -48,9 +48,10 @@ export interface BuildInputs {
 /** Same inputs, same text; another input, another text. In hexadecimal. */
 export function buildKey(inputs: BuildInputs): string {
   const { code, fragments, modules, toolchain, virtmeVersion } = inputs;
-  const texts = fragments.map((fragment) => fragment.text);
+  // Comments, and options that a later fragment takes back, change nothing.
+  const options = wantedOptions(fragments).map(({ name, value }) => `${name}=${value}`);
   const { compiler, linker, pahole } = toolchain;
-  return digest(JSON.stringify([LAYOUT, code.digest, texts, modules, compiler, linker, pahole, virtmeVersion]));
+  return digest(JSON.stringify([LAYOUT, code.digest, options, modules, compiler, linker, pahole, virtmeVersion]));
 }
 
 /** Kernels that are configured and compiled on this machine. Nothing is compiled, or even unpacked, if the same was built before. */

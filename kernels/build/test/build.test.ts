@@ -60,6 +60,9 @@ t.test('the key of a kernel changes with every input', async (t) => {
   const keys = [inputs, ...others].map(buildKey);
   t.equal(new Set(keys).size, keys.length);
   t.equal(buildKey({ ...inputs, code: { ...code, path: '/elsewhere.tar' } }), keys[0], 'where it lies does not matter');
+  const [one] = fragments;
+  const commented = one === undefined ? [] : [{ ...one, text: `# why\n${one.text}` }];
+  t.equal(buildKey({ ...inputs, fragments: commented }), keys[0], 'nor do comments');
 });
 
 t.test('all tools that are missing are named at once, with their packages', async (t) => {
