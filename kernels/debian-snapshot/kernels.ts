@@ -15,7 +15,7 @@ import { SignedLists } from './signed-list.ts';
 export interface SnapshotOptions {
   /** Address of the service. Default: `KSYM_MATRIX_SNAPSHOT_MIRROR`, else {@link SNAPSHOT_SERVICE}. */
   readonly mirror?: string;
-  /** Default: {@link debianKeyrings}. */
+  /** Keys to trust instead of Debian's. Default: the file that `KSYM_MATRIX_SNAPSHOT_KEYRING` names, else {@link debianKeyrings}. */
   readonly keyrings?: readonly string[];
   /** Default: this process's environment. */
   readonly env?: Readonly<Record<string, string | undefined>>;
@@ -39,7 +39,7 @@ export class SnapshotKernels implements KernelSource<SnapshotRequest> {
    */
   async resolve(request: SnapshotRequest, context: ResolveContext): Promise<ResolvedKernel> {
     context.onProgress({ phase: 'lists', kernel: context.name, bytes: 0, totalBytes: null, bytesPerSecond: 0 });
-    const keyrings = this.#options.keyrings ?? debianKeyrings();
+    const keyrings = this.#keyrings();
     const flavour = request.flavour ?? 'cloud';
     const http = this.#client(context);
     const service = this.#service(http);
@@ -94,6 +94,12 @@ export class SnapshotKernels implements KernelSource<SnapshotRequest> {
   /** The lines that the archive has released kernels of, oldest first; not every flavour exists of each. @throws ExplainedError as {@link HttpClient.get} does */
   async lines(context: ResolveContext): Promise<string[]> {
     return linesOf(await this.#service(this.#client(context)).sourceVersions('linux'));
+  }
+
+  #keyrings(): readonly string[] {
+    const { keyrings, env = process.env } = this.#options;
+    const own = env.KSYM_MATRIX_SNAPSHOT_KEYRING;
+    return keyrings ?? (own === undefined || own === '' ? debianKeyrings() : [own]);
   }
 
   #service(http: HttpClient): SnapshotService {
