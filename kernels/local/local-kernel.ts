@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { copyFile, mkdir, readdir, stat, symlink } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { ExplainedError } from '../../loader/errors.ts';
+import { extractConfig } from '../embedded-config.ts';
 import { readImageHeader } from '../image-header.ts';
 import { sha256OfFile } from '../kernel.ts';
 import type { InstallContext, KernelParts, ResolvedKernel } from '../kernel-source.ts';
@@ -72,7 +73,7 @@ export async function resolveLocal(
 }
 
 /**
- * Copies the files that {@link resolveLocal} has seen. Of modules links are made: the ones that are kept are copied when the kernel is laid out.
+ * Copies the files that {@link resolveLocal} has seen. A configuration that is not among them is taken out of the image, if it has one. Of modules links are made: the ones that are kept are copied when the kernel is laid out.
  * @throws ExplainedError `package-gone` if one was changed since
  */
 export async function installLocal(
@@ -92,10 +93,11 @@ export async function installLocal(
   }
   const modules = files.modules === null ? null : join(folder, 'modules');
   if (files.modules !== null && modules !== null) await linkModules(files.modules, modules);
+  const image = copies.get('image') ?? files.image;
   return {
     release: kernel.release ?? '',
-    image: copies.get('image') ?? files.image,
-    config: copies.get('config') ?? null,
+    image,
+    config: copies.get('config') ?? (await extractConfig(image, folder, context.signal)),
     systemMap: copies.get('System.map') ?? null,
     modules,
     files: kernel.files.flatMap((file) =>

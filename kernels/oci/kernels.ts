@@ -1,6 +1,7 @@
 import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ExplainedError } from '../../loader/errors.ts';
+import { extractConfig } from '../embedded-config.ts';
 import { HttpClient, type HttpClientOptions } from '../http/http-client.ts';
 import type { InstallContext, KernelParts, KernelSource, ResolveContext, ResolvedKernel } from '../kernel-source.ts';
 import type { OciRequest } from '../request.ts';
@@ -113,8 +114,10 @@ export class OciKernels implements KernelSource<OciRequest> {
       );
     }
     context.onProgress({ phase: 'unpack', kernel: context.name, bytes: totalBytes, totalBytes, bytesPerSecond: 0 });
+    const config = parts.config ?? (await extractConfig(parts.image, context.folder, context.signal));
     return {
       ...parts,
+      config,
       files: kernel.files.map(({ name, sha256 }) => ({ name, version: '', sha256: sha256 ?? '' })),
     };
   }

@@ -197,6 +197,37 @@ function builtTree(): string {
   return tree;
 }
 
+t.test('a configuration that is nowhere beside the image is taken out of it', async (t) => {
+  const zeros = Buffer.alloc(70_000);
+  const kernelWith = (text: string): Buffer =>
+    Buffer.concat([
+      zeros,
+      Buffer.from('IKCFG_ST'),
+      zeros,
+      Buffer.from('IKCFG_ST'),
+      gzipSync(text),
+      Buffer.from('IKCFG_ED'),
+      zeros,
+    ]);
+  const text = 'CONFIG_IKCONFIG=y\nCONFIG_X86_64=y\n';
+  const pack = (command: string, bytes: Buffer): Buffer =>
+    Buffer.concat([spawnSync(command, ['-c'], { input: bytes }).stdout, Buffer.from([1, 2, 3, 4])]);
+  const inside = async (payload: Buffer): Promise<string | null> => {
+    const image = put(join(newFolder(), 'bzImage'), makeImage('6.6.1', { payload }));
+    const { resolve, install } = ask(new ImageKernels(), { image });
+    const { config: path } = await install(await resolve());
+    return path === null ? null : readFileSync(path, 'utf8');
+  };
+  t.equal(await inside(gzipSync(kernelWith(text))), text);
+  t.equal(await inside(pack('xz', kernelWith(text))), text);
+  t.equal(await inside(pack('zstd', kernelWith(text))), text);
+  t.equal(await inside(gzipSync(zeros)), null, 'a kernel without CONFIG_IKCONFIG');
+  t.equal(await inside(gzipSync(kernelWith(text)).subarray(0, 200)), null, 'one that is damaged');
+  t.equal(await inside(Buffer.from('BZh9 is not looked into')), null);
+  const real = ask(new ImageKernels(), { image: put(join(newFolder(), 'vmlinuz'), readFileSync(debian.image)) });
+  t.match(await real.install(await real.resolve()), { config: null }, "Debian's");
+});
+
 t.test('a built tree gives its image, configuration and modules, arranged by virtme-ng', async (t) => {
   const tree = builtTree();
   const source = new TreeKernels({ cache, debian: new DebianSource({ cache }) });
