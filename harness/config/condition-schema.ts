@@ -9,14 +9,18 @@ export const versionRangeSchema = z
 /** What a condition asks: of the kernel's version, of the variant, and of any fact by its name. */
 export interface Condition {
   readonly kernel?: string | undefined;
-  readonly variant?: string | undefined;
-  readonly [fact: string]: FactCondition | undefined;
+  /** Several: any of them. */
+  readonly variant?: string | readonly string[] | undefined;
+  readonly [fact: string]: FactCondition | readonly string[] | undefined;
 }
 
 /** The keys of a condition, which an exception has among its own. */
-export const conditionShape: Readonly<Record<string, z.ZodType<FactCondition | undefined>>> = {
+export const conditionShape: Readonly<Record<string, z.ZodType<Condition[string]>>> = {
   kernel: versionRangeSchema.optional(),
-  variant: z.string().optional().describe('Name of a variant in matrix.yaml.'),
+  variant: z
+    .union([z.string(), z.array(z.string()).min(1)])
+    .optional()
+    .describe('Name of a variant in matrix.yaml, or names, of which one holds.'),
   ...Object.fromEntries(FACTS.map((fact) => [fact.name, factSchema(fact)])),
 };
 

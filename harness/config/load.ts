@@ -148,13 +148,21 @@ function checkCondition(
       findings.push({ path: [...path, 'kernel'], message: `${error.message} (${error.fix})` });
     }
   }
-  if (condition.variant !== undefined && !variants.has(condition.variant)) {
-    findings.push({
-      path: [...path, 'variant'],
-      message: unknownWord('variant', condition.variant, [...variants.keys()]),
-    });
-  }
-  return findings;
+  return [...findings, ...checkVariants(condition.variant ?? [], [...path, 'variant'], variants)];
+}
+
+function checkVariants(
+  named: string | readonly string[],
+  path: Finding['path'],
+  variants: ReadonlyMap<string, Variant>,
+): Finding[] {
+  const places =
+    typeof named === 'string'
+      ? [{ name: named, path }]
+      : named.map((name, index) => ({ name, path: [...path, index] }));
+  return places
+    .filter(({ name }) => !variants.has(name))
+    .map((place) => ({ path: place.path, message: unknownWord('variant', place.name, [...variants.keys()]) }));
 }
 
 async function loadPrograms(
@@ -176,14 +184,7 @@ async function loadProgram(directory: string, name: string, variants: ReadonlyMa
   const source = resolve(dirname(path), value.source ?? `${name.split('/').at(-1)}.bpf.c`);
   const findings: Finding[] = [];
   if (!existsSync(source)) findings.push({ path: ['source'], message: `there is no C file ${source}` });
-  (value.variants ?? []).forEach((variant, index) => {
-    findings.push(
-      ...checkCondition({ variant }, ['variants', index], variants).map((finding) => ({
-        ...finding,
-        path: ['variants', index],
-      })),
-    );
-  });
+  findings.push(...checkVariants(value.variants ?? [], ['variants'], variants));
   value.expect.forEach((expectation, index) => {
     findings.push(...checkCondition(expectation.when ?? {}, ['expect', index, 'when'], variants));
     if (expectation.when === undefined && index < value.expect.length - 1) {

@@ -67,10 +67,14 @@ export function findExpectation(
 export function conditionHolds(condition: Condition, situation: CellSituation): boolean {
   const { kernel, variant, ...facts } = condition;
   if (kernel !== undefined && !isInRange(situation.version, parseVersionRange(kernel))) return false;
-  if (variant !== undefined && variant !== situation.variant) return false;
+  if (variant !== undefined && ![variant].flat().includes(situation.variant)) return false;
   return Object.entries(facts).every(
-    ([name, wanted]) => wanted === undefined || factHolds(situation.facts[name], wanted),
+    ([name, wanted]) => wanted === undefined || (!isList(wanted) && factHolds(situation.facts[name], wanted)),
   );
+}
+
+function isList(wanted: NonNullable<Condition[string]>): wanted is readonly string[] {
+  return Array.isArray(wanted);
 }
 
 /** A verdict with the reason for it, in one or two sentences. */

@@ -331,6 +331,12 @@ const PROGRAM_MISTAKES: readonly (readonly [string, string, string, RegExp])[] =
     /btf\.vars is compared with one value, such as ">0" or 5/,
   ],
   [
+    'one of several variants in a condition',
+    'title: A\nrun: []\nexpect:\n  - {when: {variant: [strict, nope]}, outcome: works, reason: always and everywhere}\n',
+    '4:31',
+    /unknown variant "nope"/,
+  ],
+  [
     'an errno that is a number',
     'title: A\nrun: []\nexpect:\n  - outcome: {phase: load, class: verifier-rejected, errno: "13"}\n    reason: always and everywhere\n',
     '4:61',

@@ -36,7 +36,7 @@ t.test('every verdict but pass and xfail makes a run fail', (t) => {
 
 t.test('every reason of the loader has a class that an expectation may name', (t) => {
   const reasons = Object.entries(CLASS_OF_REASON) as [ReasonCode, (typeof CLASSES)[number]][];
-  t.equal(reasons.length, 13);
+  t.equal(reasons.length, 14);
   for (const [reason, kind] of reasons) t.ok(CLASSES.includes(kind), `${reason} is ${kind}`);
   t.end();
 });
@@ -89,6 +89,8 @@ t.test('all that a condition names must hold, and a fact that is not known does 
   t.notOk(holds({ 'config.NOPE': true }));
   t.notOk(holds({ 'config.NOPE': '!=n' }), 'nor anything but `n`');
   t.notOk(conditionHolds({ kernel: '6.12', variant: 'strict' }, situation));
+  t.ok(conditionHolds({ variant: ['strict', 'default'] }, situation), 'one of several');
+  t.notOk(conditionHolds({ variant: ['strict', 'booted'] }, situation));
   t.notOk(conditionHolds({ kernel: '6.11', variant: 'default' }, situation));
   t.end();
 });
