@@ -37,6 +37,17 @@ export async function usedKernels(cache: string): Promise<ReadonlyMap<string, st
   return used;
 }
 
+/** This process needs none of the kernels any more that it has noted. Happens by itself when it ends. */
+export async function endUse(): Promise<void> {
+  const opened = [...notes.values()];
+  notes.clear();
+  for (const note of await Promise.all(opened)) {
+    if (note === null) continue;
+    await rm(note.path, { force: true });
+    await note.lock.release();
+  }
+}
+
 interface Note {
   readonly path: string;
   readonly lock: Lock;
@@ -49,7 +60,7 @@ const notes = new Map<string, Promise<Note | null>>();
 
 /** Null in a cache that may only be read: nobody can remove anything there. */
 async function openNote(folder: string): Promise<Note | null> {
-  if (notes.size === 0) process.once('beforeExit', () => void closeNotes());
+  if (notes.size === 0) process.once('beforeExit', () => void endUse());
   try {
     await mkdir(folder, { recursive: true });
     const name = randomUUID();
@@ -60,14 +71,5 @@ async function openNote(folder: string): Promise<Note | null> {
     return { path, lock };
   } catch {
     return null;
-  }
-}
-
-async function closeNotes(): Promise<void> {
-  for (const opened of notes.values()) {
-    const note = await opened;
-    if (note === null) continue;
-    await rm(note.path, { force: true });
-    await note.lock.release();
   }
 }

@@ -1,4 +1,4 @@
-import { readlink } from 'node:fs/promises';
+import { readdir, readlink } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { type DiskUsage, measure, measureEntries } from './disk-usage.ts';
 import { glanceAtManifest, type KernelManifest } from './kernel.ts';
@@ -89,7 +89,9 @@ export async function takeInventory(
       items.push({ ...item('runs', null, one), used: one.written, stays: basename(one.path) === basename(last) });
     }
   }
-  const bytes = (await measure(cache))?.bytes ?? 0;
+  // A part may be a link to a folder on another disk.
+  const parts = await Promise.all((await readdir(cache).catch(() => [])).map((name) => measure(join(cache, name))));
+  const bytes = parts.reduce((sum, part) => sum + (part?.bytes ?? 0), 0);
   const inParts = items.reduce((sum, one) => sum + one.bytes, 0);
   return { kernels, items, bytes, otherBytes: Math.max(0, bytes - inParts) };
 }

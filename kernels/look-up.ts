@@ -27,7 +27,8 @@ export interface LookUpOptions {
 export async function lookUpKernels(requests: readonly KernelRequest[], options: LookUpOptions): Promise<LookedUp> {
   const { sources } = options;
   const remote = requests.filter((request) => !sources.isLocal(request));
-  if (remote.some((request) => 'debian' in request)) await readListsAnew(options);
+  const ofDebian = remote.find((request) => 'debian' in request);
+  if (ofDebian !== undefined) await readListsAnew(requestName(ofDebian), options);
   const lines: Partial<Record<Flavour, readonly string[]>> = {};
   const kernels = new Map<string, { request: KernelRequest; kernel: ResolvedKernel | null }>();
   for (const request of remote) {
@@ -47,7 +48,8 @@ export async function lookUpKernels(requests: readonly KernelRequest[], options:
 }
 
 /** A suite that cannot be reached for the moment must not make its kernels look as if Debian had dropped them. */
-async function readListsAnew({ debian }: LookUpOptions): Promise<void> {
+async function readListsAnew(name: string, { debian, context }: LookUpOptions): Promise<void> {
+  context(name).onProgress({ phase: 'lists', kernel: name, bytes: 0, totalBytes: null, bytesPerSecond: 0 });
   const { complete, missing } = await debian.lists({ refresh: true });
   if (complete) return;
   throw new ExplainedError('lists-incomplete', 'not all of the package lists can be read', {

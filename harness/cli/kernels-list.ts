@@ -140,7 +140,8 @@ export function listAll({ inventory, served, flavour, named, folders }: ListPart
             : newest.version === version
               ? 'served'
               : 'superseded';
-      const lineName = state === 'served' ? `${line}${suffix(own ?? 'cloud')}` : folder;
+      // Of several versions of a line, the version tells which is meant.
+      const lineName = source === 'debian' ? `${line}${suffix(own ?? 'cloud')}` : folder;
       const name = folders?.get(folder) ?? lineName;
       return { name, source, line, release, version, flavour: own, origin, state, ...common };
     }),
@@ -189,7 +190,7 @@ function toRow(kernel: ListedKernel): string[] {
   const size = (bytes: number): string => (bytes === 0 ? '' : formatBytes(bytes));
   const machines = disk.machines === 0 ? '' : `${savedMachines}, ${formatBytes(disk.machines)}`;
   const note = [
-    ...(kernel.state === 'served' || kernel.state === 'unknown' ? [] : [kernel.state]),
+    ...(STATE_WORDS[kernel.state] === '' ? [] : [STATE_WORDS[kernel.state]]),
     ...(kernel.inMatrix === false && kernel.bytes === null && kernel.state !== 'damaged' ? ['not in the matrix'] : []),
   ];
   return [
@@ -203,6 +204,14 @@ function toRow(kernel: ListedKernel): string[] {
     note.join(', '),
   ];
 }
+
+const STATE_WORDS: Readonly<Record<ListedKernel['state'], string>> = {
+  served: '',
+  unknown: '',
+  superseded: 'superseded',
+  vanished: 'gone from Debian',
+  damaged: 'damaged or outdated',
+};
 
 /** What each part of the cache takes. */
 export function renderParts(cache: string, inventory: Pick<Inventory, 'items' | 'bytes' | 'otherBytes'>): string {

@@ -10,6 +10,10 @@ const USAGE_CODES: ReadonlySet<string> = new Set([
   'bad-version-range',
   'no-terminal',
   'no-results',
+  'no-matrix',
+  'lock-file-missing',
+  'lock-file-invalid',
+  'not-locked',
   'json-has-no-place',
   'template-space-invalid',
 ]);

@@ -70,7 +70,13 @@ t.test('wrong usage and wrong configuration exit with 2, say what was meant, and
       /misnamed\.yaml:2:17: .*unknown program of the object "raed" \(did you mean "read"\?\).*:3:21: .*unknown variable "adress" \(did you mean "address"\?\).*:3:52: .*"wide" has 16 bytes.*:3:67: .*unknown variable "addres"/s,
     ],
     [['run', '-m', join(place.folder, 'none.yaml')], /none\.yaml: the file cannot be read: ENOENT/],
-    [['kernels', 'pull', '6.x'], /not a kernel line: "6\.x"/],
+    [['kernels', 'pull', '6.x'], /unknown kernel "6\.x"/],
+    [['kernels', 'rm', '6.x'], /unknown kernel "6\.x"/],
+    [['kernels', 'gc', '--keep', '5 bananas'], /a number with a unit is wanted, such as 5GB/],
+    [
+      ['run', '-m', matrix, '--locked'],
+      /kernels\.lock\.yaml: there is no lock file of kernels.*kernels update --lock/s,
+    ],
     [['kernels', 'lst'], /unknown command 'lst'/],
   ] as const;
   const results = await Promise.all(cases.map(([args]) => run(args)));
@@ -267,15 +273,38 @@ t.test('doctor says what is there, and what is missing, for people and for progr
   t.match(bare.stdout, 'ksym-matrix setup');
 });
 
-t.test('kernels list gives what can be had, and what is in the cache', async (t) => {
-  const { code, stdout, stderr } = await run(['kernels', 'list', '--json']);
-  t.equal(code, 0, 'exit code', { stderr });
-  const kernels = JSON.parse(stdout) as { line: string; cached: boolean; release: string; bytes: number }[];
+t.test('kernels list and info give what can be had, what is in the cache, and what is known of it', async (t) => {
+  const [list, info] = await Promise.all([
+    run(['kernels', 'list', '--json']),
+    run(['kernels', 'info', KERNEL, '--json']),
+  ]);
+  t.equal(list.code, 0, 'exit code', { stderr: list.stderr });
+  const { kernels, cache } = JSON.parse(list.stdout) as {
+    kernels: { name: string; cached: boolean; release: string; bytes: number | null; inMatrix: boolean }[];
+    cache: { bytes: number; parts: Record<string, number> };
+  };
   t.match(
-    kernels.find((kernel) => kernel.line === KERNEL),
-    { release: /^5\.10\.0-\d+-cloud-amd64$/ },
+    kernels.find((kernel) => kernel.name === KERNEL),
+    { release: /^5\.10\.0-\d+-cloud-amd64$/, cached: true, inMatrix: true },
   );
-  t.ok(kernels.every((kernel) => kernel.bytes > 1e6));
+  t.ok(kernels.every(({ bytes }) => bytes === null || bytes > 1e6));
+  t.ok(kernels.some(({ bytes }) => bytes !== null));
+  t.ok((cache.parts.kernels ?? 0) > 1e6 && cache.bytes > (cache.parts.kernels ?? 0));
+
+  t.equal(info.code, 0, 'exit code', { stderr: info.stderr });
+  t.match(JSON.parse(info.stdout), {
+    source: 'debian',
+    release: /^5\.10\.0-\d+-cloud-amd64$/,
+    cached: {
+      image: {
+        sha256: /^[0-9a-f]{64}$/,
+        format: /^bzImage, boot protocol 2\.15$/,
+        payload: 'lz4',
+        text: /#1 SMP Debian/,
+      },
+      config: { 'config.BPF_SYSCALL': 'y', 'config.KALLSYMS_ALL': 'y' },
+    },
+  });
 });
 
 t.test('a system without the tools is told what to install, and nothing is started', async (t) => {
