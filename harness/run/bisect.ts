@@ -1,4 +1,4 @@
-import { type Kernel, KernelStore } from '../../kernels/store.ts';
+import { KernelStore } from '../../kernels/store.ts';
 import { ExplainedError } from '../../loader/errors.ts';
 import { ConfigError } from '../config/yaml-file.ts';
 import { type BisectPlan, type BisectQuestion, planBisect } from './bisect-plan.ts';
@@ -116,7 +116,7 @@ async function look(
   const only = { ...program, variants: [variant.name] };
   try {
     // Said apart from a run: a kernel that cannot be had is not the program's fault.
-    const kernel: Kernel = await store.get(request);
+    const kernel = await store.get(request, { modules: program.modules ?? [] });
     const results = await runMatrix({
       ...options,
       matrix: {
