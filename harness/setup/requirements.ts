@@ -43,6 +43,10 @@ export function requirements(): Requirement[] {
       ),
       fetching: true,
     },
+    {
+      ...command('gpgv', 'gpgv', 'checks signatures where apt does not: old Debian kernels, mainline builds'),
+      fetching: true,
+    },
     file('python3', '/usr/bin/python3', 'python3', 'runs virtme-ng'),
     { ...command('apt-get', 'apt', 'fetches kernels, with a state of its own'), fetching: true },
     { ...command('dpkg-deb', 'dpkg', 'unpacks packages'), fetching: true },
