@@ -11,6 +11,7 @@ import { toJson } from '../run/evidence.ts';
 import { requireTools } from '../setup/install.ts';
 import { EXIT } from './exit-codes.ts';
 import { interruptible } from './interrupt.ts';
+import { lockOf } from './open-store.ts';
 import { createProgressView } from './progress.ts';
 
 export interface BisectCommandOptions {
@@ -21,6 +22,7 @@ export interface BisectCommandOptions {
   readonly to?: string;
   readonly source?: (typeof CATALOGUES)[number];
   readonly flavour?: Flavour;
+  readonly locked?: true;
   /** False with --no-templates. */
   readonly templates: boolean;
   readonly accel: 'auto' | 'kvm' | 'tcg';
@@ -32,6 +34,7 @@ export interface BisectCommandOptions {
 /** `ksym-matrix bisect`: 0 if a change was found, 1 if there is none, 3 if no two kernels could be compared. */
 export async function bisect(program: string, options: BisectCommandOptions): Promise<number> {
   const matrix = await loadMatrix(resolve(options.matrix));
+  const lock = await lockOf(options.matrix, options.locked);
   requireTools();
   const view = createProgressView(process.stderr);
   const paint = paintFor(process.stdout);
@@ -59,6 +62,7 @@ export async function bisect(program: string, options: BisectCommandOptions): Pr
         append: options.append ?? [],
         cache: cacheDirectory(),
         mirror: options.debianMirror,
+        lock,
         listener: view.show,
         signal,
         onPlan: (plan) => tell(renderPlan(plan, paint)),

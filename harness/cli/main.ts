@@ -138,6 +138,7 @@ function createProgram(args: readonly string[], setExitCode: (code: number) => v
     .addOption(new Option('--accel <name>', 'how QEMU runs the guest').choices(['auto', 'kvm', 'tcg']).default('auto'))
     .addOption(new Option('--append <parameters...>', 'kernel parameters for every machine'))
     .addOption(new Option('--debian-mirror <url>', "a Debian mirror (default: the system's own)"))
+    .option('--locked', 'exactly the kernels of the lock file (kernels/kernels.lock.yaml)')
     .option('--json', 'print what was found as JSON; the steps go to stderr')
     .addHelpText('after', '\nThe exit code is 0 if a change was found, 1 if both ends are alike.\n')
     .action(async (name, options) => setExitCode(await (await import('./bisect.ts')).bisect(name, options)));

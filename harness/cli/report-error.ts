@@ -9,6 +9,7 @@ const USAGE_CODES: ReadonlySet<string> = new Set([
   'bad-mirror',
   'bad-version-range',
   'no-terminal',
+  'bisect-not-compiled',
   'no-results',
   'no-matrix',
   'lock-file-missing',
