@@ -1,3 +1,4 @@
+import type { KernelIndex } from '../../kernels/kernel-index.ts';
 import { type Flavour, type KernelRequest, requestKey, requestName } from '../../kernels/request.ts';
 import type { KernelStore } from '../../kernels/store.ts';
 import type { Matrix } from '../config/load.ts';
@@ -23,6 +24,17 @@ export async function kernelsOfMatrix(
     }
   }
   return [...found.values()];
+}
+
+/** Expands `debian: all` to the lines that are remembered, so that nobody is asked; to nothing if there are none. */
+export function fromMemory(index: KernelIndex): Pick<KernelStore, 'expand'> {
+  return {
+    expand: async (request) => {
+      if (!('debian' in request) || request.debian !== 'all') return [request];
+      const lines = index.lines[request.flavour ?? 'cloud'] ?? [];
+      return lines.map((debian) => ({ ...request, debian }));
+    },
+  };
 }
 
 /**

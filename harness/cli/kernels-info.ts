@@ -16,7 +16,7 @@ import type { FactValues } from '../run/facts.ts';
 import { imageOfMachine } from '../vm/cached-machines.ts';
 import { bootForFacts } from './boot-for-facts.ts';
 import { EXIT } from './exit-codes.ts';
-import { findKernels, kernelsOfMatrix } from './kernel-names.ts';
+import { findKernels, fromMemory, kernelsOfMatrix } from './kernel-names.ts';
 import { type LastBoot, lastBootOfRuns, lastBootOfTemplates } from './last-boot.ts';
 import { type StoreContext, type StoreOptions, withStore } from './open-store.ts';
 import { renderInfo } from './render-info.ts';
@@ -86,7 +86,7 @@ export async function collectInfo(
       folder === name || (manifest !== null && [manifest.release, manifest.version].includes(name)),
   );
   if (exact !== undefined && exact.manifest !== null) return describeCached(name, exact, inventory, cache);
-  const known = await kernelsOfMatrix(matrix, store);
+  const known = await kernelsOfMatrix(matrix, fromMemory(await store.index()));
   const [wanted] = findKernels([name], known, flavour);
   if (wanted === undefined) throw new TypeError(`${name} stands for nothing`);
   const { kernel } = await store.resolve(wanted.request);

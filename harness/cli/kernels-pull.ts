@@ -1,12 +1,12 @@
 import { measure } from '../../kernels/disk-usage.ts';
 import type { Flavour } from '../../kernels/request.ts';
-import { planUpdate } from '../../kernels/update.ts';
+import { type NamedRequest, planUpdate } from '../../kernels/update.ts';
 import { ExplainedError } from '../../loader/errors.ts';
 import { formatBytes } from '../report/bytes.ts';
 import { seconds } from '../report/summary.ts';
 import { EXIT } from './exit-codes.ts';
-import { findKernels, kernelsOfMatrix } from './kernel-names.ts';
-import { type StoreOptions, withStore } from './open-store.ts';
+import { findKernels, fromMemory, kernelsOfMatrix, type NamedKernel } from './kernel-names.ts';
+import { type StoreContext, type StoreOptions, withStore } from './open-store.ts';
 
 /** `ksym-matrix kernels pull`: gets kernels in their newest versions, or as they are locked. */
 export async function pullKernels(
@@ -19,19 +19,7 @@ export async function pullKernels(
         fix: 'name one with --matrix FILE, or name kernels, such as 6.12',
       });
     }
-    if (options.locked !== true && names.length === 0) {
-      // Which lines there are is asked anew, and each one's newest version.
-      const requests = matrix?.kernels ?? [];
-      const found = await store.lookUp(requests.map(({ request }) => request));
-      const plan = planUpdate(requests, found, { index: await store.index(), lock: null });
-      await store.changeIndex(plan.index);
-    }
-    const known = await kernelsOfMatrix(matrix, store);
-    const wanted = names.length === 0 ? known : findKernels(names, known, options.flavour);
-    if (options.locked !== true && names.length > 0) {
-      const found = await store.lookUp(wanted.map(({ request }) => request));
-      await store.changeIndex(planUpdate(wanted, found, { index: await store.index(), lock: null }).index);
-    }
+    const wanted = await choose(names, options, { store, matrix });
     const pulled: unknown[] = [];
     for (const { name, request } of wanted) {
       const started = performance.now();
@@ -47,4 +35,27 @@ export async function pullKernels(
     if (options.json === true) process.stdout.write(`${JSON.stringify(pulled, undefined, 2)}\n`);
     return EXIT.ok;
   });
+}
+
+/** Which kernels are wanted; unless they are locked, their sources are asked anew, once, and that is remembered. */
+async function choose(
+  names: readonly string[],
+  { flavour, locked }: StoreOptions & { readonly flavour: Flavour },
+  { store, matrix }: Pick<StoreContext, 'store' | 'matrix'>,
+): Promise<NamedKernel[]> {
+  if (locked === true) {
+    const known = await kernelsOfMatrix(matrix, store);
+    return names.length === 0 ? known : findKernels(names, known, flavour);
+  }
+  const askAnew = async (requests: readonly NamedRequest[]): Promise<void> => {
+    const found = await store.lookUp(requests.map(({ request }) => request));
+    await store.changeIndex(planUpdate(requests, found, { index: await store.index(), lock: null }).index);
+  };
+  if (names.length === 0) {
+    await askAnew(matrix?.kernels ?? []);
+    return kernelsOfMatrix(matrix, store);
+  }
+  const wanted = findKernels(names, await kernelsOfMatrix(matrix, fromMemory(await store.index())), flavour);
+  await askAnew(wanted);
+  return wanted;
 }

@@ -5,7 +5,7 @@ import { formatBytes } from '../report/bytes.ts';
 import { imageOfMachine } from '../vm/cached-machines.ts';
 import { findCached, namesOf } from './cached-names.ts';
 import { EXIT } from './exit-codes.ts';
-import { kernelsOfMatrix, noSuchKernel } from './kernel-names.ts';
+import { fromMemory, kernelsOfMatrix, noSuchKernel } from './kernel-names.ts';
 import { type StoreOptions, withStore } from './open-store.ts';
 
 /** What `kernels rm --json` prints. */
@@ -33,14 +33,7 @@ export async function removeKernels(
 ): Promise<number> {
   return withStore(options, async ({ store, cache, matrix }) => {
     const inventory = await takeInventory(cache, imageOfMachine);
-    const index = await store.index();
-    // What the matrix calls a kernel helps to find it; which lines it stands for need not be asked for that.
-    const known = await kernelsOfMatrix(matrix, {
-      expand: async (request) =>
-        'debian' in request && request.debian === 'all' && index.lines[request.flavour ?? 'cloud'] === undefined
-          ? [request]
-          : store.expand(request),
-    });
+    const known = await kernelsOfMatrix(matrix, fromMemory(await store.index()));
     const chosen = new Map<string, CachedKernel>();
     for (const name of names) {
       const found = findCached(name, inventory.kernels, known);

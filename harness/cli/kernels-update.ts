@@ -75,8 +75,9 @@ export async function update(
 /** The report for people: a line for each kernel. */
 export function renderUpdate({ kernels, lock, changed }: UpdateReport, check: boolean, paint: Paint): string {
   const width = Math.max(0, ...kernels.map(({ name }) => name.length));
+  const versionWidth = Math.max(0, ...kernels.map((change) => versionsOf(change).length));
   const lines = kernels.flatMap((change) => [
-    `${change.name.padEnd(width)}  ${describe(change, paint)}`,
+    `${change.name.padEnd(width)}  ${versionsOf(change).padEnd(versionWidth)}  ${describe(change, paint)}`,
     ...(change.advice === null ? [] : [paint.dim(`${' '.repeat(width)}  → ${change.advice}`)]),
   ]);
   const place = relative(process.cwd(), lock.path);
@@ -91,16 +92,21 @@ export function renderUpdate({ kernels, lock, changed }: UpdateReport, check: bo
   return `${[...lines, ...(end === '' ? [] : [end])].join('\n')}\n`;
 }
 
+function versionsOf({ before, now }: KernelChange): string {
+  if (before === null || now === null || before === now) return now ?? before ?? '';
+  return `${before} → ${now}`;
+}
+
 function describe({ kind, before, now, origin }: KernelChange, paint: Paint): string {
   switch (kind) {
     case 'unchanged':
-      return `${now}  ${paint.dim('unchanged')}`;
+      return paint.dim('unchanged');
     case 'changed':
-      return paint.good(before === now ? `${now}  has other files than before` : `${before} → ${now}`);
+      return paint.good(before === now ? 'other files than before' : 'changed');
     case 'added':
-      return paint.good(`${now}  new, from ${origin}`);
+      return paint.good(`new, from ${origin}`);
     case 'vanished':
-      return paint.bad(`${before ?? ''}  vanished from ${origin}`.trim());
+      return paint.bad(`vanished from ${origin}`);
     case 'local':
       return paint.dim('on this machine, looked at in each run');
   }

@@ -125,7 +125,7 @@ t.test('update finds new versions, new lines and lines that are gone; the lock h
   );
   const text = renderUpdate(seen, true, PLAIN);
   t.match(text, /6\.16 +6\.16\.12-1 +vanished from Debian stable\n +→ .*debian-snapshot: "6\.16\.12-1"/);
-  t.match(text, /6\.1 +6\.1\.192-2 → 6\.1\.200-1\n/);
+  t.match(text, /6\.1 +6\.1\.192-2 → 6\.1\.200-1 +changed\n/);
   t.match(text, /kernels\.lock\.yaml is out of date\./);
   t.equal(readFileSync(lockPath, 'utf8'), locked);
   t.equal(readFileSync(join(cache, 'kernels/index.json'), 'utf8'), index);
