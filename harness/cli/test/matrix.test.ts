@@ -130,9 +130,9 @@ t.test('every cell of the default matrix is as expected, and as measured elsewhe
 
 /** Lines that `kernels list --json` says are served, oldest first. */
 function linesOf(json: string): string[] {
-  const { kernels } = JSON.parse(json) as { kernels: { line: string; state: string }[] };
+  const { kernels } = JSON.parse(json) as { kernels: { line: string; state: string; inMatrix: boolean }[] };
   return kernels
-    .filter(({ state }) => state === 'served')
+    .filter(({ state, inMatrix }) => state === 'served' && inMatrix)
     .map(({ line }) => line)
     .reverse();
 }
