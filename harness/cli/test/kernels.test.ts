@@ -1,88 +1,22 @@
-import {
-  existsSync,
-  mkdirSync,
-  readdirSync,
-  readFileSync,
-  rmSync,
-  statSync,
-  symlinkSync,
-  utimesSync,
-  writeFileSync,
-} from 'node:fs';
+import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
-import { chooseGarbage } from '../../../kernels/garbage.ts';
-import { endUse, noteUser, usedKernels } from '../../../kernels/in-use.ts';
+import { endUse, usedKernels } from '../../../kernels/in-use.ts';
 import { belongingsOf, takeInventory } from '../../../kernels/inventory.ts';
-import { lockPathOf, readLockFile } from '../../../kernels/lock-file.ts';
-import { KernelStore } from '../../../kernels/store.ts';
-import { type ArchivePackage, writeArchive } from '../../../kernels/test/archive.ts';
-import { makeKey } from '../../../kernels/test/openpgp.ts';
-import { formatBytes, parseBytes } from '../../report/bytes.ts';
+import { readLockFile } from '../../../kernels/lock-file.ts';
+import type { KernelStore } from '../../../kernels/store.ts';
 import { paintFor } from '../../report/paint.ts';
-import { renderTable } from '../../report/table.ts';
 import { imageOfMachine } from '../../vm/cached-machines.ts';
 import { findCached } from '../cached-names.ts';
 import { findKernels } from '../kernel-names.ts';
-import { collect } from '../kernels-gc.ts';
 import { collectInfo } from '../kernels-info.ts';
 import { listAll, renderList } from '../kernels-list.ts';
 import { removeAll } from '../kernels-rm.ts';
 import { renderUpdate, update } from '../kernels-update.ts';
+import { addMachines, kernel, setUp } from './kernel-cache.ts';
+import './gc-tests.ts';
 
-// Kernels come through the system's real apt from a signed archive in a folder, as in kernels/test/debian-chain.test.ts.
-const key = makeKey('Test archive <archive@example.org>');
-const SUITES = [{ name: 'stable', archive: 'main', for: 'tests' }] as const;
 const PLAIN = paintFor(process.stderr);
-const HOUR = 3600 * 1000;
-
-/** A cloud kernel in one package, small. */
-function kernel(version: string, content = `kernel ${version}`): ArchivePackage {
-  const release = `${version.replace('-', '+deb13-')}-cloud-amd64`;
-  return {
-    name: `linux-image-${release}`,
-    version,
-    members: [
-      { path: `./boot/vmlinuz-${release}`, content },
-      { path: `./boot/config-${release}`, content: NEEDED.map((name) => `CONFIG_${name}=y\n`).join('') },
-      { path: `./lib/modules/${release}/modules.builtin`, content: '' },
-    ],
-  };
-}
-
-/** What a machine needs of a kernel. */
-const NEEDED = [
-  ...['VIRTIO', 'VIRTIO_PCI', 'VIRTIO_CONSOLE', 'SERIAL_8250', 'SERIAL_8250_CONSOLE', 'BLK_DEV_INITRD', 'PCI', 'TTY'],
-  ...[
-    'BPF',
-    'BPF_SYSCALL',
-    'DEVTMPFS',
-    'PROC_FS',
-    'SYSFS',
-    'BINFMT_ELF',
-    'BINFMT_SCRIPT',
-    'PRINTK',
-    'HVC_DRIVER',
-    'NET',
-  ],
-];
-
-/** An archive, a cache, a matrix that wants all of Debian's lines, and a store. */
-function setUp(root: string) {
-  const archive = join(root, 'debian');
-  const cache = join(root, 'cache');
-  const keyring = join(root, 'archive.gpg');
-  mkdirSync(cache);
-  writeFileSync(keyring, key.keyring);
-  const serve = (...packages: ArchivePackage[]): void => {
-    rmSync(archive, { recursive: true, force: true });
-    writeArchive(archive, 'stable', key, packages);
-  };
-  const open = (lock?: Awaited<ReturnType<typeof readLockFile>>): KernelStore =>
-    new KernelStore({ cache, keyring, suites: SUITES, mirror: { option: `file:${archive}`, env: {} }, lock });
-  const matrix = { path: join(root, 'matrix.yaml'), kernels: [{ request: { debian: 'all' }, name: undefined }] };
-  return { archive, cache, serve, open, matrix, lockPath: lockPathOf(matrix.path) };
-}
 
 t.afterEach(() => endUse());
 
@@ -148,7 +82,7 @@ t.test('update finds new versions, new lines and lines that are gone; the lock h
 });
 
 t.test('with a lock exactly its kernels are taken, as long as anybody has them', async (t) => {
-  const { cache, archive, serve, open, matrix, lockPath } = setUp(t.testdir({}));
+  const { cache, serve, open, matrix, lockPath } = setUp(t.testdir({}));
   await t.rejects(readLockFile(lockPath), { code: 'lock-file-missing', fix: /kernels update --lock/ });
   serve(kernel('6.1.192-2'));
   await update(open(), matrix, { lock: true });
@@ -185,96 +119,82 @@ t.test('with a lock exactly its kernels are taken, as long as anybody has them',
 
   writeFileSync(lockPath, readFileSync(lockPath, 'utf8').replace(/sha256: .*/, 'sha256: 5'));
   await t.rejects(readLockFile(lockPath), { code: 'lock-file-invalid', why: /kernels\.debian 6\.1 cloud\.files/ });
-  t.ok(existsSync(archive));
 });
 
-/** A saved and a prepared machine of a kernel, as far as the inventory looks at them. */
-function addMachines(cache: string, image: string): void {
-  mkdirSync(join(cache, 'templates/saved'), { recursive: true });
-  mkdirSync(join(cache, 'machines/prepared'), { recursive: true });
-  const record = { bootMs: 1, created: '2026-01-31T12:00:00.000Z', kernel: image, commandLine: 'quiet', digests: {} };
-  writeFileSync(join(cache, 'templates/saved/template.json'), JSON.stringify(record));
-  const plan = { qemu: 'qemu', arguments: [], kernelParameters: [] };
-  writeFileSync(join(cache, 'machines/prepared/plan.json'), JSON.stringify({ plan, image, initrdSha256: '' }));
-}
-
-t.test(
-  'the list has what is served and what is cached; rm takes what belongs to a kernel, unless it is in use',
-  async (t) => {
-    const { cache, serve, open, matrix } = setUp(t.testdir({}));
-    serve(kernel('6.1.192-2'), kernel('6.16.12-1'));
-    const { image, directory } = await open().get({ debian: '6.1' });
-    await open().get({ debian: '6.16' });
-    addMachines(cache, image);
-    serve(kernel('6.1.200-1'), kernel('7.3.4-1'));
-    const served = new Map([['cloud', await open().list('cloud', { refresh: true })]] as const);
-    const inventory = await takeInventory(cache, imageOfMachine);
-    const kernels = listAll({
-      inventory,
-      served,
-      flavour: 'cloud',
-      named: new Set(['debian 7.3 cloud']),
-      folders: new Map(),
-    });
-    t.match(kernels, [
-      { name: '7.3', cached: false, state: 'served', inMatrix: true },
-      { name: '6.1', cached: false, state: 'served', inMatrix: false, bytes: Number },
-      { name: '6.1', version: '6.1.192-2', cached: true, state: 'superseded', inMatrix: false, savedMachines: 1 },
-      { name: '6.16', folder: 'debian-6.16-cloud-6.16.12-1', cached: true, state: 'vanished' },
-    ]);
-    for (const width of [80, 120]) {
-      const lines = renderList(kernels, PLAIN, width).split('\n');
-      t.ok(
-        lines.every((line) => line.length <= width),
-        `${width} columns`,
-      );
-      t.match(lines.join('\n'), /6\.16 +6\.16\.12-1 .*gone from Debian, not in the matrix/);
-    }
-    const info = await collectInfo('6.1.192-2', 'cloud', { store: open(), cache, matrix: undefined });
-    t.match(info, {
-      version: '6.1.192-2',
-      packages: [{ sha256: /^[0-9a-f]{64}$/ }],
-      cached: {
-        config: { 'config.BPF_SYSCALL': 'y', 'config.KALLSYMS_ALL': 'n' },
-        modules: { known: 0, kept: 0 },
-        savedMachines: 1,
-      },
-      lastBoot: null,
-    });
-    t.match(await collectInfo('7.3', 'cloud', { store: open(), cache, matrix: { ...matrix } as never }), {
-      cached: null,
-    });
-
-    const [old] = findCached('6.1', inventory.kernels, []);
-    t.equal(old?.directory, directory);
-    t.same(findCached('6.*', inventory.kernels, []).length, 2);
-    const folder = old?.folder ?? '';
-    const items = belongingsOf(inventory, folder);
-    t.same(items.map(({ part }) => part).sort(), ['downloads', 'kernels', 'machines', 'templates']);
-    const refusal = await removeAll(cache, [{ folder, items }]);
-    t.match(refusal, {
-      removed: [],
-      refused: [{ kernel: folder, why: `process ${process.pid} is using it: try again when that has ended` }],
-      freed: 0,
-    });
-    t.ok(existsSync(image), 'nothing of it is gone');
-    await endUse();
-    t.same((await usedKernels(cache)).size, 0);
-    const report = await removeAll(cache, [{ folder, items }]);
-    t.match(report, { removed: [{ kernel: folder, savedMachines: 1, preparedMachines: 1, packages: 1 }], refused: [] });
-    const names = (part: string): string[] => readdirSync(join(cache, part)).filter((name) => !name.startsWith('.'));
-    t.same([names('templates'), names('machines')], [[], []]);
-    t.same(
-      names('kernels').filter((name) => name.startsWith('debian')),
-      ['debian-6.16-cloud-6.16.12-1'],
+t.test('list has what is served and cached; rm takes what belongs to a kernel, unless it is in use', async (t) => {
+  const { cache, serve, open, matrix } = setUp(t.testdir({}));
+  serve(kernel('6.1.192-2'), kernel('6.16.12-1'));
+  const { image, directory } = await open().get({ debian: '6.1' });
+  await open().get({ debian: '6.16' });
+  addMachines(cache, image);
+  serve(kernel('6.1.200-1'), kernel('7.3.4-1'));
+  const served = new Map([['cloud', await open().list('cloud', { refresh: true })]] as const);
+  const inventory = await takeInventory(cache, imageOfMachine);
+  const kernels = listAll({
+    inventory,
+    served,
+    flavour: 'cloud',
+    named: new Set(['debian 7.3 cloud']),
+    folders: new Map(),
+  });
+  t.match(kernels, [
+    { name: '7.3', cached: false, state: 'served', inMatrix: true },
+    { name: '6.1', cached: false, state: 'served', inMatrix: false, bytes: Number },
+    { name: '6.1', version: '6.1.192-2', cached: true, state: 'superseded', inMatrix: false, savedMachines: 1 },
+    { name: '6.16', folder: 'debian-6.16-cloud-6.16.12-1', cached: true, state: 'vanished' },
+  ]);
+  for (const width of [80, 120]) {
+    const lines = renderList(kernels, PLAIN, width).split('\n');
+    t.ok(
+      lines.every((line) => line.length <= width),
+      `${width} columns`,
     );
-    t.same(names('debian/pool').length, 1, 'the package of the other one stays');
-    t.match(
-      report.freed,
-      items.reduce((sum, item) => sum + item.bytes, 0),
-    );
-  },
-);
+    t.match(lines.join('\n'), /6\.16 +6\.16\.12-1 .*gone from Debian, not in the matrix/);
+  }
+  const info = await collectInfo('6.1.192-2', 'cloud', { store: open(), cache, matrix: undefined });
+  t.match(info, {
+    version: '6.1.192-2',
+    packages: [{ sha256: /^[0-9a-f]{64}$/ }],
+    cached: {
+      config: { 'config.BPF_SYSCALL': 'y', 'config.KALLSYMS_ALL': 'n' },
+      modules: { known: 0, kept: 0 },
+      savedMachines: 1,
+    },
+    lastBoot: null,
+  });
+  t.match(await collectInfo('7.3', 'cloud', { store: open(), cache, matrix: { ...matrix } as never }), {
+    cached: null,
+  });
+
+  const [old] = findCached('6.1', inventory.kernels, []);
+  t.equal(old?.directory, directory);
+  t.same(findCached('6.*', inventory.kernels, []).length, 2);
+  const folder = old?.folder ?? '';
+  const items = belongingsOf(inventory, folder);
+  t.same(items.map(({ part }) => part).sort(), ['downloads', 'kernels', 'machines', 'templates']);
+  const refusal = await removeAll(cache, [{ folder, items }]);
+  t.match(refusal, {
+    removed: [],
+    refused: [{ kernel: folder, why: `process ${process.pid} is using it: try again when that has ended` }],
+    freed: 0,
+  });
+  t.ok(existsSync(image), 'nothing of it is gone');
+  await endUse();
+  t.same((await usedKernels(cache)).size, 0);
+  const report = await removeAll(cache, [{ folder, items }]);
+  t.match(report, { removed: [{ kernel: folder, savedMachines: 1, preparedMachines: 1, packages: 1 }], refused: [] });
+  const names = (part: string): string[] => readdirSync(join(cache, part)).filter((name) => !name.startsWith('.'));
+  t.same([names('templates'), names('machines')], [[], []]);
+  t.same(
+    names('kernels').filter((name) => name.startsWith('debian')),
+    ['debian-6.16-cloud-6.16.12-1'],
+  );
+  t.same(names('debian/pool').length, 1, 'the package of the other one stays');
+  t.match(
+    report.freed,
+    items.reduce((sum, item) => sum + item.bytes, 0),
+  );
+});
 
 t.test('names stand for kernels of the matrix first, then for lines and exact versions', async (t) => {
   const known = [
@@ -289,105 +209,4 @@ t.test('names stand for kernels of the matrix first, then for lines and exact ve
   t.same(found('7.0-rt'), [{ debian: '7.0', flavour: 'rt' }]);
   t.same(found('6.12.117-1'), [{ debian: '6.12.117-1', flavour: 'cloud' }]);
   for (const wrong of ['6.x', 'mien', '6.1.0-56-cloud-amd64']) t.throws(() => found(wrong), { code: 'no-such-kernel' });
-});
-
-t.test(
-  'gc removes packages of unpacked kernels first, then what was used least recently, and nothing that is in use',
-  async (t) => {
-    const { cache, serve, open } = setUp(t.testdir({}));
-    serve(kernel('6.1.192-2'), kernel('6.16.12-1'));
-    const { image, directory } = await open().get({ debian: '6.1' });
-    const other = await open().get({ debian: '6.16' });
-    addMachines(cache, image);
-    const runs = join(cache, 'runs');
-    for (const name of ['2026-01-01', '2026-01-02']) {
-      mkdirSync(join(runs, name), { recursive: true });
-      writeFileSync(join(runs, name, 'results.json'), '{}');
-    }
-    symlinkSync('2026-01-02', join(runs, 'latest'));
-    mkdirSync(join(cache, 'builds/tree'), { recursive: true });
-    const age = (path: string, hours: number): void => {
-      const used = new Date(Date.now() - hours * HOUR);
-      if (statSync(path).isDirectory())
-        for (const name of readdirSync(path)) if (name.endsWith('.json')) utimesSync(join(path, name), used, used);
-      utimesSync(path, used, used);
-    };
-    const pool = join(cache, 'debian/pool');
-    for (const name of readdirSync(pool)) age(join(pool, name), 2);
-    age(join(runs, '2026-01-01'), 30);
-    age(join(runs, '2026-01-02'), 29);
-    age(join(cache, 'templates/saved'), 20);
-    age(join(cache, 'builds/tree'), 10);
-    age(directory, 5);
-    age(other.directory, 4);
-    const inventory = await takeInventory(cache, imageOfMachine);
-    const chosen = (keep: number, used: ReadonlyMap<string, string>): string[] =>
-      chooseGarbage(inventory, keep, used).map(({ path }) => path.slice(cache.length + 1));
-    const debs = readdirSync(pool)
-      .map((name) => `debian/pool/${name}`)
-      .sort();
-    const rest = [
-      'runs/2026-01-01',
-      'templates/saved',
-      'builds/tree',
-      'kernels/debian-6.1-cloud-6.1.192-2',
-      'kernels/debian-6.16-cloud-6.16.12-1',
-    ];
-    const all = chosen(0, new Map());
-    t.same(all.slice(0, 2).sort(), debs);
-    t.same(all.slice(2), rest, 'the last run stays, and the machine that was prepared just now');
-    t.same(chosen(inventory.bytes, new Map()), []);
-    t.equal(chosen(inventory.bytes - 1, new Map()).length, 1);
-
-    const dry = await collect(cache, 0, true);
-    t.ok(
-      dry.removed.length > 0 && existsSync(join(cache, dry.removed[0]?.path.slice(cache.length + 1) ?? '')),
-      'a dry run removes nothing',
-    );
-    t.match(await collect(cache, 0, false), { removed: { length: 2 } }, 'this process uses both kernels');
-    await endUse();
-    await noteUser(other.directory);
-    age(other.directory, 4);
-    const report = await collect(cache, 0, false);
-    t.match(report, { keep: 0, dryRun: false, before: Number, after: Number });
-    t.ok(report.after < report.before);
-    t.notOk(existsSync(directory));
-    t.ok(existsSync(other.image), 'what a process uses stays');
-    t.ok(existsSync(join(runs, '2026-01-02')));
-    t.notOk(existsSync(join(cache, 'builds/tree')));
-  },
-);
-
-t.test('sizes are read and written with their units, and tables keep to the terminal', async (t) => {
-  const sizes: readonly (readonly [string, number | null])[] = [
-    ['5GB', 5e9],
-    ['500MB', 5e8],
-    ['1GiB', 2 ** 30],
-    ['1.5 kB', 1500],
-    ['0B', 0],
-    ['5', null],
-    ['-1GB', null],
-    ['5 bananas', null],
-    ['', null],
-  ];
-  for (const [text, bytes] of sizes) t.equal(parseBytes(text), bytes, text);
-  t.same([1, 99_000, 2_340_000, 34_600_000, 1_250_000_000].map(formatBytes), [
-    '1 kB',
-    '99 kB',
-    '2.3 MB',
-    '35 MB',
-    '1.3 GB',
-  ]);
-  const columns = [
-    { title: 'name' },
-    { title: 'long', spare: 1 },
-    { title: 'size', align: 'right' },
-    { title: 'none' },
-  ] as const;
-  const rows = [
-    ['a', 'something', '1', ''],
-    ['bcdef', 'else', '100', ''],
-  ];
-  t.same(renderTable(columns, rows), ['name   long       size', 'a      something     1', 'bcdef  else        100']);
-  t.same(renderTable(columns, rows, 15), ['name   size', 'a         1', 'bcdef   100']);
 });
