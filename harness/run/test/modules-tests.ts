@@ -2,7 +2,9 @@ import { join } from 'node:path';
 import t from 'tap';
 import { findModules } from '../module-files.ts';
 import { describeModules } from '../module-outcome.ts';
-import { STATE } from './fake-machine.ts';
+import type { Outcome } from '../outcome.ts';
+import { FakeMachine, STATE } from './fake-machine.ts';
+import { play } from './stint-tests.ts';
 
 // As depmod writes it: what a module needs stands in the reverse order of loading.
 const MODULES_DEP = `kernel/drivers/net/dummy.ko:
@@ -63,6 +65,21 @@ t.test(
         'the kernel did not load the module broken: broken: Unknown symbol nowhere (err -2); insmod: unknown symbol in module',
     });
     t.match(await describe(['broken'], [], '/no/such/log'), { message: 'the kernel did not load the module broken' });
+  },
+);
+
+t.test(
+  'a machine on which no cell of the group can run gives each its reason, and the facts of its kernel',
+  async (t) => {
+    const refusal: Outcome = { phase: 'boot', class: 'module-missing', message: 'no module x', resolutions: [] };
+    const machine = new FakeMachine(() => t.fail('nothing is run'));
+    const ran = await play(t, ['a', 'b'], () => undefined, {
+      open: async () => ({ ...machine.opened(), refusal }),
+      retries: 1,
+    });
+    t.same(ran.seen, ['a module-missing', 'b module-missing'], 'once each, since it would end the same');
+    t.same(ran.attempts.get('a')?.[0]?.state, STATE);
+    t.equal(machine.closed, 1);
   },
 );
 

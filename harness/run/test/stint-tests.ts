@@ -38,7 +38,12 @@ interface PlayOptions extends Partial<Pick<StintHost, 'isolation' | 'retries' | 
 }
 
 /** Runs a stint on machines that follow a script, and tells what came of it. */
-async function play(t: Test, names: readonly string[], script: Script, options: PlayOptions = {}): Promise<Play> {
+export async function play(
+  t: Test,
+  names: readonly string[],
+  script: Script,
+  options: PlayOptions = {},
+): Promise<Play> {
   const group = groupOf(names);
   const result: Play = { seen: [], attempts: new Map(), machines: [], warnings: [], red: [], most: 0 };
   const open = async (): Promise<CellMachine> => {
@@ -330,18 +335,3 @@ t.test('a console log that cannot be written whole is mentioned', async (t) => {
   t.same(seen, ['a ok']);
   t.match(warnings, [/^\/dev\/full is incomplete: ENOSPC/]);
 });
-
-t.test(
-  'a machine on which no cell of the group can run gives each its reason, and the facts of its kernel',
-  async (t) => {
-    const refusal: Outcome = { phase: 'boot', class: 'module-missing', message: 'no module x', resolutions: [] };
-    const machine = new FakeMachine(() => t.fail('nothing is run'));
-    const ran = await play(t, ['a', 'b'], () => undefined, {
-      open: async () => ({ ...machine.opened(), refusal }),
-      retries: 1,
-    });
-    t.same(ran.seen, ['a module-missing', 'b module-missing'], 'once each, since it would end the same');
-    t.same(ran.attempts.get('a')?.[0]?.state, STATE);
-    t.equal(machine.closed, 1);
-  },
-);
