@@ -5,6 +5,7 @@ import { ExplainedError } from '../../loader/errors.ts';
 import type { DebianSource } from '../debian/source.ts';
 import { lineOf } from '../debian/version.ts';
 import { requireSpace } from '../free-space.ts';
+import { sha256OfFile } from '../kernel.ts';
 import type {
   InstallContext,
   KernelParts,
@@ -134,7 +135,7 @@ export class BuildSource implements KernelSource<BuildRequest> {
         modules: compiled.modules,
         files: [
           { name, version: version ?? '', sha256 },
-          { name: '.config', version: '', sha256: digest(config) },
+          { name: '.config', version: '', sha256: await sha256OfFile(compiled.config) },
         ],
       };
     });
