@@ -144,7 +144,10 @@ const kernelSchema = z
     build: z
       .strictObject({
         source: z.string().describe('"debian-5.10", a folder or a tar archive.'),
-        config: z.array(z.string()).optional().describe('Paths of fragments of configuration, in order.'),
+        config: z
+          .array(z.string())
+          .optional()
+          .describe('Fragments of configuration, in order: paths, or options such as CONFIG_KALLSYMS_ALL=n.'),
         modules: z.array(z.string()).optional().describe('Modules of the selftests, such as bpf_testmod.'),
       })
       .optional()
