@@ -31,10 +31,11 @@ export async function runMake(run: MakeRun): Promise<void> {
   if (path === undefined) throw toolMissing(program, 'make');
   const isAborted = (): boolean => run.signal?.aborted === true;
   if (isAborted()) throw interrupted(run);
+  const started = performance.now();
   const log = createWriteStream(run.log, { flags: 'a' });
   log.on('error', () => {});
   log.write(`\n### ${run.task}: ${run.command.join(' ')}\n`);
-  const child = spawn(...guardedCommand('/bin/sh', ['-c', WAITING, 'sh', path, ...args]), {
+  const child = spawn(...guardedCommand('/bin/sh', ['-c', WAITING, 'sh', run.log, path, ...args]), {
     stdio: ['pipe', 'pipe', 'pipe'],
     detached: true,
     cwd: run.cwd,
@@ -61,7 +62,8 @@ export async function runMake(run: MakeRun): Promise<void> {
   });
   clearTimeout(lastResort);
   run.signal?.removeEventListener('abort', stop);
-  await new Promise<void>((resolve) => log.end(resolve));
+  const seconds = Math.round((performance.now() - started) / 1000);
+  await new Promise<void>((resolve) => log.end(`### ended with ${exitCode} after ${seconds} s\n`, resolve));
   if (isAborted()) throw interrupted(run);
   if (exitCode !== 0) {
     throw new ExplainedError('build-failed', `${run.task} failed`, {
@@ -108,8 +110,8 @@ const KEPT_LINES = 400;
 const SHOWN_LINES = 12;
 /**
  * A shell that stays until make has ended, also after SIGTERM. The guard's own shell is a child of what is guarded, and make, when it is
- * ended, now and then waits for every child it has.
+ * ended, now and then waits for every child it has. What processor time it all took goes to the log.
  */
-const WAITING = 'trap : TERM; "$@"; exit';
+const WAITING = 'trap : TERM; log=$1; shift; "$@"; code=$?; times >>"$log"; exit $code';
 /** From SIGTERM to SIGKILL: make waits for its children and removes what they have not finished. */
 const GRACE_MS = 3000;
