@@ -1,10 +1,11 @@
 import { mkdir, readFile, rm, stat } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
+import { ExplainedError } from '../../loader/errors.ts';
 import { ARCH } from './configure.ts';
 import { parseConfig } from './fragments.ts';
 import { runMake } from './run-make.ts';
-import { buildSelftestModules } from './selftest-modules.ts';
+import { buildSelftestModules, findSelftestModules } from './selftest-modules.ts';
 
 /** A kernel that is configured and is to be compiled. */
 export interface CompileRequest {
@@ -41,6 +42,15 @@ export interface CompiledKernel {
 export async function compileKernel(request: CompileRequest): Promise<CompiledKernel> {
   const { source, objects, target, log, signal, onStep } = request;
   const hasModules = parseConfig(request.config).get('CONFIG_MODULES') === 'y';
+  // Said now, and not after minutes of compiling.
+  const folders = await findSelftestModules(request.modules, source);
+  if (folders.length > 0 && !hasModules) {
+    throw new ExplainedError('selftest-module-missing', `this kernel cannot load ${request.modules.join(', ')}`, {
+      where: source,
+      why: 'it is configured without CONFIG_MODULES',
+      fix: 'Take CONFIG_MODULES=n out of the fragments, or the modules out of `build`.',
+    });
+  }
   let files = 0;
   const onLine = (line: string): void => {
     const [, what, path] = /^ {2}([A-Z]+)(?: \[M\])? +(\S+)/.exec(line) ?? [];
@@ -60,7 +70,7 @@ export async function compileKernel(request: CompileRequest): Promise<CompiledKe
     const install = [`INSTALL_MOD_PATH=${target}`, 'INSTALL_MOD_STRIP=1', 'modules_install'];
     await runMake({ ...common, task: 'installing modules', command: [...make, ...install] });
     onStep('compiling test modules', files);
-    await buildSelftestModules({ ...request, names: request.modules });
+    await buildSelftestModules({ ...request, folders });
   }
   const modules = join(target, 'lib/modules', release);
   // They point at folders that may be gone tomorrow.

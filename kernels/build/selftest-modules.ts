@@ -9,8 +9,8 @@ const PLACES = (name: string): string[] => [name, 'test_kmods'];
 const SELFTESTS = 'tools/testing/selftests/bpf';
 
 export interface SelftestModules {
-  /** Such as `bpf_testmod`. */
-  readonly names: readonly string[];
+  /** Of {@link findSelftestModules}. */
+  readonly folders: readonly string[];
   readonly source: string;
   /** Where the kernel was compiled. */
   readonly objects: string;
@@ -24,12 +24,10 @@ export interface SelftestModules {
 
 /**
  * Compiles modules of the kernel's BPF selftests (tools/testing/selftests/bpf) against a kernel that was just built.
- * @throws ExplainedError `selftest-module-missing`, `build-failed`, `interrupted`
+ * @throws ExplainedError `build-failed`, `interrupted`
  */
 export async function buildSelftestModules(request: SelftestModules): Promise<void> {
-  const folders = new Set<string>();
-  for (const name of request.names) folders.add(await folderOf(name, request.source));
-  for (const folder of folders) {
+  for (const folder of request.folders) {
     const copy = join(request.scratch, folder);
     await rm(copy, { recursive: true, force: true });
     await mkdir(request.scratch, { recursive: true });
@@ -44,6 +42,16 @@ export async function buildSelftestModules(request: SelftestModules): Promise<vo
       command: [...make, ...install, 'modules_install'],
     });
   }
+}
+
+/**
+ * The folders that hold modules of these names, such as `bpf_testmod`, below tools/testing/selftests/bpf.
+ * @throws ExplainedError `selftest-module-missing`
+ */
+export async function findSelftestModules(names: readonly string[], source: string): Promise<readonly string[]> {
+  const folders = new Set<string>();
+  for (const name of names) folders.add(await folderOf(name, source));
+  return [...folders];
 }
 
 async function folderOf(name: string, source: string): Promise<string> {

@@ -176,6 +176,26 @@ t.test('real make and virtme-ng with a source that is small', async (t) => {
     t.same(said, []);
   });
 
+  t.test(
+    'a module that the source does not have, or the kernel cannot load, is said before anything is compiled',
+    async (t) => {
+      const before = compiled();
+      const config = ['CONFIG_MODULES=n'];
+      await t.rejects(build(await source.resolve(request(...config), context()), config), {
+        code: 'selftest-module-missing',
+        why: /CONFIG_MODULES/,
+      });
+      const asked = { build: { source: join(root, 'linux'), modules: ['bpf_testmode'] } };
+      const kernel = await source.resolve(asked, context());
+      const folder = join(root, 'parts-none');
+      await t.rejects(source.install(kernel, asked, { ...context(), folder, modules: [] }), {
+        code: 'selftest-module-missing',
+        fix: /bpf_testmod\./,
+      });
+      t.equal(compiled(), before);
+    },
+  );
+
   t.test('a source that changes after it was looked up is not built under the old name', async (t) => {
     const kernel = await source.resolve(request(), context());
     writeFileSync(join(root, 'linux/kernel/exit.c'), '#error\n');
