@@ -1,6 +1,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
+import { endUse } from '../../../kernels/in-use.ts';
 import { createPlace } from '../../cli/test/command.ts';
 import { processesWith } from '../../vm/test/host.ts';
 import type { CellResult, RunResults } from '../results.ts';
