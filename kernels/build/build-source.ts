@@ -94,8 +94,6 @@ export class BuildSource implements KernelSource<BuildRequest> {
    */
   async install(kernel: ResolvedKernel, request: BuildRequest, context: InstallContext): Promise<KernelParts> {
     requireBuildTools(this.#options.tools);
-    const started = performance.now();
-    const report = reporter(context, nameOf(context.name, request), started);
     const { inputs, virtme } = await this.#inputs(request, { ...context, refresh: false });
     if (buildKey(inputs) !== kernel.extra.key) {
       throw new ExplainedError('build-inputs-changed', `what ${kernel.origin} is built from has changed`, {
@@ -107,6 +105,7 @@ export class BuildSource implements KernelSource<BuildRequest> {
     const { signal } = context;
     const folder = this.#folder(inputs);
     return inBuildFolder(folder, { onWait: this.#options.debian.onWait, signal }, async () => {
+      const report = reporter(context, nameOf(context.name, request), performance.now());
       const source = await this.#unpacked(inputs.code, folder, context);
       await requireSpace(folder.directory, OBJECTS_BYTES, 'the objects of a kernel');
       report('configure', 'configuring');
