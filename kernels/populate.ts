@@ -7,9 +7,9 @@ export interface PopulateOptions {
   readonly onWait?: (holder: number | null) => void;
   /** Ends the waiting for another run. */
   readonly signal?: AbortSignal | undefined;
-  /** Why a folder that is there may not be used, null if it may: it is removed and filled anew then. Without it every folder is good. */
+  /** Why a folder that is there may not be used, null if it may: it is filled anew then, and stays as it is if that fails. Without it every folder is good. */
   readonly damageOf?: (path: string) => Promise<string | null>;
-  /** Called before a damaged folder is removed. */
+  /** Called before a damaged folder is filled anew. */
   readonly onDamage?: (damage: string) => void;
 }
 
@@ -33,15 +33,16 @@ export async function populateDirectory(
   const { onWait, signal } = options;
   const waiting = { ...(onWait === undefined ? {} : { onWait }), signal };
   return withLock(lockFile(path), waiting, async () => {
-    if (await exists(path)) {
+    const isDamaged = await exists(path);
+    if (isDamaged) {
       const damage = await damageOf(path);
       if (damage === null) return false;
       options.onDamage?.(damage);
-      await removeDirectory(path);
     }
     const temporary = await mkdtemp(join(parent, `${TEMPORARY}${basename(path)}.`));
     try {
       await fill(temporary);
+      if (isDamaged) await removeDirectory(path);
       await rename(temporary, path);
     } catch (error) {
       await rm(temporary, { recursive: true, force: true });

@@ -99,6 +99,18 @@ t.test('a run that was killed leaves nothing that is taken for whole, and its le
       told = damage;
     },
   };
+  writeFileSync(join(root, 'other', 'old'), '');
+  await t.rejects(
+    populateDirectory(
+      join(root, 'other'),
+      async () => {
+        throw new Error('no network');
+      },
+      mend,
+    ),
+    { message: 'no network' },
+  );
+  t.same(readdirSync(join(root, 'other')), ['old'], 'what cannot be made anew stays as it was');
   t.equal(
     await populateDirectory(join(root, 'other'), async (temporary) => writeFileSync(join(temporary, 'good'), ''), mend),
     true,
