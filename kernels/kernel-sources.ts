@@ -97,7 +97,7 @@ export class KernelSources {
     if ('build' in request) return bind(this.#build, request);
     if (this.#offline) {
       throw new ExplainedError('not-cached', `${name} is not in the cache`, {
-        fix: 'Run once with a network (without --offline).',
+        fix: 'Run once with a network.',
       });
     }
     if ('oci' in request) return bind(this.#oci, request);

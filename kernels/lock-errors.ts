@@ -6,7 +6,7 @@ import type { KernelLock } from './lock-file.ts';
 export function notLocked(name: string, lock: KernelLock): ExplainedError {
   return new ExplainedError('not-locked', `the lock file has no kernel for ${name}`, {
     where: lock.path,
-    fix: 'Add it with `ksym-matrix kernels update`, or run without --locked.',
+    fix: 'If it is in the matrix, `ksym-matrix kernels update` adds it; else run without --locked.',
   });
 }
 
@@ -26,7 +26,7 @@ export function explainLocked(error: unknown, name: string, kernel: ResolvedKern
     return new ExplainedError(code, `what is served for ${name}, Linux ${kernel.version}, is not what was locked`, {
       where: lock.path,
       why,
-      fix: `Somebody has changed what lies there: find out who and why. ${LOCK_ANEW}, if that is right.`,
+      fix: `Somebody has changed what lies there, or the lock file: find out who and why. ${LOCK_ANEW}, if that is right.`,
       cause,
     });
   }

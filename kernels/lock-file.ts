@@ -39,7 +39,9 @@ export async function readLockFile(path: string): Promise<KernelLock> {
   const [issue] = parsed.error.issues;
   throw new ExplainedError('lock-file-invalid', 'the lock file of kernels cannot be used', {
     where: path,
-    why: document.errors[0]?.message.split('\n')[0] ?? `${issue?.path.join('.') ?? ''}: ${issue?.message ?? ''}`,
+    why:
+      document.errors[0]?.message.split('\n')[0] ??
+      (text.trim() === '' ? 'it is empty' : [issue?.path.join('.'), issue?.message].filter(Boolean).join(': ')),
     fix: 'It is not meant to be edited: remove it, and write it anew with `ksym-matrix kernels update --lock`.',
   });
 }

@@ -28,7 +28,7 @@ export interface FetchOptions {
 
 /**
  * The path of a package's .deb, downloaded if it is not in the pool. Size and SHA-256 are compared with the signed list every time,
- * before anybody unpacks it: a file that was truncated or altered is said, removed and downloaded again, once.
+ * before anybody unpacks it: a file that was truncated or altered is said, and replaced by what is downloaded, once.
  *
  * @throws ExplainedError `digest-mismatch`, `not-cached`, and those of {@link Apt.download}
  */
@@ -41,13 +41,12 @@ export async function fetchPackage(one: DebianPackage, options: FetchOptions): P
     return file;
   }
   if (damage !== MISSING) {
-    options.onMessage?.(`${file} is damaged (${damage}): it is removed and downloaded again`);
-    await rm(file, { force: true });
+    options.onMessage?.(`${file} is damaged (${damage}): it is downloaded again`);
   }
   if (options.apt === null) {
     throw new ExplainedError('not-cached', `${one.name} ${one.version} is not in the cache`, {
       where: file,
-      fix: 'Run once with a network (without --offline).',
+      fix: 'Run once with a network.',
     });
   }
   const apt = await options.apt();
@@ -110,7 +109,7 @@ async function damageOf(file: string, one: DebianPackage): Promise<string | null
   if (found === null) return MISSING;
   if (found.size !== one.size) return `${found.size} bytes instead of ${one.size}`;
   const digest = await sha256OfFile(file);
-  return digest === one.sha256 ? null : `SHA-256 is ${digest}, the signed list says ${one.sha256}`;
+  return digest === one.sha256 ? null : `its SHA-256 is ${digest}, and ${one.sha256} is wanted`;
 }
 
 /** apt writes into the final name while it downloads, so the file's size is the progress. */

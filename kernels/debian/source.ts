@@ -65,7 +65,7 @@ export class DebianSource {
     if (offline === true) {
       throw new ExplainedError('no-lists-offline', 'there are no package lists in the cache', {
         where: this.#directory,
-        fix: 'Run once with a network (without --offline).',
+        fix: 'Run once with a network.',
       });
     }
     return withLock(this.#lock(), { onWait: this.onWait, signal: this.signal }, async () => {
