@@ -57,8 +57,9 @@ export function resolveLine(
   const found = all.find((kernel) => kernel.version === line);
   if (found !== undefined) return found;
   const sameLine = all.filter((kernel) => kernel.line === lineOf(line));
-  const versions = (sameLine.length === 0 ? all : sameLine).map((kernel) => kernel.version);
-  throw unknown(`the mirror has no ${flavour} kernel of version ${line}`, line, flavour, [...new Set(versions)]);
+  const candidates = sameLine.length === 0 ? newestOfEachLine(packages, flavour) : sameLine;
+  const versions = [...new Set(candidates.map((kernel) => kernel.version))].sort(compareVersions);
+  throw unknown(`the mirror has no ${flavour} kernel of version ${line}`, line, flavour, versions);
 }
 
 /** Every line that the lists have, newest line first, each in its newest version. */
