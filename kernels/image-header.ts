@@ -1,4 +1,4 @@
-import { type FileHandle, open } from 'node:fs/promises';
+import { type FileHandle, open, stat } from 'node:fs/promises';
 import { ExplainedError } from '../loader/errors.ts';
 import { describeForeignImage } from './foreign-image.ts';
 
@@ -64,8 +64,11 @@ const HEAD_BYTES = 0x12000;
 async function readHead(path: string): Promise<{ head: Buffer; size: number }> {
   let file: FileHandle | undefined;
   try {
+    const found = await stat(path);
+    // Before it is opened: that waits for whoever writes into a pipe.
+    if (!found.isFile()) throw new TypeError(found.isDirectory() ? 'it is a folder' : 'it is no file');
+    const { size } = found;
     file = await open(path);
-    const { size } = await file.stat();
     const head = Buffer.alloc(HEAD_BYTES);
     const { bytesRead } = await file.read(head, 0, HEAD_BYTES, 0);
     return { head: head.subarray(0, bytesRead), size };

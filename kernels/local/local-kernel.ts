@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { copyFile, mkdir, readdir, stat, symlink } from 'node:fs/promises';
+import { copyFile, mkdir, readdir, readFile, stat, symlink } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { ExplainedError } from '../../loader/errors.ts';
 import { extractConfig } from '../embedded-config.ts';
@@ -28,7 +28,7 @@ export interface LocalModules {
  * What files of this machine stand for now: its folder in the cache is named after the content of image, configuration and System.map, and after names, sizes and times of the
  * modules, whose content can be gigabytes. So a kernel that was built anew is another one, and one that was not is found without being copied.
  *
- * @throws ExplainedError `file-unreadable`, `modules-for-other-release`, and those of {@link readImageHeader}
+ * @throws ExplainedError `file-unreadable`, `config-not-a-config`, `modules-for-other-release`, and those of {@link readImageHeader}
  */
 export async function resolveLocal(
   source: SourceName,
@@ -44,10 +44,12 @@ export async function resolveLocal(
     ['System.map', files.systemMap],
   ] as const) {
     if (path === null) continue;
-    const { size, sha256 } = await readable(path, async () => ({
-      size: (await stat(path)).size,
-      sha256: await sha256OfFile(path),
-    }));
+    const { size, sha256 } = await readable(path, async () => {
+      const file = await stat(path);
+      if (!file.isFile()) throw unreadable(path, 'it is no file');
+      return { size: file.size, sha256: await sha256OfFile(path) };
+    });
+    if (name === 'config') await checkConfig(path);
     found.push({ name, version: '', path, size, sha256, role: 'kernel' });
   }
   const hash = createHash('sha256');
@@ -133,6 +135,17 @@ async function describeModules({ folder, paths }: LocalModules): Promise<string>
   return lines.join('\n');
 }
 
+/** Any other file would look like a kernel without all that a machine needs. */
+async function checkConfig(path: string): Promise<void> {
+  const text = await readable(path, () => readFile(path, 'latin1'));
+  if (/^CONFIG_\w+=/m.test(text)) return;
+  throw new ExplainedError('config-not-a-config', 'this is no configuration of a kernel', {
+    where: path,
+    why: 'no line of it sets an option, as CONFIG_BPF_SYSCALL=y does',
+    fix: 'Name the .config that the kernel was built with, or leave it out.',
+  });
+}
+
 /** The kernel takes no modules that were built for another release: they say which one in their `vermagic`. */
 async function checkRelease(
   { folder, paths }: LocalModules,
@@ -173,13 +186,17 @@ async function readable<T>(path: string, work: () => Promise<T>): Promise<T> {
     ) {
       throw cause;
     }
-    throw new ExplainedError('file-unreadable', 'a file of the kernel cannot be read', {
-      where: path,
-      why: cause.message,
-      fix: 'Name files that exist and that you may read.',
-      cause,
-    });
+    throw unreadable(path, cause.message, cause);
   }
+}
+
+function unreadable(path: string, why: string, cause?: unknown): ExplainedError {
+  return new ExplainedError('file-unreadable', 'a file of the kernel cannot be read', {
+    where: path,
+    why,
+    fix: 'Name files that exist and that you may read.',
+    cause,
+  });
 }
 
 function changed(path: string): ExplainedError {

@@ -118,7 +118,10 @@ t.test('the header of a kernel says its release, and other files what they are',
     [makeImage('not a release'), /names no version/],
   ];
   for (const [content, why] of none) await t.rejects(read(content), { code: 'image-not-a-kernel', why });
-  await t.rejects(readImageHeader(folder), { code: 'image-unreadable' });
+  await t.rejects(readImageHeader(folder), { code: 'image-unreadable', why: 'it is a folder' });
+  // A pipe that nobody writes into would be waited for, forever.
+  spawnSync('mkfifo', [join(folder, 'pipe')]);
+  await t.rejects(readImageHeader(join(folder, 'pipe')), { code: 'image-unreadable', why: 'it is no file' });
   await t.rejects(readImageHeader(join(folder, 'none')), { code: 'image-unreadable', why: /ENOENT/ });
 });
 
@@ -167,6 +170,8 @@ t.test('an image with modules and configuration is copied, and found again as lo
   const other = await bare.resolve();
   t.not(other.folder, found.folder);
   t.match(await bare.install(other), { modules: null, systemMap: null });
+  const strange = ask(new ImageKernels(), { image, config: put(join(folder, 'text'), 'hello\n') });
+  await t.rejects(strange.resolve(), { code: 'config-not-a-config', where: join(folder, 'text') });
   put(join(folder, 'other'), 'CONFIG_X86_64=y\nCONFIG_PCI=y\n');
   t.not((await bare.resolve()).folder, other.folder, 'another configuration is another kernel');
   await t.rejects(bare.install(other), { code: 'package-gone', where: join(folder, 'other') });
