@@ -65,7 +65,16 @@ function checkEntry(entry: KernelEntry): { key?: string; message: string }[] {
   if (entry.debian === 'all' && entry.name !== undefined) {
     return [{ key: 'name', message: '"all" stands for many kernels, which cannot have one name' }];
   }
+  const empty = [...Object.entries(entry), ['build', entry.build?.source]].filter(([, value]) => value === '');
+  if (empty.length > 0) return empty.map(([key]) => ({ key: String(key), message: 'this is empty' }));
   const version = entry.debian ?? entry['debian-snapshot'] ?? entry['ubuntu-mainline'];
+  const [, line, flavour] = /^(\d+\.\d+)-(cloud|generic|rt)$/.exec(version ?? '') ?? [];
+  if (flavour !== undefined) {
+    const advice = WITH_FLAVOUR.includes(source)
+      ? `write ${source}: "${line}" and flavour: ${flavour}`
+      : `write "${line}"`;
+    return [{ key: source, message: `"${version}" is a line and a flavour: ${advice}` }];
+  }
   if (version !== undefined && !isVersion(version, source)) {
     return [
       {

@@ -124,43 +124,54 @@ export const programSchema = z.strictObject({
 const flavour = z.enum(['cloud', 'generic', 'rt']).describe('Default: cloud.');
 
 const kernelSchema = z
-  .strictObject({
-    debian: z
-      .string()
-      .optional()
-      .describe('A line such as "6.12" (the newest 6.12 that Debian serves), "latest", "all", or an exact version.'),
-    'debian-snapshot': z
-      .string()
-      .optional()
-      .describe('A line such as "5.9", or an exact version, from the archive of every package that Debian published.'),
-    'ubuntu-mainline': z
-      .string()
-      .optional()
-      .describe('A line such as "6.6" (its newest build), or an exact version, from Ubuntu\'s mainline builds.'),
-    oci: z.string().optional().describe('An image in a container registry that holds /boot/vmlinuz and /lib/modules.'),
-    image: z.string().optional().describe('Path of a bzImage.'),
-    tree: z.string().optional().describe("Path of a kernel's source tree in which it was built."),
-    host: z.literal(true).optional().describe('The kernel that this machine runs.'),
-    build: z
-      .strictObject({
-        source: z.string().describe('"debian-5.10", a folder or a tar archive.'),
-        config: z
-          .array(z.string())
-          .optional()
-          .describe('Fragments of configuration, in order: paths, or options such as CONFIG_KALLSYMS_ALL=n.'),
-        modules: z.array(z.string()).optional().describe('Modules of the selftests, such as bpf_testmod.'),
-      })
-      .optional()
-      .describe('A kernel that is configured and compiled here.'),
-    flavour: flavour.optional(),
-    modules: z.string().optional().describe('With `image`: the folder of its modules.'),
-    config: z.string().optional().describe('With `image`: the path of its configuration.'),
-    name: z
-      .string()
-      .regex(/^[A-Za-z0-9][A-Za-z0-9._+-]*$/, 'a name has letters, digits, dots, dashes')
-      .optional()
-      .describe('Name in the grid. Default: the line.'),
-  })
+  .strictObject(
+    {
+      debian: z
+        .string()
+        .optional()
+        .describe('A line such as "6.12" (the newest 6.12 that Debian serves), "latest", "all", or an exact version.'),
+      'debian-snapshot': z
+        .string()
+        .optional()
+        .describe(
+          'A line such as "5.9", or an exact version, from the archive of every package that Debian published.',
+        ),
+      'ubuntu-mainline': z
+        .string()
+        .optional()
+        .describe('A line such as "6.6" (its newest build), or an exact version, from Ubuntu\'s mainline builds.'),
+      oci: z
+        .string()
+        .optional()
+        .describe('An image in a container registry that holds /boot/vmlinuz and /lib/modules.'),
+      image: z.string().optional().describe('Path of a bzImage.'),
+      tree: z.string().optional().describe("Path of a kernel's source tree in which it was built."),
+      host: z.literal(true).optional().describe('The kernel that this machine runs.'),
+      build: z
+        .strictObject(
+          {
+            source: z.string().describe('"debian-5.10", a folder or a tar archive.'),
+            config: z
+              .array(z.string())
+              .optional()
+              .describe('Fragments of configuration, in order: paths, or options such as CONFIG_KALLSYMS_ALL=n.'),
+            modules: z.array(z.string()).optional().describe('Modules of the selftests, such as bpf_testmod.'),
+          },
+          { error: 'a build is a mapping, as in { source: debian-5.10, config: [my.config] }' },
+        )
+        .optional()
+        .describe('A kernel that is configured and compiled here.'),
+      flavour: flavour.optional(),
+      modules: z.string().optional().describe('With `image`: the folder of its modules.'),
+      config: z.string().optional().describe('With `image`: the path of its configuration.'),
+      name: z
+        .string()
+        .regex(/^[A-Za-z0-9][A-Za-z0-9._+-]*$/, 'a name has letters, digits, dots, dashes')
+        .optional()
+        .describe('Name in the grid. Default: the line.'),
+    },
+    { error: 'a kernel is a source and what is wanted of it, as in debian: "6.12"' },
+  )
   .describe('A kernel: exactly one key says where it comes from.');
 
 const variantSchema = z.strictObject({

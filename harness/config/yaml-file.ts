@@ -54,7 +54,8 @@ export async function readYamlFile<S extends z.ZodType>(path: string, schema: S)
   } catch (cause) {
     throw new ConfigError('config-unreadable', 'the file cannot be read', {
       where: path,
-      why: cause instanceof Error ? cause.message : String(cause),
+      why: whyUnreadable(cause),
+      fix: 'Name a file that exists and that you may read (a matrix: with --matrix FILE).',
       cause,
     });
   }
@@ -75,6 +76,12 @@ export async function readYamlFile<S extends z.ZodType>(path: string, schema: S)
     lines,
     result.error.issues.flatMap((issue) => toFindings(issue, schema, document)),
   );
+}
+
+/** Node's message for a file that is not there names it again. */
+function whyUnreadable(cause: unknown): string {
+  if (!(cause instanceof Error)) return String(cause);
+  return 'code' in cause && cause.code === 'ENOENT' ? 'there is no such file' : cause.message;
 }
 
 /** The document as plain values; an alias whose anchor is not there comes to light only now. */

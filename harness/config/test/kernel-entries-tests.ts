@@ -53,6 +53,9 @@ const MISTAKES: readonly (readonly [string, KernelEntry, readonly (string | numb
   ['modules of a tree', { tree: 'x', modules: 'y' }, ['kernels', 0, 'modules'], /belongs to image, not to tree/],
   ['one name for many kernels', { debian: 'all', name: 'x' }, ['kernels', 0, 'name'], /many kernels/],
   ['a line that is none', { debian: 'six' }, ['kernels', 0, 'debian'], /"six" is no line such as "6.12".*latest/],
+  ['a flavour in a line', { debian: '6.12-rt' }, ['kernels', 0, 'debian'], /write debian: "6.12" and flavour: rt/],
+  ['no path', { image: '' }, ['kernels', 0, 'image'], /empty/],
+  ['a build of nothing', { build: { source: '' } }, ['kernels', 0, 'build'], /empty/],
   ['"all" of the archive', { 'debian-snapshot': 'all' }, ['kernels', 0, 'debian-snapshot'], /"all" is no line/],
 ];
 
