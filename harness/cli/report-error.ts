@@ -6,7 +6,9 @@ import { EXIT } from './exit-codes.ts';
 const USAGE_CODES: ReadonlySet<string> = new Set([
   'bad-kernel-request',
   'kernel-line-unknown',
-  'bad-mirror',
+  'bad-debian-mirror',
+  'bad-address',
+  'bad-proxy',
   'bad-version-range',
   'no-terminal',
   'bisect-not-compiled',
@@ -17,6 +19,26 @@ const USAGE_CODES: ReadonlySet<string> = new Set([
   'not-locked',
   'json-has-no-place',
   'template-space-invalid',
+  // What an entry of the matrix names is not there, or not what the entry says.
+  'bad-image-reference',
+  'oci-tag-unknown',
+  'oci-repository-unknown',
+  'image-unreadable',
+  'image-not-a-kernel',
+  'image-wrong-architecture',
+  'file-unreadable',
+  'config-not-a-config',
+  'modules-missing',
+  'modules-for-other-release',
+  'tree-missing',
+  'tree-not-configured',
+  'tree-not-built',
+  'tree-stale',
+  'build-source-missing',
+  'build-source-bad',
+  'config-fragment-missing',
+  'config-fragment-bad',
+  'kernel-unfit',
 ]);
 
 /** Prints an error for a person and gives the exit code. Only a defect of this program shows a stack trace. */
