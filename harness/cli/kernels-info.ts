@@ -9,7 +9,9 @@ import {
   type Inventory,
   takeInventory,
 } from '../../kernels/inventory.ts';
+import { moduleName } from '../../kernels/module-selection.ts';
 import type { Flavour } from '../../kernels/request.ts';
+import { ConfigError } from '../config/yaml-file.ts';
 import { paintFor } from '../report/paint.ts';
 import { configFacts } from '../run/config-facts.ts';
 import type { FactValues } from '../run/facts.ts';
@@ -52,7 +54,14 @@ export interface CachedInfo {
   };
   /** CONFIG_* that matter to BPF, by `config.NAME`; empty if the kernel came without its configuration. */
   readonly config: FactValues;
-  readonly modules: { readonly known: number; readonly kept: number; readonly wanted: readonly string[] };
+  readonly modules: {
+    readonly known: number;
+    readonly kept: number;
+    /** Those that programs name. */
+    readonly wanted: readonly string[];
+    /** Those of them that the kernel does not have. */
+    readonly lacking: readonly string[];
+  };
   /** Bytes. */
   readonly disk: { readonly kernel: number; readonly downloads: number; readonly machines: number };
   readonly savedMachines: number;
@@ -74,7 +83,7 @@ export async function kernelInfo(
   return EXIT.ok;
 }
 
-/** @throws ConfigError `no-such-kernel`; those of the kernel's source, if it has to be asked */
+/** @throws ConfigError `no-such-kernel`, `kernel-damaged`; those of the kernel's source, if it has to be asked */
 export async function collectInfo(
   name: string,
   flavour: Flavour,
@@ -85,7 +94,14 @@ export async function collectInfo(
     ({ folder, manifest }) =>
       folder === name || (manifest !== null && [manifest.release, manifest.version].includes(name)),
   );
-  if (exact !== undefined && exact.manifest !== null) return describeCached(name, exact, inventory, cache);
+  if (exact?.manifest === null) {
+    throw new ConfigError('kernel-damaged', `the kernel ${name} in the cache cannot be used any more`, {
+      where: exact.directory,
+      why: 'it is damaged, or an older version of ksym-matrix made it',
+      fix: `It is made anew when a run wants it; \`ksym-matrix kernels rm ${name}\` removes it.`,
+    });
+  }
+  if (exact !== undefined) return describeCached(name, exact, inventory, cache);
   const known = await kernelsOfMatrix(matrix, fromMemory(await store.index()));
   const [wanted] = findKernels([name], known, flavour);
   if (wanted === undefined) throw new TypeError(`${name} stands for nothing`);
@@ -116,6 +132,8 @@ async function describeCached(
   const bytes = bytesByPart(items);
   const header = await readImageHeader(image).catch(() => null);
   const files = await readdir(join(directory, 'lib/modules', release), { recursive: true }).catch(() => []);
+  const kept = files.filter((file) => file.endsWith('.ko')).map(moduleName);
+  const lacking = modules.wanted.filter((module) => !kept.includes(module));
   return {
     ...{ name, source, origin, line, flavour, version, release, packages },
     cached: {
@@ -128,11 +146,7 @@ async function describeCached(
         text: header?.versionText ?? '',
       },
       config: await configFacts(config),
-      modules: {
-        known: modules.known,
-        kept: files.filter((file) => file.endsWith('.ko')).length,
-        wanted: modules.wanted,
-      },
+      modules: { known: modules.known, kept: kept.length, wanted: modules.wanted, lacking },
       disk: { kernel: bytes.kernels, downloads: bytes.downloads, machines: bytes.templates + bytes.machines },
       savedMachines: items.filter(({ part }) => part === 'templates').length,
     },

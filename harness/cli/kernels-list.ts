@@ -8,7 +8,7 @@ import { renderTable } from '../report/table.ts';
 import { terminalWidth } from '../report/terminal-width.ts';
 import { imageOfMachine } from '../vm/cached-machines.ts';
 import { EXIT } from './exit-codes.ts';
-import { kernelsOfMatrix } from './kernel-names.ts';
+import { fromMemory, kernelsOfMatrix } from './kernel-names.ts';
 import { type StoreOptions, withStore } from './open-store.ts';
 
 /** A kernel that can be had, or lies in the cache. */
@@ -56,12 +56,13 @@ export async function listKernels(
       try {
         served.set(flavour, await store.list(flavour, { refresh: options.refresh === true && served.size === 0 }));
       } catch (error) {
-        if (!(error instanceof ExplainedError) || inventory.kernels.length === 0) throw error;
+        const isMistake = !(error instanceof ExplainedError) || error.code === 'bad-debian-mirror';
+        if (isMistake || inventory.kernels.length === 0) throw error;
         failure ??= error;
       }
     }
     const index = await store.index();
-    const named = failure === null ? await kernelsOfMatrix(matrix, store) : [];
+    const named = await kernelsOfMatrix(matrix, failure === null ? store : fromMemory(index));
     const folders = new Map(
       named.flatMap(({ name, request }) => {
         const folder = index.kernels[requestKey(request)]?.kernel.folder;

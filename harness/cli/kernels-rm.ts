@@ -1,11 +1,12 @@
 import { removeItem } from '../../kernels/garbage.ts';
 import { usedKernels } from '../../kernels/in-use.ts';
 import { belongingsOf, type CachedKernel, type CacheItem, takeInventory } from '../../kernels/inventory.ts';
+import { ConfigError } from '../config/yaml-file.ts';
 import { formatBytes } from '../report/bytes.ts';
 import { imageOfMachine } from '../vm/cached-machines.ts';
-import { findCached, namesOf } from './cached-names.ts';
+import { findCached } from './cached-names.ts';
 import { EXIT } from './exit-codes.ts';
-import { fromMemory, kernelsOfMatrix, noSuchKernel } from './kernel-names.ts';
+import { fromMemory, kernelsOfMatrix } from './kernel-names.ts';
 import { type StoreOptions, withStore } from './open-store.ts';
 
 /** What `kernels rm --json` prints. */
@@ -26,7 +27,7 @@ interface RemovedKernel {
   readonly packages: number;
 }
 
-/** `ksym-matrix kernels rm` */
+/** `ksym-matrix kernels rm`. @throws ConfigError `no-such-kernel`, before anything is removed */
 export async function removeKernels(
   names: readonly string[],
   options: StoreOptions & { readonly json?: true },
@@ -37,7 +38,7 @@ export async function removeKernels(
     const chosen = new Map<string, CachedKernel>();
     for (const name of names) {
       const found = findCached(name, inventory.kernels, known);
-      if (found.length === 0) throw noSuchKernel(name, [...new Set(inventory.kernels.flatMap(namesOf))]);
+      if (found.length === 0) throw notCached(name, cache);
       for (const kernel of found) chosen.set(kernel.folder, kernel);
     }
     const report = await removeAll(
@@ -78,6 +79,13 @@ export async function removeAll(
     });
   }
   return { removed, refused, freed: removed.reduce((sum, one) => sum + one.bytes, 0) };
+}
+
+function notCached(name: string, cache: string): ConfigError {
+  return new ConfigError('no-such-kernel', `no kernel in the cache is called "${name}"`, {
+    where: cache,
+    fix: '`ksym-matrix kernels list` shows what is there: name a line such as 6.12 or 6.12-generic, a version, a release or a folder; * is a wildcard',
+  });
 }
 
 function renderRemoval({ removed, refused, freed }: RemovalReport): string {

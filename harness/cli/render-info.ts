@@ -47,14 +47,19 @@ function row(name: string, text: string): string {
 }
 
 function describeCache({ directory, image, modules, disk, savedMachines }: CachedInfo): string[] {
-  const wanted = modules.wanted.length === 0 ? '' : ` (${modules.wanted.join(', ')} on request)`;
+  const wanted = modules.wanted.filter((module) => !modules.lacking.includes(module));
+  const asked = [
+    ...(wanted.length === 0 ? [] : [`${wanted.join(', ')} on request`]),
+    ...(modules.lacking.length === 0 ? [] : [`it has no ${modules.lacking.join(', ')}`]),
+  ];
+  const notes = asked.length === 0 ? '' : ` (${asked.join('; ')})`;
   const machines = disk.machines === 0 ? '' : `, machines ${formatBytes(disk.machines)} (${savedMachines} saved)`;
   return [
     row('image', image.path),
     row('', `sha256 ${image.sha256}`),
     row('', `${image.format}${image.payload === null ? '' : `, compressed with ${image.payload}`}`),
     ...(image.text === '' ? [] : [row('built', image.text)]),
-    row('modules', `${modules.known} known, ${modules.kept} kept${wanted}`),
+    row('modules', `${modules.known} known, ${modules.kept} kept${notes}`),
     row('cache', `${directory}: ${formatBytes(disk.kernel)}, packages ${formatBytes(disk.downloads)}${machines}`),
   ];
 }

@@ -6,10 +6,10 @@ export function formatBytes(bytes: number): string {
   return `${Math.ceil(bytes / 1e3)} kB`;
 }
 
-/** Bytes of a size with a unit: `5GB`, `500 MB`, `1.5GiB`, `0B`; null if it is no such text. */
+/** Bytes of a size with a unit: `5GB`, `500 MB`, `1.5GiB`, `0B`, in any case of letters; null if it is no such text. */
 export function parseBytes(text: string): number | null {
-  const [, number, unit = ''] = /^(\d+(?:\.\d+)?) ?([kKMGT]i?B|B)$/.exec(text.trim()) ?? [];
+  const [, number, unit = ''] = /^(\d+(?:\.\d+)?) ?([kMGT]i?B|B)$/i.exec(text.trim()) ?? [];
   if (number === undefined) return null;
   const power = 'BKMGT'.indexOf(unit.slice(0, 1).toUpperCase());
-  return Math.floor(Number(number) * (unit.includes('i') ? 1024 : 1000) ** power);
+  return Math.floor(Number(number) * (/i/i.test(unit) ? 1024 : 1000) ** power);
 }

@@ -81,6 +81,7 @@ t.test('sizes are read and written with their units, and tables keep to the term
     ['5GB', 5e9],
     ['500MB', 5e8],
     ['1GiB', 2 ** 30],
+    ['2gib', 2 ** 31],
     ['1.5 kB', 1500],
     ['0B', 0],
     ['5', null],
