@@ -46,6 +46,8 @@ export class DebianSource {
 
   /** For {@link withLock} and the like: says once that another run is waited for. */
   readonly onWait = (holder: number | null): void => {
+    // Kernels that this run gets side by side take turns as well.
+    if (holder === process.pid) return;
     this.say(`waiting for another run of ksym-matrix${holder === null ? '' : ` (process ${holder})`} …`);
   };
 
