@@ -16,7 +16,7 @@ export function resolveKfunc(spec: ObjectSpec, extern: ExternSpec, facts: Kernel
   const name = essentialName(extern.name);
   const found = findInKernel(name, 'func', vmlinuxBtf, facts);
   if (found === undefined) {
-    const place = whereabouts(name, facts);
+    const place = whereabouts(name, 'function', facts);
     const hidden = hiddenInModule(extern, place, facts);
     if (hidden !== null) return hidden;
     const listed = place.at === 'kernel' || place.at === 'module';

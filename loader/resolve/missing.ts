@@ -1,4 +1,5 @@
 import type { ExternSpec } from '../object/spec.ts';
+import type { Kallsyms } from './kallsyms.ts';
 import type { ExternOutcome, KernelFacts, ReasonCode } from './outcome.ts';
 
 /** The outcome of an extern that the kernel cannot give: NULL if it is weak, else an error. */
@@ -15,16 +16,28 @@ export function wrong(reason: ReasonCode, explanation: string, addresses?: reado
 export type Whereabouts =
   /** kallsyms could not be read. */
   | { readonly at: 'unknown' }
+  /** kallsyms lists functions only, and this is a variable. */
+  | { readonly at: 'unlisted' }
   | { readonly at: 'nowhere' }
   | { readonly at: 'kernel' }
   | { readonly at: 'module'; readonly module: string };
 
+/** Data symbols of every kernel; a kallsyms without them lists functions only (no CONFIG_KALLSYMS_ALL). */
+export const DATA_SYMBOLS: readonly string[] = ['jiffies', 'init_task'];
+
+/** Whether a kallsyms lists functions, but no variables. */
+export function listsFunctionsOnly(kallsyms: Kallsyms): boolean {
+  return DATA_SYMBOLS.every((symbol) => kallsyms.find(symbol).length === 0);
+}
+
 /** Asks kallsyms where a symbol is; the kernel itself goes before modules. */
-export function whereabouts(name: string, facts: KernelFacts): Whereabouts {
+export function whereabouts(name: string, kind: 'function' | 'variable', facts: KernelFacts): Whereabouts {
   if (facts.kallsyms === null || facts.kallsyms.count === 0) return { at: 'unknown' };
   const entries = facts.kallsyms.find(name);
   const [first] = entries;
-  if (first === undefined) return { at: 'nowhere' };
+  if (first === undefined) {
+    return { at: kind === 'variable' && listsFunctionsOnly(facts.kallsyms) ? 'unlisted' : 'nowhere' };
+  }
   const inModule = entries.every((entry) => entry.module !== null);
   return inModule ? { at: 'module', module: first.module ?? '' } : { at: 'kernel' };
 }

@@ -58,7 +58,7 @@ function forwardDeclared(btf: Btf, id: TypeId): string | null {
 
 function explainAbsence(extern: ExternSpec, vmlinux: Btf, facts: KernelFacts): ExternOutcome {
   const { name } = extern;
-  const place = whereabouts(name, facts);
+  const place = whereabouts(name, 'variable', facts);
   const hidden = hiddenInModule(extern, place, facts);
   if (hidden !== null) return hidden;
   const count = vmlinux.count('var');
@@ -85,6 +85,7 @@ function describeSearch(name: string, count: number, place: Whereabouts, facts: 
     return `${searched}, though /proc/kallsyms has it: kernels list only per-CPU variables there.`;
   if (place.at === 'module') return `${searched}, though /proc/kallsyms has it in module ${place.module}.`;
   if (place.at === 'nowhere') return `${searched}, and /proc/kallsyms does not have it either.`;
+  if (place.at === 'unlisted') return `${searched}; /proc/kallsyms lists functions alone (no CONFIG_KALLSYMS_ALL).`;
   return `${searched}; /proc/kallsyms could not be asked.`;
 }
 

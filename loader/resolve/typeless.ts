@@ -1,11 +1,8 @@
 import type { ExternSpec } from '../object/spec.ts';
 import { essentialName } from './essential-name.ts';
 import type { Kallsyms } from './kallsyms.ts';
-import { missing, wrong } from './missing.ts';
+import { DATA_SYMBOLS, listsFunctionsOnly, missing, wrong } from './missing.ts';
 import type { ExternOutcome, KernelFacts } from './outcome.ts';
-
-/** Data symbols of every kernel; a kallsyms without them lists functions only. */
-const DATA_SYMBOLS = ['jiffies', 'init_task'] as const;
 
 /** Looks a typeless ksym up in kallsyms, by its full name. */
 export function resolveTypeless(extern: ExternSpec, facts: KernelFacts): ExternOutcome {
@@ -46,7 +43,7 @@ function explainAbsence({ name, weak }: ExternSpec, kallsyms: Kallsyms): string 
   if (essentialName(name) !== name) {
     return `${absence} Variables are looked up by their full name: a suffix such as ___x is cut off for kfuncs and types only.`;
   }
-  if (DATA_SYMBOLS.every((symbol) => kallsyms.find(symbol).length === 0)) {
+  if (listsFunctionsOnly(kallsyms)) {
     return `${absence} It lists neither ${DATA_SYMBOLS.join(' nor ')}: without CONFIG_KALLSYMS_ALL a kernel lists its functions, but hardly any variable.`;
   }
   return `${absence} This kernel does not have it, under this name at least${weak ? '' : '; declare it __weak if the program can do without'}.`;

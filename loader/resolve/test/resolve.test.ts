@@ -181,6 +181,22 @@ t.test('each reason is given where it applies, with its facts: an error if stron
       explanation: [/module mod/, /CAP_SYS_ADMIN/],
     },
     {
+      reason: 'MODULE_BTF_EPERM',
+      title: 'a variable of nobody knows where, as kallsyms lists functions only',
+      outcome: (weak) =>
+        variable(
+          'int',
+          'mod_var',
+          weak,
+          kernel({
+            vmlinuxBtf: vmlinux,
+            moduleBtfsUnavailable: 'permission',
+            kallsyms: Kallsyms.parse(new TextEncoder().encode('ffffffff81000000 T f\n')),
+          }),
+        ),
+      explanation: [/may be in a module/, /CAP_SYS_ADMIN/],
+    },
+    {
       reason: 'MODULE_BTF_UNSUPPORTED',
       title: 'a module’s variable on a kernel without module BTF',
       outcome: (weak) =>
