@@ -11,7 +11,7 @@ export interface MatrixKernel {
   readonly name: string | undefined;
 }
 
-/** What is wrong with the kernels of a matrix. */
+/** What is wrong with the kernels of a matrix. Which kernels `latest` and `all` stand for is not known here. */
 export function checkKernels(entries: readonly KernelEntry[]): Finding[] {
   const findings = entries.flatMap((entry, index) =>
     checkEntry(entry).map(({ key, message }) => ({
@@ -21,17 +21,16 @@ export function checkKernels(entries: readonly KernelEntry[]): Finding[] {
     })),
   );
   if (findings.length > 0) return findings;
-  const names = entries.map((entry) => entry.name ?? requestKey(toRequest(entry, '/')));
-  return names.flatMap((name, index) =>
-    names.indexOf(name) === index
-      ? []
-      : [
-          {
-            path: ['kernels', index],
-            message: `kernel "${entries[index]?.name ?? describe(entries[index])}" is listed twice`,
-          },
-        ],
-  );
+  const keys = entries.map((entry) => entry.name ?? requestKey(toRequest(entry, '/')));
+  const names = entries.map((entry) => entry.name ?? requestName(toRequest(entry, '/')));
+  return names.flatMap((name, index) => {
+    const isSame = keys.indexOf(keys[index] ?? '') !== index;
+    if (!isSame && names.indexOf(name) === index) return [];
+    const message = isSame
+      ? `kernel "${name}" is listed twice`
+      : `there is another kernel of the name "${name}": give one of them a name of its own`;
+    return [{ path: ['kernels', index], message }];
+  });
 }
 
 /**
@@ -90,10 +89,6 @@ function isVersion(text: string, source: string): boolean {
   return (
     (source === 'debian' && /^(latest|newest|all)$/.test(text)) || /^v?\d+\.\d+([.~+-]?[A-Za-z0-9.~+-]*)$/.test(text)
   );
-}
-
-function describe(entry: KernelEntry | undefined): string {
-  return entry === undefined ? '' : requestName(toRequest(entry, '/'));
 }
 
 /** Checked before: exactly one source is there. */

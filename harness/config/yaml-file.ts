@@ -147,11 +147,15 @@ function depth(findings: readonly Finding[]): number {
 
 /** More words than these are no help in a message. */
 const MAX_LISTED = 30;
+const LISTED_IN_DOCS: ReadonlySet<string> = new Set(['key', 'fact', 'value']);
 
 /** "unknown key "sorce"", with the nearest known word or all of them. */
 export function unknownWord(kind: string, word: string, known: readonly string[]): string {
   const near = suggest(word, known);
-  const all = known.length > MAX_LISTED ? 'docs/matrix-yaml.md lists what is known' : `known: ${known.join(', ')}`;
+  const place = LISTED_IN_DOCS.has(kind)
+    ? 'docs/matrix-yaml.md lists what is known'
+    : `none of the ${known.length} there are`;
+  const all = known.length > MAX_LISTED ? place : `known: ${known.join(', ')}`;
   const help = near !== undefined ? `did you mean "${near}"?` : all;
   return `unknown ${kind} "${word}"${known.length === 0 ? '' : ` (${help})`}`;
 }

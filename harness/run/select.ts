@@ -82,19 +82,26 @@ export async function selectKernels(
   const candidates = unmatched.length === 0 ? direct : named.filter((one) => direct.includes(one) || one.isLatest);
   const gotten = await pLimit(AT_A_TIME).map(candidates, (candidate) => getKernel(candidate, store, options));
   const selected: SelectedKernel[] = [];
+  const takenBy = new Map<string, NamedKernel>();
   for (const [index, candidate] of candidates.entries()) {
     const kernel = gotten[index];
     if (kernel === undefined || kernel === null) continue;
-    const { request, names, isLatest, ownName } = candidate;
+    const { request, names, isLatest, ownName, fromAll } = candidate;
     const name = ownName ?? (isLatest ? kernel.line : requestName(request));
     if (![...names, name].some((candidate) => nameMatches(candidate, filters.kernels))) continue;
-    if (selected.some((other) => other.name === name)) {
+    const other = takenBy.get(name);
+    if (other !== undefined) {
       throw new ConfigError('kernel-listed-twice', `kernel "${name}" is in the matrix twice`, {
         where: matrix.path,
-        why: `"${names.at(-1)}" is ${kernel.line} now`,
+        ...(isLatest || other.isLatest
+          ? { why: `"latest" is ${kernel.line} now` }
+          : fromAll || other.fromAll
+            ? { why: '"all" stands for it as well' }
+            : {}),
         fix: 'remove one of them, or give it a `name`',
       });
     }
+    takenBy.set(name, candidate);
     selected.push({ name, version: versionOf(kernel), kernel });
   }
   const known = [...new Set([...named.flatMap(({ names }) => names), ...selected.map((one) => one.name)])];

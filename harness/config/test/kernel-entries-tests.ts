@@ -70,5 +70,11 @@ t.test('an entry that cannot be meant is placed', (t) => {
     t.match(findings[0]?.message, message);
   }
   t.match(checkKernels([{ debian: 'newest' }, { debian: 'latest' }]), [{ message: 'kernel "latest" is listed twice' }]);
+  for (const [one, other] of [
+    [{ image: 'a/bzImage' }, { image: 'b/bzImage' }],
+    [{ debian: '6.12', name: '6.1' }, { debian: '6.1' }],
+  ] as const) {
+    t.match(checkKernels([one, other]), [{ path: ['kernels', 1], message: /another kernel of the name/ }]);
+  }
   t.end();
 });
