@@ -3,6 +3,7 @@ import { resolve } from 'node:path';
 import { cacheDirectory } from '../../kernels/cache-directory.ts';
 import type { Flavour } from '../../kernels/request.ts';
 import { loadMatrix } from '../config/load.ts';
+import { ConfigError } from '../config/yaml-file.ts';
 import { renderFinding, renderPlan, renderStep } from '../report/bisect.ts';
 import { paintFor } from '../report/paint.ts';
 import { type BisectReport, runBisect } from '../run/bisect.ts';
@@ -31,8 +32,14 @@ export interface BisectCommandOptions {
   readonly json?: true;
 }
 
-/** `ksym-matrix bisect`: 0 if a change was found, 1 if there is none, 3 if no two kernels could be compared. */
+/** `ksym-matrix bisect`: 0 if a change was found, 1 if there is none, 3 if no two kernels could be compared. @throws ConfigError `flavour-without-source` */
 export async function bisect(program: string, options: BisectCommandOptions): Promise<number> {
+  if (options.flavour !== undefined && options.source !== 'debian' && options.source !== 'debian-snapshot') {
+    throw new ConfigError('flavour-without-source', 'a flavour is for what a source of Debian has', {
+      where: `--flavour ${options.flavour}`,
+      fix: 'Add --source debian or --source debian-snapshot. Of the matrix, choose kernels with --kernel, such as --kernel "*-rt".',
+    });
+  }
   const matrix = await loadMatrix(resolve(options.matrix));
   const lock = await lockOf(options.matrix, options.locked);
   requireTools();

@@ -118,8 +118,8 @@ function renderFacts(
   const width = Math.max(0, ...switches.map((one) => one.name.length));
   const lines = switches.map((one) => `${one.name.padEnd(width)}  ${show(one.before)} → ${show(one.after)}`);
   if (rest.length > 0) {
-    const short = rest.map((one) => `${one.name} ${show(one.before)} → ${show(one.after)}`);
-    lines.push(paint.dim(`also: ${short.join(', ')}`));
+    lines.push(paint.dim('also:'));
+    for (const one of rest) lines.push(paint.dim(`  ${one.name} ${show(one.before)} → ${show(one.after)}`));
   }
   return `${paint.strong(`facts that differ, ${before.item} → ${after.item}`)}\n${lines.map((line) => `${INDENT}${line}\n`).join('')}`;
 }
