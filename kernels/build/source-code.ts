@@ -54,6 +54,9 @@ export async function findSourceCode(
   });
   const name = basename(path).replace(/\.tar(?:\.\w+)?$|\.t[gx]z$/, '');
   const found = await stat(path);
+  if (!found.isDirectory() && !found.isFile()) {
+    throw bad(path, 'this is not the source of Linux', 'it is neither a folder nor a file');
+  }
   if (!found.isDirectory()) {
     return { kind: 'archive', name, version: null, digest: await sha256OfFile(path), path, size: found.size };
   }
