@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process';
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { ExplainedError } from '../loader/errors.ts';
 import { guardedCommand, signalGroup } from '../loader/guarded-process.ts';
@@ -33,7 +33,7 @@ export async function acquireLock(file: string, options?: LockOptions & { readon
 export async function acquireLock(file: string, options: LockOptions = {}): Promise<Lock | null> {
   mkdirSync(dirname(file), { recursive: true });
   const script = options.noWait === true ? TRY : WAIT;
-  const holder = spawn(...guardedCommand('/bin/sh', ['-c', script, 'sh', file]), {
+  const holder = spawn(...guardedCommand('/bin/sh', ['-c', script, 'sh', file, String(process.pid)]), {
     stdio: ['pipe', 'pipe', 'pipe'],
     // Its own process group, also because Ctrl-C must not open the lock while the owner is still tidying up.
     detached: true,
@@ -70,11 +70,6 @@ export async function acquireLock(file: string, options: LockOptions = {}): Prom
     });
   }).finally(() => options.signal?.removeEventListener('abort', interrupt));
   if (!locked) return null;
-  try {
-    writeFileSync(file, `${process.pid}\n`);
-  } catch {
-    // Only for the message that others print while they wait.
-  }
   holder.unref();
   for (const stream of [stdout, stderr]) stream.destroy();
   return {
@@ -101,7 +96,8 @@ export async function withLock<T>(
 }
 
 const BUSY = 75;
-const HOLD = 'echo locked; exec sleep infinity';
+/** The process id is only for the message that others print while they wait; whoever waits is to find it there. */
+const HOLD = '{ echo "$2" >"$1"; } 2>/dev/null; echo locked; exec sleep infinity';
 const WAIT = `exec 9>>"$1" || exit 1; flock -n 9 || { echo waiting; flock 9 || exit 1; }; ${HOLD}`;
 const TRY = `exec 9>>"$1" || exit 1; flock -n 9 || exit ${BUSY}; ${HOLD}`;
 
