@@ -13,6 +13,8 @@ Environment:
   KSYM_MATRIX_DEBIAN_MIRROR  address of a Debian mirror
   KSYM_MATRIX_DEBIAN_SECURITY_MIRROR
                              address of its security archive, where that is not beside it
+  KSYM_MATRIX_SNAPSHOT_MIRROR, KSYM_MATRIX_MAINLINE_MIRROR, KSYM_MATRIX_OCI_MIRROR
+                             the same for other sources of kernels (docs/kernels.md)
   KSYM_MATRIX_TEMPLATE_SPACE room for saved machines in the cache, in MiB (default: 8192)
   NO_COLOR, FORCE_COLOR      colours off, on
 
