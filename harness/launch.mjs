@@ -48,7 +48,7 @@ class Stop extends Error {
   }
 }
 
-requireNode(20, 12);
+requireNode(20, 19);
 outliveTerminal();
 if (existsSync(join(ROOT, 'harness', 'cli', 'main.ts')) && !isPrepared()) {
   await withCheckoutLock(async () => {
