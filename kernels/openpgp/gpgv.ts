@@ -51,6 +51,8 @@ export async function verifyDetached(
   trust: Trust,
   thing: SignedThing,
 ): Promise<void> {
+  // gpgv would look at what that has signed itself, and versions differ in what they say to it.
+  if (signature.subarray(0, BEGIN.length).equals(BEGIN)) throw refused(thing, 'it is not a detached signature');
   await inFolder(async (folder) => {
     await writeFile(join(folder, 'document'), document);
     await writeFile(join(folder, 'signature'), signature);
