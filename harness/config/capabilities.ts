@@ -17,10 +17,18 @@ export type Capability = (typeof CAPABILITIES)[number];
 const names = z.array(z.enum(CAPABILITIES).meta({ id: 'capability' }));
 
 export const capabilitiesSchema = z
-  .union([
-    z.strictObject({ drop: names.min(1).describe('These are taken away.') }),
-    z.strictObject({ only: names.describe('All but these are taken away.') }),
-  ])
+  .strictObject(
+    {
+      drop: names.min(1).optional().describe('These are taken away.'),
+      only: names.optional().describe('All but these are taken away.'),
+    },
+    { error: 'capabilities are a mapping, as in {drop: [CAP_SYSLOG]} or {only: [CAP_BPF]}' },
+  )
+  .refine(({ drop, only }) => (drop === undefined) !== (only === undefined), {
+    message: 'capabilities are either those to `drop` or the `only` ones that stay',
+  })
+  .meta({ oneOf: [{ required: ['drop'] }, { required: ['only'] }] })
+  .transform(({ drop, only = [] }): CapabilityChange => (drop === undefined ? { only } : { drop }))
   .describe('What the process that loads and runs the program may do (capabilities(7)); root may do everything.');
 
 /** What is taken away from root. */

@@ -30,15 +30,22 @@ export function complainOfCondition(fact: Fact, wanted: FactCondition): string |
       if (typeof wanted !== 'string') return `${fact.name} is a text, not ${shown}`;
       return complainOfText(fact, wanted.replace(/^!=\s*/, ''));
     case 'option':
-      if (typeof wanted === 'boolean') return `a kernel option is y, m, n or a value, not ${shown}`;
-      if (typeof wanted === 'number' || !/^[<>]/.test(wanted) || parseBounds(wanted) !== undefined) return undefined;
+      if (typeof wanted === 'number') return undefined;
+      if (typeof wanted === 'boolean' || NO_OPTION.test(wanted.replace(/^!=\s*/, ''))) {
+        return `a kernel option is y, m, n or a value, not ${shown}`;
+      }
+      if (!/^[<>=]/.test(wanted) || parseBounds(wanted) !== undefined) return undefined;
       return `${shown} is no comparison with a number (${COMPARISONS})`;
   }
 }
 
 const COMPARISONS = 'write 5, ">0", ">=1 <5", "!=3", or true for more than zero';
 
+/** What is meant for y, m or n, and never holds. */
+const NO_OPTION = /^(?:|yes|no|on|off|true|false|module|[YNM])$/;
+
 function complainOfText({ name, values }: Fact, text: string): string | undefined {
+  if (text === '' || /^[<>=]/.test(text)) return `${name} is a text, and compared as a whole: write ${EXAMPLES.text}`;
   if (values === undefined || values.includes(text)) return undefined;
   const near = suggest(text, values);
   const help = near === undefined ? `it is one of ${values.join(', ')}` : `did you mean "${near}"?`;

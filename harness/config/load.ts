@@ -187,10 +187,10 @@ async function loadProgram(directory: string, name: string, variants: ReadonlyMa
   findings.push(...checkVariants(value.variants ?? [], ['variants'], variants));
   value.expect.forEach((expectation, index) => {
     findings.push(...checkCondition(expectation.when ?? {}, ['expect', index, 'when'], variants));
-    if (expectation.when === undefined && index < value.expect.length - 1) {
+    if (Object.keys(expectation.when ?? {}).length === 0 && index < value.expect.length - 1) {
       findings.push({
         path: ['expect', index + 1],
-        message: 'never looked at: the expectation before it has no `when`',
+        message: 'never looked at: the expectation before it has no condition',
       });
     }
   });

@@ -121,6 +121,9 @@ export const programSchema = z.strictObject({
   expect: z.array(expectationSchema).min(1).describe('The first whose condition holds counts.'),
 });
 
+/** Names of kernels and variants: they are shown in the grid, and folders are called by them. */
+const nameSchema = z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._+-]*$/, 'a name has letters, digits, dots, dashes');
+
 const flavour = z.enum(['cloud', 'generic', 'rt']).describe('Default: cloud.');
 
 const kernelSchema = z
@@ -164,11 +167,7 @@ const kernelSchema = z
       flavour: flavour.optional(),
       modules: z.string().optional().describe('With `image`: the folder of its modules.'),
       config: z.string().optional().describe('With `image`: the path of its configuration.'),
-      name: z
-        .string()
-        .regex(/^[A-Za-z0-9][A-Za-z0-9._+-]*$/, 'a name has letters, digits, dots, dashes')
-        .optional()
-        .describe('Name in the grid. Default: the line.'),
+      name: nameSchema.optional().describe('Name in the grid. Default: the line.'),
     },
     { error: 'a kernel is a source and what is wanted of it, as in debian: "6.12"' },
   )
@@ -217,7 +216,7 @@ export const matrixSchema = z.strictObject({
   $schema: z.string().optional(),
   kernels: z.array(kernelSchema).min(1),
   programs: z.array(z.string()).min(1).describe('Names of programs: programs/NAME.yaml, relative to this file.'),
-  variants: z.record(z.string(), variantSchema).optional().describe('`default` is always there and changes nothing.'),
+  variants: z.record(nameSchema, variantSchema).optional().describe('`default` is always there and changes nothing.'),
   exceptions: z.array(exceptionSchema).optional().describe('Looked at before the expectations of the programs.'),
   machine: z
     .strictObject({

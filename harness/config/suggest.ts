@@ -1,11 +1,17 @@
 /**
  * The candidate that a mistyped word most likely means; undefined if none is near.
- * Distance is the number of letters to insert, remove, replace or swap.
+ * Distance is the number of letters to insert, remove, replace or swap. Words that lack what all of their kind begin with (`syslog` for `CAP_SYSLOG`)
+ * are found as well.
  */
 export function suggest(word: string, candidates: Iterable<string>): string | undefined {
+  const all = [...candidates];
+  const longer = all.filter((candidate) => candidate.toLowerCase().endsWith(`_${word.toLowerCase()}`));
+  if (longer.length === 1) return longer[0];
   let best: string | undefined;
-  let bestDistance = Math.max(2, Math.floor(word.length / 3)) + 1;
-  for (const candidate of candidates) {
+  // `config.` is what all options have in common, and makes none of them more alike.
+  const length = word.length - (word.lastIndexOf('.') + 1);
+  let bestDistance = Math.max(2, Math.floor(length / 3)) + 1;
+  for (const candidate of all) {
     const distance = editDistance(word.toLowerCase(), candidate.toLowerCase());
     if (distance < bestDistance) {
       best = candidate;

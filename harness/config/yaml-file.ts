@@ -2,6 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { type Document, isMap, isPair, isScalar, LineCounter, type Node, parseDocument } from 'yaml';
 import type { z } from 'zod';
 import { ExplainedError } from '../../loader/errors.ts';
+import { issueInWords } from './issue-words.ts';
 import { suggest } from './suggest.ts';
 
 /** Something wrong with a configuration file; `explain()` gives every finding, each with its place. */
@@ -66,7 +67,10 @@ export async function readYamlFile<S extends z.ZodType>(path: string, schema: S)
   if (syntaxError !== undefined) {
     const at = syntaxError.linePos?.[0];
     const where = at === undefined ? path : `${path}:${at.line}:${at.col}`;
-    throw new ConfigError('config-syntax', `this is not YAML: ${syntaxError.message.split('\n')[0]}`, { where });
+    const [what = ''] = syntaxError.message.split('\n');
+    throw new ConfigError('config-syntax', `this is not YAML: ${what.replace(/ at line \d+, column \d+:$/, '')}`, {
+      where,
+    });
   }
   const result = schema.safeParse(toValue(path, document));
   if (result.success) return new YamlFile(path, result.data, document, lines);
@@ -126,10 +130,7 @@ function toFindings(issue: z.core.$ZodIssue, schema: z.ZodType, document: Docume
   if (issue.code === 'invalid_value' && typeof value === 'string') {
     return [{ path, message: unknownWord('value', value, issue.values.map(String)) }];
   }
-  if (issue.code === 'invalid_type' && issue.expected === 'string' && typeof value === 'number') {
-    return [{ path, message: `a text is wanted, and YAML takes ${value} for a number: write it in quotes` }];
-  }
-  return [{ path, message: issue.message }];
+  return [{ path, message: issueInWords(issue, value) ?? issue.message, atKey: issue.code === 'invalid_key' }];
 }
 
 /** A key with a dot is meant to be a fact. */
