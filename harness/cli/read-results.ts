@@ -24,9 +24,12 @@ export async function readResults(place: string | undefined, needed?: keyof RunR
   } catch (cause) {
     throw noResults(path, cause instanceof Error ? cause.message : String(cause), cause);
   }
-  if (results?.schemaVersion !== 1 || results.cells === undefined) throw noResults(path, 'it holds something else');
+  if (results?.schemaVersion !== 1 || !Array.isArray(results.cells)) throw noResults(path, 'it holds something else');
   if (needed !== undefined && results[needed] === undefined) {
     throw noResults(path, `it has no \`${needed}\`: an older version of this program wrote it`);
+  }
+  if (results.ranges !== undefined && !Array.isArray(results.ranges?.programs)) {
+    throw noResults(path, 'its `ranges` are none');
   }
   return results as RunResults;
 }

@@ -42,7 +42,6 @@ export const CLASSES = [
   'test-run-failed',
   'wrong-return-value',
   'wrong-value',
-  'wrong-resolution',
 ] as const;
 
 const failureSchema = z.strictObject({

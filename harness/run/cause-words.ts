@@ -38,5 +38,4 @@ export const CAUSE_WORDS: Readonly<Record<Exclude<Outcome['class'], 'ok'>, strin
   'test-run-failed': 'does not run',
   'wrong-return-value': 'wrong return value',
   'wrong-value': 'wrong value',
-  'wrong-resolution': 'wrong resolution',
 };

@@ -41,10 +41,12 @@ export async function readFragment(entry: string, own = false): Promise<Fragment
 
 async function readText(entry: string): Promise<string> {
   return readFile(entry, 'utf8').catch((cause: unknown) => {
+    // An option without its CONFIG_ looks like a path.
+    const [option] = /[A-Z][A-Z0-9_]*=[^/]*$/.exec(entry) ?? [];
     throw new ExplainedError('config-fragment-missing', 'a fragment of configuration cannot be read', {
       where: entry,
       why: cause instanceof Error ? cause.message : String(cause),
-      fix: 'Name a file with lines such as CONFIG_KALLSYMS_ALL=n, or write such an option in its place.',
+      fix: `Name a file with lines such as CONFIG_KALLSYMS_ALL=n, or write such an option in its place${option === undefined ? '' : `: CONFIG_${option}`}.`,
       cause,
     });
   });

@@ -32,6 +32,8 @@ t.test('a fragment is a file or one option, and what kconfig would pass over is 
   });
   await t.rejects(readFragment('CONFIG_NET=yes'), { code: 'config-fragment-bad' });
   await t.rejects(readFragment(join(folder, 'none.config')), { code: 'config-fragment-missing' });
+  const slip = await readFragment(join(folder, 'KALLSYMS_ALL=n')).catch((error: unknown) => error);
+  t.match(slip, { fix: /in its place: CONFIG_KALLSYMS_ALL=n\.$/ }, 'an option without CONFIG_');
   const conflicts = findConflicts(fragments, 'CONFIG_BPF=y\nCONFIG_NET=y\n# CONFIG_HZ is not set\nCONFIG_LSM="bpf"\n');
   t.same(
     conflicts.map(({ wanted, found }) => [wanted.fragment.name, wanted.name, wanted.value, found]),
