@@ -123,7 +123,8 @@ t.test(
     t.equal(code, 0, 'no lock is in the way', { stderr });
     t.match(stdout, 'pass');
     t.same(temporaryFiles(place), []);
-    t.same(unfinished(place.cache), []);
+    // The kernels of this cache are shared with other tests, which may be filling some.
+    t.same(unfinished(templates), []);
     t.not(readdirSync(templates).length, 0, 'the template was made');
     await nothingRuns(t, place);
   },
