@@ -2,7 +2,8 @@ import { basename, join } from 'node:path';
 import { ExplainedError } from '../../loader/errors.ts';
 import { describeDebianKernel, installDebianKernel } from '../debian/install.ts';
 import { type DebianKernel, kernelsOf } from '../debian/resolve.ts';
-import { HttpClient, type HttpClientOptions, HttpStatusError } from '../http/http-client.ts';
+import { type HttpClient, type HttpClientOptions, HttpStatusError } from '../http/http-client.ts';
+import { sourceClient } from '../http/source-client.ts';
 import type { InstallContext, KernelParts, KernelSource, ResolveContext, ResolvedKernel } from '../kernel-source.ts';
 import type { SnapshotRequest } from '../request.ts';
 import { candidateSuites } from './candidate-suites.ts';
@@ -107,15 +108,8 @@ export class SnapshotKernels implements KernelSource<SnapshotRequest> {
     return new SnapshotService(http, mirror ?? (env[MIRROR_VARIABLE] || SNAPSHOT_SERVICE));
   }
 
-  #client({ signal, say }: Pick<ResolveContext, 'signal' | 'say'>): HttpClient {
-    const { http, env } = this.#options;
-    return new HttpClient({
-      ...http,
-      ...(env === undefined ? {} : { env }),
-      signal,
-      onRetry: say,
-      mirrorVariable: MIRROR_VARIABLE,
-    });
+  #client(context: Pick<ResolveContext, 'signal' | 'say'>): HttpClient {
+    return sourceClient(this.#options, context, MIRROR_VARIABLE);
   }
 }
 

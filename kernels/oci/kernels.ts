@@ -2,7 +2,8 @@ import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ExplainedError } from '../../loader/errors.ts';
 import { extractConfig } from '../embedded-config.ts';
-import { HttpClient, type HttpClientOptions } from '../http/http-client.ts';
+import type { HttpClientOptions } from '../http/http-client.ts';
+import { sourceClient } from '../http/source-client.ts';
 import type { InstallContext, KernelParts, KernelSource, ResolveContext, ResolvedKernel } from '../kernel-source.ts';
 import type { OciRequest } from '../request.ts';
 import { findCredentials } from './credentials.ts';
@@ -16,7 +17,7 @@ import { RegistryClient } from './registry-client.ts';
 export interface OciOptions {
   /** Where `KSYM_MATRIX_OCI_MIRROR`, `DOCKER_CONFIG` and `HOME` are looked for. Default: this process's environment. */
   readonly env?: Readonly<Record<string, string | undefined>>;
-  readonly http?: Omit<HttpClientOptions, 'signal' | 'onRetry'>;
+  readonly http?: Omit<HttpClientOptions, 'signal' | 'onRetry' | 'env'>;
   readonly limits?: LayerLimits;
 }
 
@@ -124,10 +125,10 @@ export class OciKernels implements KernelSource<OciRequest> {
 
   async #client(reference: ImageReference, context: Pick<ResolveContext, 'signal' | 'say'>): Promise<RegistryClient> {
     const { env = process.env, http } = this.#options;
-    const mirror = env.KSYM_MATRIX_OCI_MIRROR ?? '';
+    const mirror = env[MIRROR_VARIABLE] ?? '';
     const registry = mirror === '' ? reference.registry : mirror;
     return new RegistryClient({
-      http: new HttpClient({ ...http, signal: context.signal, onRetry: context.say }),
+      http: sourceClient({ http, env }, context, MIRROR_VARIABLE),
       address: mirror === '' ? reference.address : registryAddress(mirror),
       repository: reference.repository,
       credentials: await findCredentials(registry, env),
@@ -135,6 +136,7 @@ export class OciKernels implements KernelSource<OciRequest> {
   }
 }
 
+const MIRROR_VARIABLE = 'KSYM_MATRIX_OCI_MIRROR';
 /** Digits of a digest in names. */
 const SHORT = 16;
 /** Of all layers. The largest of the kernels' images that are known have a twentieth of it. */

@@ -2,7 +2,8 @@ import { basename, join } from 'node:path';
 import { ExplainedError } from '../../loader/errors.ts';
 import { unpackDeb } from '../debian/unpack.ts';
 import { lineOf } from '../debian/version.ts';
-import { HttpClient, type HttpClientOptions, HttpStatusError } from '../http/http-client.ts';
+import { type HttpClient, type HttpClientOptions, HttpStatusError } from '../http/http-client.ts';
+import { sourceClient } from '../http/source-client.ts';
 import type { InstallContext, KernelParts, KernelSource, ResolveContext, ResolvedKernel } from '../kernel-source.ts';
 import { findPart } from '../kernel-tree.ts';
 import type { MainlineRequest } from '../request.ts';
@@ -184,15 +185,8 @@ export class MainlineKernels implements KernelSource<MainlineRequest> {
     return new ArchiveIndex(http, mirror ?? (env[MIRROR_VARIABLE] || MAINLINE_ARCHIVE));
   }
 
-  #client({ signal, say }: Pick<ResolveContext, 'signal' | 'say'>): HttpClient {
-    const { http, env } = this.#options;
-    return new HttpClient({
-      ...http,
-      ...(env === undefined ? {} : { env }),
-      signal,
-      onRetry: say,
-      mirrorVariable: MIRROR_VARIABLE,
-    });
+  #client(context: Pick<ResolveContext, 'signal' | 'say'>): HttpClient {
+    return sourceClient(this.#options, context, MIRROR_VARIABLE);
   }
 }
 

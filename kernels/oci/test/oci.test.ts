@@ -45,7 +45,7 @@ const messages: string[] = [];
 
 /** Neither anybody's credentials nor a second try come into the way of a test. */
 const source = (options: OciOptions = {}): OciKernels =>
-  new OciKernels({ env: { HOME: '/nonexistent' }, http: { retries: 0, env: {} }, ...options });
+  new OciKernels({ env: { HOME: '/nonexistent' }, http: { retries: 0 }, ...options });
 
 const context = { name: 'test', refresh: false, onProgress: () => {}, signal: undefined };
 
