@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { ExplainedError } from '../../loader/errors.ts';
 import { PACKAGE_ROOT } from '../package-root.ts';
-import type { RunResults } from '../run/results.ts';
+import type { RunResults } from '../results/results.ts';
 import { startGroupProcess } from '../vm/process.ts';
 import type { BenchHost } from './bench-host.ts';
 import { type Peaks, ProcessSampler } from './process-sampler.ts';

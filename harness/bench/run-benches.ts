@@ -1,6 +1,6 @@
 import { resolve } from 'node:path';
 import { ConfigError } from '../config/yaml-file.ts';
-import { writeWhole } from '../run/evidence.ts';
+import { writeWhole } from '../results/write.ts';
 import { type Bench, type BenchOptions, createBenchHost } from './bench-host.ts';
 import { bootBench } from './boot.ts';
 import { type Finding, renderFindings } from './figures.ts';

@@ -1,9 +1,9 @@
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { CacheItem } from '../../kernels/inventory.ts';
+import type { RunResults } from '../results/results.ts';
 import type { FactValues } from '../run/facts.ts';
 import { GuestStates } from '../run/guest-observer.ts';
-import type { RunResults } from '../run/results.ts';
 import { glanceAtTemplate, TEMPLATE } from '../vm/template-files.ts';
 
 /** What a boot of a kernel showed. */

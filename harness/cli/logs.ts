@@ -1,11 +1,12 @@
 import { readFile } from 'node:fs/promises';
-import { lookOf, paintVerdict } from '../report/grid.ts';
+import { join } from 'node:path';
+import { lookOf, paintVerdict } from '../report/looks.ts';
 import { type Paint, paintFor } from '../report/paint.ts';
-import type { CellResult } from '../run/results.ts';
+import { readResults } from '../results/read.ts';
+import type { CellResult } from '../results/results.ts';
+import { RED_VERDICTS } from '../results/verdicts.ts';
 import { cellName, nameMatches } from '../run/select.ts';
-import { RED_VERDICTS } from '../run/verdict.ts';
 import { EXIT } from './exit-codes.ts';
-import { readResults } from './read-results.ts';
 
 export interface LogsOptions {
   readonly kernel?: string[];
@@ -36,19 +37,21 @@ export async function logs(options: LogsOptions): Promise<number> {
     );
     return asked ? EXIT.usage : EXIT.ok;
   }
-  for (const cell of cells) process.stdout.write(await describe(cell, paint));
+  for (const cell of cells) process.stdout.write(await describe(cell, results.directory, paint));
   return EXIT.ok;
 }
 
 /** A cell with all that was kept of it. */
-async function describe(cell: CellResult, paint: Paint): Promise<string> {
+async function describe(cell: CellResult, directory: string, paint: Paint): Promise<string> {
   const title = `${paintVerdict(cell.verdict, lookOf(cell.verdict), paint)} ${paint.strong(cellName(cell.program, cell.variant))} on ${cell.kernel}`;
   const { evidence } = cell;
   const parts = [`${title}\n${cell.why}\n`];
   for (const path of [evidence.verifierLog, evidence.values, evidence.resolution, evidence.cellConsole]) {
-    if (path !== null) parts.push(`${paint.dim(`── ${path}`)}\n${await contentOf(path)}`);
+    if (path !== null)
+      parts.push(`${paint.dim(`── ${join(directory, path)}`)}\n${await contentOf(join(directory, path))}`);
   }
-  if (evidence.console !== null) parts.push(`${paint.dim(`the machine's whole console: ${evidence.console}`)}\n`);
+  if (evidence.console !== null)
+    parts.push(`${paint.dim(`the machine's whole console: ${join(directory, evidence.console)}`)}\n`);
   return `${parts.join('')}\n`;
 }
 

@@ -1,11 +1,11 @@
 import { createLogUpdate } from 'log-update';
 import type { KernelProgress } from '../../kernels/store.ts';
-import { lookOf, paintVerdict } from '../report/grid.ts';
+import { lookOf, paintVerdict } from '../report/looks.ts';
 import { paintFor } from '../report/paint.ts';
 import { seconds } from '../report/summary.ts';
+import { RED_VERDICTS } from '../results/verdicts.ts';
 import type { RunEvent } from '../run/events.ts';
 import { cellName } from '../run/select.ts';
-import { RED_VERDICTS } from '../run/verdict.ts';
 
 /** Shows a person what goes on, on stderr. */
 export interface ProgressView {

@@ -1,13 +1,13 @@
 import { paintFor } from '../report/paint.ts';
 import { renderRanges } from '../report/ranges.ts';
 import { terminalWidth } from '../report/terminal-width.ts';
-import { toJson } from '../run/evidence.ts';
+import { readResults } from '../results/read.ts';
+import { toJson } from '../results/write.ts';
 import { EXIT } from './exit-codes.ts';
-import { readResults } from './read-results.ts';
 
 /** `ksym-matrix ranges`: since when, and until when, each program works, by the results of a run. */
 export async function ranges(place: string | undefined, options: { readonly json?: true }): Promise<number> {
-  const results = await readResults(place, 'ranges');
+  const results = await readResults(place);
   if (options.json === true) {
     process.stdout.write(toJson(results.ranges));
     return EXIT.ok;

@@ -1,7 +1,7 @@
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { jsonSchemas } from '../config/json-schema.ts';
-import { writeWhole } from '../run/evidence.ts';
+import { writeWhole } from '../results/write.ts';
 import { EXIT } from './exit-codes.ts';
 
 /** `ksym-matrix schema` */

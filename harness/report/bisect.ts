@@ -3,7 +3,7 @@ import type { BisectPlan } from '../run/bisect-plan.ts';
 import type { Answered } from '../run/bisect-search.ts';
 import { differingFacts, type FactDifference } from '../run/fact-differences.ts';
 import { cellName } from '../run/select.ts';
-import { lookOf, paintVerdict } from './grid.ts';
+import { lookOf, paintVerdict } from './looks.ts';
 import type { Paint } from './paint.ts';
 import { seconds } from './summary.ts';
 

@@ -1,8 +1,8 @@
 import { dirname } from 'node:path';
-import type { CellResult, RunResults } from '../run/results.ts';
+import type { CellResult, RunResults } from '../results/results.ts';
+import { RED_VERDICTS } from '../results/verdicts.ts';
 import { cellName } from '../run/select.ts';
-import { RED_VERDICTS } from '../run/verdict.ts';
-import { lookOf, paintVerdict } from './grid.ts';
+import { lookOf, paintVerdict } from './looks.ts';
 import type { Paint } from './paint.ts';
 
 const INDENT = '    ';
@@ -16,14 +16,14 @@ export function renderDetails(results: RunResults, paint: Paint): string {
   const failures = results.cells.filter((cell) => cell.verdict !== 'pass');
   const order = results.programs.map((program) => program.name);
   const position = (cells: readonly CellResult[]): number => order.indexOf(cells[0]?.program ?? '');
-  const byProgram = groupBy(failures, (cell) => [cell.verdict, cell.program, cell.variant, answerOf(cell, results)]);
+  const byProgram = groupBy(failures, (cell) => [cell.verdict, cell.program, cell.variant, answerOf(cell)]);
   byProgram.sort((left, right) => redness(left) - redness(right) || position(left) - position(right));
   const merged = groupBy(byProgram, ([first, ...rest]) =>
     first === undefined || first.verdict !== 'xfail'
       ? [first?.program, first?.variant, first?.why, rest.length]
-      : [answerOf(first, results), [first, ...rest].map((cell) => cell.kernel)],
+      : [answerOf(first), [first, ...rest].map((cell) => cell.kernel)],
   );
-  return merged.map((groups) => renderGroups(groups, results, paint)).join('');
+  return merged.map((groups) => renderGroups(groups, paint)).join('');
 }
 
 function groupBy<T>(items: readonly T[], keyOf: (item: T) => unknown): T[][] {
@@ -40,32 +40,32 @@ function redness(cells: readonly CellResult[]): number {
 }
 
 /** An expected failure is told by its class and reason; any other needs its own words, though addresses and counts differ from kernel to kernel. */
-function answerOf(cell: CellResult, results: RunResults): unknown {
+function answerOf(cell: CellResult): unknown {
   const { verdict, outcome, expected } = cell;
   return verdict === 'xfail'
     ? [outcome.class, outcome.phase, outcome.errno, expected?.reason]
-    : describe(cell, results, false).map(withoutNumbers);
+    : describe(cell, false).map(withoutNumbers);
 }
 
 /** One paragraph for programs that failed alike; each group is one program on the same kernels. */
-function renderGroups(groups: readonly (readonly CellResult[])[], results: RunResults, paint: Paint): string {
+function renderGroups(groups: readonly (readonly CellResult[])[], paint: Paint): string {
   const first = groups[0]?.[0];
   if (first === undefined) return '';
   const programs = groups.flatMap(([cell]) => (cell === undefined ? [] : [cellName(cell.program, cell.variant)]));
   const kernels = (groups[0] ?? []).map((cell) => cell.kernel);
   const title = `${paintVerdict(first.verdict, lookOf(first.verdict), paint)} ${paint.strong(programs.join(', '))} on ${kernels.join(', ')}`;
-  const evidence = groups.flat().map((cell) => evidencePath(cell, results));
+  const evidence = groups.flat().map((cell) => evidencePath(cell));
   const pattern = `${kernels.length === 1 ? kernels[0] : 'KERNEL'}/${programs.length === 1 ? programs[0] : 'PROGRAM'}`;
   const shown = evidence.length <= MOST_PATHS ? evidence.join(' ') : `${pattern}, a folder for each cell`;
-  const lines = [title, ...describe(first, results, programs.length > 1), paint.dim(`evidence: ${shown}`)];
+  const lines = [title, ...describe(first, programs.length > 1), paint.dim(`evidence: ${shown}`)];
   return `${lines.map((line, index) => (index === 0 ? line : `${INDENT}${line}`)).join('\n')}\n`;
 }
 
 /** Beyond this many paths, what they have in common says more. */
 const MOST_PATHS = 8;
 
-function describe(cell: CellResult, results: RunResults, forSeveral: boolean): string[] {
-  if (cell.verdict === 'flaky') return [...describeAttempts(cell, results), ...describeMore(cell)];
+function describe(cell: CellResult, forSeveral: boolean): string[] {
+  if (cell.verdict === 'flaky') return [...describeAttempts(cell), ...describeMore(cell)];
   const { outcome } = cell;
   const head = `${outcome.class} in phase ${outcome.phase}${outcome.errno === undefined ? '' : ` (${outcome.errno})`}: `;
   const own = cell.verdict === 'xfail' ? outcome.message : cell.why;
@@ -81,10 +81,10 @@ function describe(cell: CellResult, results: RunResults, forSeveral: boolean): s
 }
 
 /** What each run of a flaky cell came to, and where its machine's console log is. */
-function describeAttempts({ attempts = [] }: CellResult, { directory }: RunResults): string[] {
+function describeAttempts({ attempts = [] }: CellResult): string[] {
   return attempts.map(({ verdict, class: kind, why, console }, index) => {
     const [first = ''] = why.split('\n');
-    const log = console === null ? '' : ` (${relativeTo(directory, console)})`;
+    const log = console === null ? '' : ` (${console})`;
     return `run ${index + 1} of ${attempts.length}: ${lookOf(verdict)}, ${kind}: ${first.trim()}${log}`;
   });
 }
@@ -106,23 +106,19 @@ function describeMore(cell: CellResult): string[] {
  * Where to look, relative to the run's folder, which is named once at the end: the verifier's log, what the console said of a machine that went
  * wrong, the folder with a cell's own files, else the whole console log.
  */
-function evidencePath(cell: CellResult, results: RunResults): string {
+function evidencePath(cell: CellResult): string {
   const { resolution, verifierLog, values, cellConsole, console } = cell.evidence;
   const own = values ?? resolution ?? cellConsole;
   const telling = [verifierLog, tellsOnConsole(cell) ? (cellConsole ?? console) : null].filter((path) => path !== null);
   const paths = telling.length > 0 ? telling : [own === null ? console : dirname(own)].filter((path) => path !== null);
   if (paths.length === 0) return 'none: it was never run';
-  return paths.map((path) => relativeTo(results.directory, path)).join(' ');
+  return paths.join(' ');
 }
 
 /** Whether a cell is red because of what its machine did, which the console tells. */
 function tellsOnConsole({ verdict, splats }: CellResult): boolean {
   if (!RED_VERDICTS.has(verdict)) return false;
   return verdict === 'panic' || verdict === 'timeout' || splats.some(({ allowed }) => allowed === null);
-}
-
-function relativeTo(directory: string, path: string): string {
-  return path.startsWith(`${directory}/`) ? path.slice(directory.length + 1) : path;
 }
 
 function withoutNumbers(text: string): string {

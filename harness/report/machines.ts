@@ -1,4 +1,4 @@
-import type { BootResult, CellResult, RunResults } from '../run/results.ts';
+import type { BootResult, CellResult, RunResults } from '../results/results.ts';
 import { cellName } from '../run/select.ts';
 
 /** How the machines of a run were used, where they came from, and what a person should know of them; lines without an end. */

@@ -1,4 +1,5 @@
-import { type AxisResult, type OutcomeRange, type RangesResult, wasNotRun } from '../run/ranges.ts';
+import { wasNotRun } from '../results/ranges.ts';
+import type { AxisResult, OutcomeRange, RangesResult } from '../results/results.ts';
 import { cellName } from '../run/select.ts';
 import type { Paint } from './paint.ts';
 

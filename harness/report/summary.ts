@@ -1,4 +1,4 @@
-import type { RunResults } from '../run/results.ts';
+import type { RunResults } from '../results/results.ts';
 import { describeMachines } from './machines.ts';
 import type { Paint } from './paint.ts';
 

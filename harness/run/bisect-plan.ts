@@ -3,9 +3,9 @@ import type { KernelStore } from '../../kernels/store.ts';
 import type { Matrix, Program, Variant } from '../config/load.ts';
 import { DEFAULT_VARIANT } from '../config/load.ts';
 import { ConfigError, unknownWord } from '../config/yaml-file.ts';
+import { groupByAxis } from '../results/kernel-axes.ts';
 import { mostHalvings } from './bisect-search.ts';
 import { type DatedRequest, dateRequest, dateRequests } from './dated-request.ts';
-import { groupByAxis } from './kernel-axes.ts';
 import { nameMatches } from './select.ts';
 
 /** Sources that can say which kernels they have. */

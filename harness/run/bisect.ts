@@ -1,10 +1,10 @@
 import { KernelStore } from '../../kernels/store.ts';
 import { ExplainedError } from '../../loader/errors.ts';
 import { ConfigError } from '../config/yaml-file.ts';
+import type { CellResult, KernelResult } from '../results/results.ts';
 import { type BisectPlan, type BisectQuestion, planBisect } from './bisect-plan.ts';
 import { type BisectFinding, bisect, type Probe } from './bisect-search.ts';
 import type { DatedRequest } from './dated-request.ts';
-import type { CellResult, KernelResult } from './results.ts';
 import { type RunOptions, runMatrix } from './run-matrix.ts';
 
 /** A question, and how its cells are run. */

@@ -1,5 +1,5 @@
+import type { BootResult } from '../results/results.ts';
 import type { BootOrigin } from '../vm/machine-source.ts';
-import type { BootResult } from './results.ts';
 import type { BootGroup } from './select.ts';
 
 /** What was booted, beside the kernel. */

@@ -1,25 +1,23 @@
-import { join } from 'node:path';
+import { basename, join, relative } from 'node:path';
 import type { Matrix } from '../config/load.ts';
+import type { DatedKernel } from '../results/kernel-axes.ts';
+import { deriveRanges } from '../results/ranges.ts';
+import type { AttemptResult, CellResult, KernelResult, RunResults } from '../results/results.ts';
+import { RESULTS_SCHEMA_VERSION } from '../results/schema.ts';
+import { countVerdicts, RED_VERDICTS } from '../results/verdicts.ts';
 import type { OpenedMachine } from '../vm/machine-source.ts';
 import { splatExcerpt } from '../vm/splats.ts';
 import { BootLedger } from './boot-ledger.ts';
 import type { CompiledProgram } from './compile.ts';
+import { describeEvidence, describeProgram, toPosix } from './describe-cell.ts';
 import type { RunListener } from './events.ts';
 import type { EvidenceFolder } from './evidence.ts';
 import type { FactValues } from './facts.ts';
-import type { DatedKernel } from './kernel-axes.ts';
-import { deriveRanges } from './ranges.ts';
-import type { AttemptResult, CellResult, KernelResult, RunResults } from './results.ts';
+import { OUR_LOADER } from './loaders.ts';
 import type { Attempt } from './run-stint.ts';
 import { type BootGroup, type Cell, cellName, describeGroup, type SelectedKernel } from './select.ts';
-import {
-  type AppliedExpectation,
-  findExpectation,
-  type Judgement,
-  judge,
-  RED_VERDICTS,
-  type Verdict,
-} from './verdict.ts';
+import { locateInSource } from './source-line.ts';
+import { type AppliedExpectation, findExpectation, type Judgement, judge } from './verdict.ts';
 
 interface CollectorOptions {
   readonly matrix: Matrix;
@@ -30,6 +28,8 @@ interface CollectorOptions {
   readonly evidence: EvidenceFolder;
   readonly listener: RunListener;
   readonly groups: readonly BootGroup[];
+  /** Folder that paths of programs are told relative to. */
+  readonly root: string;
 }
 
 /** Lines of a splat that are part of the results; all of them are in the console log. */
@@ -100,10 +100,11 @@ export class ResultCollector {
     const red = attempts.findIndex((one) => this.isRed(cell, one));
     const told = verdict === 'flaky' ? red : attempts.length - 1;
     const attempt = attempts[told] ?? last;
-    const { verifierLog: _log, values: _values, ...kept } = attempt.outcome;
+    const { verifierLog: _log, values: _values, resolutions: _resolutions, ...kept } = attempt.outcome;
+    const { root } = this.#options;
     const result: CellResult = {
       kernel: kernel.name,
-      loader: 'ksym-matrix',
+      loader: OUR_LOADER,
       program: program.name,
       variant: variant.name,
       outcome: kept,
@@ -111,6 +112,8 @@ export class ResultCollector {
       why,
       expected: describe(expected),
       durationMs: attempt.durationMs,
+      ...describeEvidence(attempt),
+      location: locateInSource(program, attempt.outcome, root),
       evidence: history?.[told]?.evidence ?? (await this.#writeEvidence(cell, attempt)),
       splats: attempt.splats.map((splat) => {
         const { rule, kind, text, allowed } = splat;
@@ -129,35 +132,34 @@ export class ResultCollector {
   }
 
   /** Puts the results together. */
-  finish(run: {
+  async finish(run: {
     readonly startedAt: string;
     readonly timings: RunResults['timings'];
     readonly complete: boolean;
     readonly toolVersion: string;
+    readonly origin: RunResults['origin'];
     readonly host: RunResults['host'];
     readonly engine: RunResults['engine'];
-  }): RunResults {
-    const { groups, evidence, kernels, compiled } = this.#options;
+  }): Promise<RunResults> {
+    const { groups, evidence, kernels, compiled, matrix, root } = this.#options;
     const cells = groups.flatMap((group) => group.cells).flatMap((cell) => this.#cells.get(key(cell)) ?? []);
     const kernelResults = kernels.map((kernel) => this.#describeKernel(kernel));
     this.#warnAboutUnusedExceptions(run.complete);
     return {
-      schemaVersion: 1,
+      schemaVersion: RESULTS_SCHEMA_VERSION,
+      id: basename(evidence.path),
       startedAt: run.startedAt,
       tool: { name: 'ksym-matrix', version: run.toolVersion },
+      origin: run.origin,
+      matrix: { path: toPosix(relative(root, matrix.path)), title: null },
+      shards: 1,
       host: run.host,
       engine: run.engine,
       totals: countVerdicts(cells),
       timings: run.timings,
+      loaders: [{ name: OUR_LOADER, version: run.toolVersion }],
       kernels: kernelResults,
-      programs: compiled.map(({ program, warnings, sha256 }) => ({
-        name: program.name,
-        title: program.title,
-        about: program.about ?? null,
-        source: program.source,
-        objectSha256: sha256 ?? null,
-        compilerWarnings: warnings,
-      })),
+      programs: await Promise.all(compiled.map((one) => describeProgram(one, root))),
       cells,
       ranges: deriveRanges([...kernelResults, ...(this.#options.passedOver ?? [])], cells),
       directory: evidence.path,
@@ -172,7 +174,8 @@ export class ResultCollector {
       const { verdict, why } = this.judge(cell, attempt);
       const { outcome, durationMs, console } = attempt;
       const evidence = await this.#writeEvidence(cell, attempt, `attempt-${index + 1}`);
-      described.push({ verdict, class: outcome.class, why, durationMs, console, evidence });
+      const log = console === null ? null : this.#options.evidence.relative(console);
+      described.push({ verdict, class: outcome.class, why, durationMs, console: log, evidence });
     }
     return described;
   }
@@ -199,7 +202,13 @@ export class ResultCollector {
       return await this.#options.evidence.writeCell(cell.kernel.name, name, outcome, lastConsole, consoleLines);
     } catch (error) {
       this.#warnOfLoss(error);
-      return { console: lastConsole, cellConsole: null, resolution: null, verifierLog: null, values: null };
+      return {
+        console: lastConsole === null ? null : this.#options.evidence.relative(lastConsole),
+        cellConsole: null,
+        resolution: null,
+        verifierLog: null,
+        values: null,
+      };
     }
   }
 
@@ -215,7 +224,17 @@ export class ResultCollector {
     const { release, version, source, kind, flavour, sha256 } = selected.kernel;
     const { name } = selected;
     const facts = this.#facts.get(name) ?? {};
-    return { name, release, version, source, kind, flavour, sha256, facts, boots: this.#boots.of(name) };
+    return {
+      name,
+      release,
+      version,
+      source,
+      kind,
+      flavour,
+      sha256,
+      facts,
+      boots: this.#boots.of(name).map((boot) => ({ ...boot, console: this.#options.evidence.relative(boot.console) })),
+    };
   }
 
   /** An exception that no cell needed is out of date, unless cells were left out. */
@@ -251,19 +270,4 @@ function describe(expected: AppliedExpectation | undefined): CellResult['expecte
   if (expected === undefined) return null;
   const { outcome, reason, source } = expected;
   return { outcome, reason, source };
-}
-
-function countVerdicts(cells: readonly CellResult[]): Record<Verdict, number> {
-  const totals: Record<Verdict, number> = {
-    pass: 0,
-    xfail: 0,
-    fail: 0,
-    xpass: 0,
-    panic: 0,
-    timeout: 0,
-    infra: 0,
-    flaky: 0,
-  };
-  for (const cell of cells) totals[cell.verdict]++;
-  return totals;
 }

@@ -1,7 +1,7 @@
 import { type KernelRequest, requestName, sourceOf } from '../../kernels/request.ts';
 import type { KernelStore } from '../../kernels/store.ts';
 import type { MatrixKernel } from '../config/kernel-entries.ts';
-import type { DatedKernel } from './kernel-axes.ts';
+import type { DatedKernel } from '../results/kernel-axes.ts';
 
 /** A kernel that nobody has looked up yet, with its place in history as far as its request tells. */
 export interface DatedRequest extends DatedKernel {

@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
-import { writeWhole } from './evidence.ts';
+import { writeWhole } from '../results/write.ts';
 import { type Cell, cellName } from './select.ts';
 
 /** What a cell is taken to need when nobody has run it yet: a median on two emulated cores, in milliseconds. */

@@ -1,5 +1,5 @@
 import type { KernelProgress } from '../../kernels/store.ts';
-import type { CellResult } from './results.ts';
+import type { CellResult } from '../results/results.ts';
 
 /** What a run tells while it goes on. Everything shown to a person while they wait is made from these. */
 export type RunEvent =

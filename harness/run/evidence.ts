@@ -1,9 +1,10 @@
 import { randomUUID } from 'node:crypto';
-import { copyFile, mkdir, readdir, rename, rm, symlink, writeFile } from 'node:fs/promises';
-import { basename, dirname, join } from 'node:path';
+import { copyFile, mkdir, readdir, rename, rm, symlink } from 'node:fs/promises';
+import { basename, dirname, join, relative } from 'node:path';
 import { ExplainedError } from '../../loader/errors.ts';
+import type { Evidence } from '../results/results.ts';
+import { toJson, writeWhole } from '../results/write.ts';
 import type { Outcome } from './outcome.ts';
-import type { Evidence } from './results.ts';
 
 /** Runs that are kept under the cache; older ones go. */
 const RUNS_KEPT = 20;
@@ -39,6 +40,11 @@ export class EvidenceFolder {
     await pointTo(join(dirname(this.path), LATEST), basename(this.path));
   }
 
+  /** A path in this folder as the results tell it. */
+  relative(path: string): string {
+    return relative(this.path, path);
+  }
+
   /** Path for the console log of a machine; `machine` counts from one for each kernel. */
   async consolePath(kernel: string, machine: number): Promise<string> {
     const folder = join(this.path, kernel);
@@ -55,7 +61,7 @@ export class EvidenceFolder {
   }
 
   /**
-   * Writes what a cell left behind, and says where.
+   * Writes what a cell left behind, and says where, relative to this folder.
    * @param console the machine's console log
    * @param consoleLines what it printed while the cell ran
    */
@@ -71,11 +77,11 @@ export class EvidenceFolder {
     const write = async (name: string, text: string | undefined): Promise<string | null> => {
       if (text === undefined) return null;
       await writeWhole(join(folder, name), text);
-      return join(folder, name);
+      return this.relative(join(folder, name));
     };
     const { resolutions, verifierLog, values } = outcome;
     return {
-      console,
+      console: console === null ? null : this.relative(console),
       cellConsole: await write('console.log', consoleLines.length === 0 ? undefined : `${consoleLines.join('\n')}\n`),
       resolution: await write('resolution.json', resolutions.length === 0 ? undefined : toJson(resolutions)),
       verifierLog: await write('verifier.log', verifierLog),
@@ -95,22 +101,5 @@ async function pointTo(link: string, target: string): Promise<void> {
     await rename(temporary, link);
   } catch {
     await rm(temporary, { force: true }).catch(() => undefined);
-  }
-}
-
-/** JSON for files: two spaces, addresses (which exceed a double's precision) in hex. */
-export function toJson(value: unknown): string {
-  return `${JSON.stringify(value, (_key, part: unknown) => (typeof part === 'bigint' ? `0x${part.toString(16)}` : part), 2)}\n`;
-}
-
-/** Writes a file so that nobody ever sees half of it. */
-export async function writeWhole(path: string, text: string): Promise<void> {
-  const temporary = `${path}.${randomUUID()}.tmp`;
-  try {
-    await writeFile(temporary, text);
-    await rename(temporary, path);
-  } catch (error) {
-    await rm(temporary, { force: true }).catch(() => undefined);
-    throw error;
   }
 }

@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
-import { writeWhole } from './evidence.ts';
+import { writeWhole } from '../results/write.ts';
 
 const fileSchema = z.record(z.string(), z.number().positive());
 

@@ -7,6 +7,7 @@ import type { KernelLock } from '../../kernels/lock-file.ts';
 import { KernelStore } from '../../kernels/store.ts';
 import type { Matrix } from '../config/load.ts';
 import { PACKAGE_ROOT } from '../package-root.ts';
+import type { RunResults } from '../results/results.ts';
 import { chooseCapacity } from './capacity.ts';
 import { ResultCollector } from './collect.ts';
 import { clangVersion, compilePrograms } from './compile.ts';
@@ -15,8 +16,8 @@ import { chooseIsolation, Engine } from './engine.ts';
 import type { RunListener, RunPhase } from './events.ts';
 import { EvidenceFolder } from './evidence.ts';
 import { MeasuredMemory } from './measured.ts';
+import { describeRepository } from './origin.ts';
 import { prepareGroups } from './prepare-groups.ts';
-import type { RunResults } from './results.ts';
 import type { Attempt, CellMachine } from './run-stint.ts';
 import { type Cell, type Filters, planGroups, selectKernels, selectPrograms } from './select.ts';
 import type { Isolation } from './stints.ts';
@@ -109,7 +110,8 @@ export async function runMatrix(options: RunOptions): Promise<RunResults> {
   );
   const { dated } = await dateRequests(matrix.kernels, store);
   const passedOver = dated.filter(({ name }) => !kernels.some((kernel) => kernel.name === name));
-  const collector = new ResultCollector({ matrix, kernels, passedOver, compiled, evidence, listener, groups });
+  const { root, origin } = await describeRepository(matrix.path);
+  const collector = new ResultCollector({ matrix, kernels, passedOver, compiled, evidence, listener, groups, root });
   const engine = new Engine({ ...options, prepared, accelerator, collector, compiled });
   const beginning = options.templates ? 'restored' : 'booted';
   const memory = await MeasuredMemory.read(cache);
@@ -124,8 +126,9 @@ export async function runMatrix(options: RunOptions): Promise<RunResults> {
     () => engine.run(groups, isolation.name, jobs),
   );
   await memory.note(machineKind, engine.mostMemory);
-  const results = collector.finish({
+  const results = await collector.finish({
     startedAt,
+    origin,
     timings: { ...timings, total: performance.now() },
     complete: !options.signal.aborted,
     toolVersion: await toolVersion(),

@@ -2,21 +2,9 @@ import { factHolds } from '../config/fact-condition.ts';
 import type { Program } from '../config/load.ts';
 import type { Condition, ExpectedFailure, ExpectedOutcome, MatrixException } from '../config/schema.ts';
 import { isInRange, type KernelVersion, parseVersionRange } from '../config/version-range.ts';
+import type { Verdict } from '../results/verdicts.ts';
 import type { FactValues } from './facts.ts';
 import type { Outcome } from './outcome.ts';
-
-/**
- * An outcome held against what was expected:
- * - `pass`: works, as expected; `xfail`: fails, exactly as expected
- * - `fail`: fails although it should work, or fails otherwise than expected; `xpass`: works although it should fail
- * - `panic`, `timeout`: the kernel crashed, or it or the agent stopped answering, unexpectedly
- * - `infra`: the harness or the host broke; nothing was learnt about the kernel
- * - `flaky`: it was run again because it ended red, and did not end the same
- */
-export type Verdict = 'pass' | 'xfail' | 'fail' | 'xpass' | 'panic' | 'timeout' | 'infra' | 'flaky';
-
-/** The verdicts that make a run fail. */
-export const RED_VERDICTS: ReadonlySet<Verdict> = new Set(['fail', 'xpass', 'panic', 'timeout', 'infra', 'flaky']);
 
 /** Where a cell stands: what conditions are asked about. */
 export interface CellSituation {

@@ -2,7 +2,7 @@ import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import t, { type Test } from 'tap';
-import type { CellResult, RunResults } from '../../run/results.ts';
+import type { CellResult, RunResults } from '../../results/results.ts';
 import { findProgram } from '../../setup/requirements.ts';
 import { commandLine, eventually, processesWith } from '../../vm/test/host.ts';
 import { createPlace, type Ended, shareCache, writeMatrix } from './command.ts';

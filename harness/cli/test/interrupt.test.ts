@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import t, { type Test } from 'tap';
 import { PACKAGE_ROOT } from '../../package-root.ts';
-import type { RunResults } from '../../run/results.ts';
+import type { RunResults } from '../../results/results.ts';
 import { commandLine, eventually } from '../../vm/test/host.ts';
 import { type CommandPlace, createPlace, writeMatrix } from './command.ts';
 

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
 import { PACKAGE_ROOT } from '../../package-root.ts';
-import type { CellResult, RunResults } from '../../run/results.ts';
+import type { CellResult, RunResults } from '../../results/results.ts';
 import { missingFacts, strangers } from '../../run/test/fact-names.ts';
 import { processesWith } from '../../vm/test/host.ts';
 import './bisect-tests.ts';
@@ -105,8 +105,8 @@ t.test('every cell of the default matrix is as expected, and as measured elsewhe
     }
   }
   for (const kernel of kernels) {
-    const pair = cellOf('typed-current-task-pair', kernel)?.outcome.resolutions ?? [];
-    const found = Object.fromEntries(pair.map((one) => [one.name, one.outcome.result]));
+    const pair = cellOf('typed-current-task-pair', kernel)?.externs ?? [];
+    const found = Object.fromEntries(pair.map((one) => [one.name, one.result]));
     t.same(found, PAIR[columnOf(kernel)], `the pair on ${kernel}`);
   }
   t.equal(results.kernels[0]?.facts['btf.vars'], 0, "Debian's 5.10 has no variable in its BTF");

@@ -1,7 +1,7 @@
 import t from 'tap';
-import { deriveRanges } from '../../run/ranges.ts';
-import type { RunResults } from '../../run/results.ts';
-import type { Verdict } from '../../run/verdict.ts';
+import { deriveRanges } from '../../results/ranges.ts';
+import type { RunResults } from '../../results/results.ts';
+import type { Verdict } from '../../results/verdicts.ts';
 import { renderGrid } from '../grid.ts';
 import { renderRanges } from '../ranges.ts';
 import { cell, PLAIN, results, sampleKernel } from './samples.ts';

@@ -1,5 +1,5 @@
 import t from 'tap';
-import type { Verdict } from '../../run/verdict.ts';
+import type { Verdict } from '../../results/verdicts.ts';
 import { renderDetails } from '../details.ts';
 import { renderGrid } from '../grid.ts';
 import { paintFor } from '../paint.ts';
@@ -56,7 +56,7 @@ t.test('a grid of nothing is still a grid', (t) => {
 });
 
 t.test('details say why, what was expected and where the evidence lies, the red ones last', (t) => {
-  const evidence = { ...NOTHING, console: '/runs/1/5.10/console-1.log' };
+  const evidence = { ...NOTHING, console: '5.10/console-1.log' };
   const text = renderDetails(
     results([
       cell('5.10', 'red', 'fail', {
@@ -65,16 +65,15 @@ t.test('details say why, what was expected and where the evidence lies, the red 
           class: 'verifier-rejected',
           errno: 'EACCES',
           message: 'refused',
-          resolutions: [],
         },
         why: 'refused\nR0 cannot write into rdonly_mem',
-        evidence: { ...evidence, verifierLog: '/runs/1/5.10/red/verifier.log', values: '/runs/1/5.10/red/values.json' },
+        evidence: { ...evidence, verifierLog: '5.10/red/verifier.log', values: '5.10/red/values.json' },
       }),
       cell('5.10', 'fine', 'pass'),
-      cell('5.10', 'expected', 'xfail', { evidence: { ...evidence, values: '/runs/1/5.10/expected/values.json' } }),
+      cell('5.10', 'expected', 'xfail', { evidence: { ...evidence, values: '5.10/expected/values.json' } }),
       cell('5.10', 'crash', 'panic'),
       cell('5.10', 'never', 'infra', { evidence: { ...evidence, console: null } }),
-      cell('5.10', 'elsewhere', 'fail', { evidence: { ...evidence, console: '/runs/10/console.log' } }),
+      cell('5.10', 'elsewhere', 'fail', { evidence: { ...evidence, console: '6.12/console-10.log' } }),
     ]),
     PLAIN,
   );
@@ -95,7 +94,7 @@ t.test('details say why, what was expected and where the evidence lies, the red 
     '    evidence: none: it was never run',
     '✖ FAIL elsewhere on 5.10',
     '    verifier-rejected in phase load: the verifier refused it',
-    '    evidence: /runs/10/console.log',
+    '    evidence: 6.12/console-10.log',
     '',
   ]);
   t.end();
@@ -117,7 +116,7 @@ t.test('kernels that gave the same answer are put together; addresses and counts
 });
 
 t.test('a red cell is shown with what the kernel said and with what stayed, and its own console is named', (t) => {
-  const evidence = { ...NOTHING, console: '/runs/1/5.10/console-1.log', cellConsole: '/runs/1/5.10/x/console.log' };
+  const evidence = { ...NOTHING, console: '5.10/console-1.log', cellConsole: '5.10/x/console.log' };
   const more = (count: number) =>
     Array.from({ length: count }, (_, index) => ({ ...WARNED, rule: 'rcu-stall', text: `rcu: stall ${index}` }));
   const outcome = { phase: 'run', class: 'kernel-splat', message: 'complained', resolutions: [] } as const;
@@ -128,10 +127,10 @@ t.test('a red cell is shown with what the kernel said and with what stayed, and 
         why: `the kernel complained while this ran (warn): ${WARNED.text}; without that: 1 value is right`,
         splats: [WARNED, ...more(5), { ...WARNED, text: 'harmless', allowed: 'slow host' }],
         leftovers: ['the kernel is tainted: 512 was 0'],
-        evidence: { ...evidence, verifierLog: '/runs/1/5.10/x/verifier.log' },
+        evidence: { ...evidence, verifierLog: '5.10/x/verifier.log' },
       }),
-      cell('5.10', 'crash', 'panic', { evidence: { ...evidence, resolution: '/runs/1/5.10/x/resolution.json' } }),
-      cell('5.10', 'wrong', 'fail', { evidence: { ...evidence, values: '/runs/1/5.10/x/values.json' } }),
+      cell('5.10', 'crash', 'panic', { evidence: { ...evidence, resolution: '5.10/x/resolution.json' } }),
+      cell('5.10', 'wrong', 'fail', { evidence: { ...evidence, values: '5.10/x/values.json' } }),
       cell('5.10', 'early', 'timeout', { evidence: { ...evidence, cellConsole: null } }),
       cell('5.10', 'quiet', 'xfail', { splats: [{ ...WARNED, allowed: 'slow host' }], leftovers: ['link 3'] }),
     ]),
@@ -170,7 +169,7 @@ t.test('a flaky cell shows each of its runs; a cell that is red each time says s
       class: 'wrong-value',
       why: 'x is 0x7\nmore',
       durationMs: 5,
-      console: '/runs/1/5.10/console-1.log',
+      console: '5.10/console-1.log',
       evidence,
     },
     { verdict: 'pass', class: 'ok', why: 'as it should be', durationMs: 5, console: null, evidence },

@@ -1,7 +1,6 @@
-import type { Outcome } from '../../run/outcome.ts';
-import { deriveRanges } from '../../run/ranges.ts';
-import type { CellResult, KernelResult, RunResults } from '../../run/results.ts';
-import type { Verdict } from '../../run/verdict.ts';
+import { deriveRanges } from '../../results/ranges.ts';
+import type { CellResult, KernelResult, RunResults } from '../../results/results.ts';
+import type { Verdict } from '../../results/verdicts.ts';
 import { paintFor } from '../paint.ts';
 
 /** A stream as the painter sees it. */
@@ -29,11 +28,10 @@ export const PLAIN = withEnvironment({ NO_COLOR: '1' }, () => paintFor(stream(tr
 export const NOTHING = { console: null, cellConsole: null, resolution: null, verifierLog: null, values: null };
 
 export function cell(kernel: string, program: string, verdict: Verdict, more: Partial<CellResult> = {}): CellResult {
-  const outcome: Omit<Outcome, 'values' | 'verifierLog'> = {
+  const outcome: CellResult['outcome'] = {
     phase: verdict === 'pass' ? 'check' : 'load',
     class: verdict === 'pass' ? 'ok' : 'verifier-rejected',
     message: 'the verifier refused it',
-    resolutions: [],
   };
   return {
     kernel,
@@ -45,7 +43,12 @@ export function cell(kernel: string, program: string, verdict: Verdict, more: Pa
     why: 'the verifier refused it',
     expected: { outcome: 'works', reason: 'it works everywhere', source: 'programs/x.yaml expect[0]' },
     durationMs: 5,
-    evidence: { ...NOTHING, console: `/runs/1/${kernel}/console-1.log` },
+    externs: [],
+    values: [],
+    verifierLog: null,
+    console: [],
+    location: null,
+    evidence: { ...NOTHING, console: `${kernel}/console-1.log` },
     splats: [],
     leftovers: [],
     ...more,
@@ -75,7 +78,8 @@ export function results(cells: readonly CellResult[], more: Partial<RunResults> 
   const names = [...new Set(cells.map((one) => one.program))];
   const kernels = more.kernels ?? ['5.10', '6.12-generic'].map((name) => sampleKernel(name));
   return {
-    schemaVersion: 1,
+    schemaVersion: 2,
+    id: '2026-01-31T12-00-00.000Z',
     startedAt: '2026-01-31T12:00:00.000Z',
     tool: { name: 'ksym-matrix', version: '0.1.0' },
     host: {
@@ -87,6 +91,10 @@ export function results(cells: readonly CellResult[], more: Partial<RunResults> 
       node: '20.20.2',
       cpus: 2,
     },
+    origin: { repository: 'example/bpf', commit: 'c0ffee'.repeat(7).slice(0, 40), modified: false, url: null },
+    matrix: { path: 'matrix.yaml', title: null },
+    shards: 1,
+    loaders: [...new Set(cells.map((one) => one.loader))].map((name) => ({ name, version: '0.1.0' })),
     totals,
     engine: {
       isolation: 'kernel',
@@ -104,7 +112,9 @@ export function results(cells: readonly CellResult[], more: Partial<RunResults> 
       name,
       title: name,
       about: null,
-      source: `${name}.bpf.c`,
+      source: `programs/${name}.bpf.c`,
+      text: `// ${name}\n`,
+      needs: [],
       objectSha256: null,
       compilerWarnings: '',
     })),

@@ -1,5 +1,5 @@
 import t from 'tap';
-import type { CellResult, RunResults } from '../../run/results.ts';
+import type { CellResult, RunResults } from '../../results/results.ts';
 import { renderSummary } from '../summary.ts';
 import { cell, PLAIN, results, WARNED } from './samples.ts';
 

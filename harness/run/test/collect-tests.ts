@@ -2,10 +2,11 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, readlinkSync } from '
 import { join } from 'node:path';
 import t from 'tap';
 import type { MatrixException } from '../../config/schema.ts';
+import { toJson, writeWhole } from '../../results/write.ts';
 import type { OpenedMachine } from '../../vm/machine-source.ts';
 import { ResultCollector } from '../collect.ts';
 import type { RunEvent } from '../events.ts';
-import { EvidenceFolder, toJson, writeWhole } from '../evidence.ts';
+import { EvidenceFolder } from '../evidence.ts';
 import type { Outcome } from '../outcome.ts';
 import type { Attempt } from '../run-stint.ts';
 import { type BootGroup, planGroups } from '../select.ts';
@@ -55,6 +56,7 @@ const RUN = {
     node: '20',
     cpus: 2,
   },
+  origin: { repository: null, commit: null, modified: null, url: null },
   engine: {
     isolation: 'kernel',
     isolationReason: 'they share',
@@ -95,6 +97,7 @@ t.test('results come out in the order of the matrix, whatever order they came in
     evidence,
     listener: (event) => events.push(event),
     groups,
+    root: '/',
   });
   const plain = groups.find((group) => group.kernel.name === '6.12');
   t.ok(plain);
@@ -108,7 +111,7 @@ t.test('results come out in the order of the matrix, whatever order they came in
   for (const cell of groups.flatMap((group) => group.cells).reverse()) {
     await collector.addCell(cell, [attempt(cell.program.name === 'a' ? OK : REFUSED)]);
   }
-  const results = collector.finish(RUN);
+  const results = await collector.finish(RUN);
   t.same(
     results.cells.map((cell) => [cell.kernel, cell.program, cell.variant, cell.verdict]),
     [
@@ -120,7 +123,7 @@ t.test('results come out in the order of the matrix, whatever order they came in
       ['6.12', 'b', 'strict', 'fail'],
     ],
   );
-  t.equal(results.schemaVersion, 1);
+  t.equal(results.schemaVersion, 2);
   t.match(results.totals, { pass: 2, fail: 4, infra: 0 });
   t.match(results.cells[0], { expected: { source: 'matrix.yaml exceptions[1]', reason: 'as the facts have it' } });
   t.match(results.kernels[1], {
@@ -149,8 +152,9 @@ t.test('a run with cells left out says nothing about exceptions that were not ne
     evidence: await EvidenceFolder.create(t.testdir({}), 'run'),
     listener: (event) => events.push(event),
     groups: [],
+    root: '/',
   });
-  t.equal(collector.finish({ ...RUN, complete: false }).complete, false);
+  t.equal((await collector.finish({ ...RUN, complete: false })).complete, false);
   t.same(events, []);
 });
 
@@ -224,7 +228,7 @@ async function sampleCollector(directory: string): Promise<{
   const listener = (event: RunEvent): void => void events.push(event);
   const evidence = await EvidenceFolder.create(directory, 'run');
   const all = programs.map((program) => compiled(program));
-  const collector = new ResultCollector({ matrix, kernels, compiled: all, evidence, listener, groups });
+  const collector = new ResultCollector({ matrix, kernels, compiled: all, evidence, listener, groups, root: '/' });
   return { collector, groups, events, evidence };
 }
 
@@ -242,7 +246,7 @@ t.test(
       attempt(OK, { console: '/console-2.log' }),
     ]);
     await collector.addCell(same, [attempt(wrong), attempt(wrong), attempt(wrong)]);
-    const { cells, totals } = collector.finish(RUN);
+    const { cells, totals } = await collector.finish(RUN);
     t.match(totals, { flaky: 1, fail: 1, pass: 0 });
     t.match(cells[0], {
       verdict: 'flaky',
@@ -266,7 +270,7 @@ t.test('what a cell leaves behind and what the console said of it is in the resu
   await collector.addCell(cell, [
     attempt(OK, { splats: [{ ...splat, allowed: 'known' }], leftovers: ['program 7 is still there'] }),
   ]);
-  t.match(collector.finish(RUN).cells[0], {
+  t.match((await collector.finish(RUN)).cells[0], {
     verdict: 'pass',
     splats: [{ rule: 'warn', kind: 'warning', text: 'WARNING: x', allowed: 'known' }],
     leftovers: ['program 7 is still there'],
@@ -294,7 +298,7 @@ t.test('the log of a boot that machines were restored from is kept once, beside 
   ]);
   for (const readyMs of [110, 100]) await collector.addMachine(plain, restored('one', readyMs), {});
   collector.addBootFailure(nosmp, '/dead.log');
-  const { boots } = collector.finish(RUN).kernels[0] ?? {};
+  const { boots } = (await collector.finish(RUN)).kernels[0] ?? {};
   t.match(boots, [
     { parameters: [], bootMs: 4000, when: 'earlier', restored: 3, restoreMs: 100 },
     { parameters: ['nosmp'], bootMs: 4000, when: 'earlier', restored: 1, restoreMs: 200 },
@@ -309,5 +313,9 @@ t.test('the log of a boot that machines were restored from is kept once, beside 
   t.equal(await collector.consolePath('5.10'), join(evidence.path, '5.10/console-2.log'));
   const lost = restored('gone', 90);
   await collector.addMachine(plain, lost, {});
-  t.equal(collector.finish(RUN).kernels[0]?.boots.at(-1)?.console, lost.boot.log, 'a log that cannot be copied');
+  t.equal(
+    (await collector.finish(RUN)).kernels[0]?.boots.at(-1)?.console,
+    lost.boot.log,
+    'a log that cannot be copied',
+  );
 });

@@ -2,13 +2,14 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
 import { PACKAGE_ROOT } from '../../package-root.ts';
+import type { Verdict } from '../../results/verdicts.ts';
 import { MachineError, type MachineErrorCode } from '../../vm/errors.ts';
 import type { SplatKind } from '../../vm/splat-rules.ts';
 import type { ConsoleSplat } from '../../vm/splats.ts';
 import { describeMachineFailure, endsMachine } from '../machine-failure.ts';
 import type { Outcome } from '../outcome.ts';
 import { withSplats } from '../splat-outcome.ts';
-import { judge, type Verdict } from '../verdict.ts';
+import { judge } from '../verdict.ts';
 
 t.test('each fault of a machine has its class and its verdict', (t) => {
   const wanted: Readonly<Record<MachineErrorCode, readonly [Outcome['class'], Verdict]>> = {

@@ -1,11 +1,11 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { loadObject } from '../../../loader/load/load.ts';
+import type { Verdict } from '../../results/verdicts.ts';
 import { output, shell, VICTIM, writeTo } from '../../vm/test/guest.ts';
 import { type AddressOf, INVALID, panickingCode, sleepingCode, warningCode } from '../../vm/test/kernel-code.ts';
 import { patchKernel } from '../../vm/test/kernel-patch.ts';
 import type { Outcome } from '../outcome.ts';
 import type { CellMachine } from '../run-stint.ts';
-import type { Verdict } from '../verdict.ts';
 import { SPEC } from './fake-machine.ts';
 
 /** Something that is done to a machine right before a cell, from outside the engine, and what is to become of that cell. */

@@ -43,6 +43,7 @@ async function runMany(directory: string, count: number): Promise<Reading[]> {
     evidence,
     listener: () => undefined,
     groups,
+    root: '/',
   });
   const readings: Reading[] = [];
   let done = 0;

@@ -1,9 +1,9 @@
 import t from 'tap';
+import { type DatedKernel, groupByAxis, oldestFirst } from '../../results/kernel-axes.ts';
+import { deriveRanges } from '../../results/ranges.ts';
+import type { CellResult } from '../../results/results.ts';
 import { dateRequests } from '../dated-request.ts';
 import { differingFacts } from '../fact-differences.ts';
-import { type DatedKernel, groupByAxis, oldestFirst } from '../kernel-axes.ts';
-import { deriveRanges } from '../ranges.ts';
-import type { CellResult } from '../results.ts';
 
 type RangeCell = Parameters<typeof deriveRanges>[1][number];
 
@@ -14,8 +14,8 @@ function kernel(name: string, version: string, more: Partial<DatedKernel> = {}):
 /** A cell of the program `p`: its class, or a verdict of its own. */
 function cell(on: string, kind: CellResult['outcome']['class'], more: Partial<RangeCell> = {}): RangeCell {
   const phase = kind === 'ok' ? 'check' : 'resolve';
-  const outcome = { phase, class: kind, message: '', resolutions: [] } as const;
-  return { kernel: on, program: 'p', variant: 'default', outcome, verdict: 'pass', ...more };
+  const outcome = { phase, class: kind, message: '' } as const;
+  return { kernel: on, loader: 'ksym-matrix', program: 'p', variant: 'default', outcome, verdict: 'pass', ...more };
 }
 
 const names = (kernels: readonly DatedKernel[]): string[] => kernels.map(({ name }) => name);

@@ -2,8 +2,8 @@ import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node
 import { join } from 'node:path';
 import { shareCache } from '../../cli/test/command.ts';
 import { loadMatrix } from '../../config/load.ts';
+import type { CellResult, RunResults } from '../../results/results.ts';
 import type { RunEvent } from '../events.ts';
-import type { CellResult, RunResults } from '../results.ts';
 import { type RunOptions, runMatrix } from '../run-matrix.ts';
 
 /** A program of a test: its C file after the usual head, and its YAML file after the title. */

@@ -1,6 +1,6 @@
 import type { Expectation } from '../../config/schema.ts';
+import type { Verdict } from '../../results/verdicts.ts';
 import type { Outcome } from '../outcome.ts';
-import type { Verdict } from '../verdict.ts';
 import { OK } from './samples.ts';
 
 /** What the verifier says to a write into a read-only per-CPU variable, on 6.12. */

@@ -1,7 +1,7 @@
-import type { Outcome } from './outcome.ts';
+import type { CellResult } from './results.ts';
 
 /** Why a program does not work, in two or three words, for places where a sentence does not fit. */
-export const CAUSE_WORDS: Readonly<Record<Exclude<Outcome['class'], 'ok'>, string>> = {
+export const CAUSE_WORDS: Readonly<Record<Exclude<CellResult['outcome']['class'], 'ok'>, string>> = {
   infra: 'harness broke',
   'compile-failed': 'does not compile',
   'object-refused': 'object refused',

@@ -1,46 +1,6 @@
 import { CAUSE_WORDS } from './cause-words.ts';
 import { type DatedKernel, groupByAxis, type KernelAxis } from './kernel-axes.ts';
-import type { CellResult } from './results.ts';
-
-/** Since when, and until when, each program works: part of a run's results. */
-export interface RangesResult {
-  readonly axes: readonly AxisResult[];
-  /** Names of kernels that lie on no axis. */
-  readonly apart: readonly string[];
-  /** In the order of the matrix, variants beside each other. */
-  readonly programs: readonly ProgramRanges[];
-}
-
-/** Kernels of one source and flavour by name, oldest first. */
-export interface AxisResult {
-  readonly name: string;
-  readonly kernels: readonly string[];
-}
-
-export interface ProgramRanges {
-  readonly program: string;
-  readonly variant: string;
-  /** Axis by axis, oldest first, without a gap; then one for each kernel that is on none. */
-  readonly ranges: readonly OutcomeRange[];
-}
-
-/** Neighbours on an axis on which a program ended alike. What lies between two kernels that were looked at is not known. */
-export interface OutcomeRange {
-  /** Name of the axis; null for a kernel by itself. */
-  readonly axis: string | null;
-  /** The oldest kernel, by name. */
-  readonly since: string;
-  /** The newest one; at the end of its axis nobody has looked further. */
-  readonly until: string;
-  readonly kernels: readonly string[];
-  /** What happened, whether it was expected or not; `unknown`: not run, flaky, or the harness broke. */
-  readonly outcome: 'works' | 'fails' | 'unknown';
-  /** Class and phase of the failure; null if there is none. */
-  readonly class: string | null;
-  readonly phase: string | null;
-  /** A few words on why; null if it works. */
-  readonly cause: string | null;
-}
+import type { CellResult, OutcomeRange, RangesResult } from './results.ts';
 
 type Finding = Pick<OutcomeRange, 'outcome' | 'class' | 'phase' | 'cause'>;
 
@@ -50,14 +10,14 @@ type Finding = Pick<OutcomeRange, 'outcome' | 'class' | 'phase' | 'cause'>;
  */
 export function deriveRanges(
   kernels: readonly DatedKernel[],
-  cells: readonly Pick<CellResult, 'kernel' | 'program' | 'variant' | 'outcome' | 'verdict'>[],
+  cells: readonly Pick<CellResult, 'kernel' | 'loader' | 'program' | 'variant' | 'outcome' | 'verdict'>[],
 ): RangesResult {
   const { axes, apart } = groupByAxis(kernels);
-  const rows = new Map<string, { program: string; variant: string; findings: Map<string, Finding> }>();
+  const rows = new Map<string, { program: string; variant: string; loader: string; findings: Map<string, Finding> }>();
   for (const cell of cells) {
-    const { program, variant } = cell;
-    const key = JSON.stringify([program, variant]);
-    const row = rows.get(key) ?? { program, variant, findings: new Map<string, Finding>() };
+    const { program, variant, loader } = cell;
+    const key = JSON.stringify([program, variant, loader]);
+    const row = rows.get(key) ?? { program, variant, loader, findings: new Map<string, Finding>() };
     rows.set(key, row);
     row.findings.set(cell.kernel, findingOf(cell));
   }
@@ -67,9 +27,10 @@ export function deriveRanges(
   return {
     axes: axes.map(({ name, kernels: members }) => ({ name, kernels: members.map((kernel) => kernel.name) })),
     apart: apart.map(({ name }) => name),
-    programs: sorted.map(({ program, variant, findings }) => ({
+    programs: sorted.map(({ program, variant, loader, findings }) => ({
       program,
       variant,
+      loader,
       ranges: [
         ...axes.flatMap((axis) => rangesOn(axis, findings)),
         ...apart.map(({ name }) => toRange(null, name, findings.get(name) ?? NOT_RUN)),
