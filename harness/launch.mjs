@@ -22,6 +22,7 @@ import { fileURLToPath } from 'node:url';
 
 const ROOT = dirname(dirname(fileURLToPath(import.meta.url)));
 const SOURCE_FOLDERS = ['loader', 'kernels', 'harness'];
+const SITE_SCRIPTS = join(ROOT, 'harness', 'report', 'site', 'client');
 const BUILD = join(ROOT, 'build');
 const STAMP = join(BUILD, '.sources');
 const INSTALLED = join(ROOT, 'node_modules', '.package-lock.json');
@@ -119,6 +120,7 @@ async function compile() {
   const tsc = join(ROOT, 'node_modules', 'typescript', 'bin', 'tsc');
   try {
     await step('Compiling TypeScript', process.execPath, [tsc, '-p', ROOT, '--outDir', fresh]);
+    await step('Compiling the scripts of the site', process.execPath, [tsc, '-p', SITE_SCRIPTS, '--outDir', fresh]);
     writeFileSync(join(fresh, '.sources'), digest);
     if (existsSync(BUILD)) renameSync(BUILD, old);
     renameSync(fresh, BUILD);
@@ -138,6 +140,7 @@ function removeStale(folder) {
 
 function sourceDigest() {
   const hash = createHash('sha256').update(readFileSync(join(ROOT, 'tsconfig.json')));
+  hash.update(readFileSync(join(SITE_SCRIPTS, 'tsconfig.json')));
   hash.update(readFileSync(INSTALLED));
   for (const folder of SOURCE_FOLDERS) {
     for (const entry of readdirSync(join(ROOT, folder), { recursive: true }).map(String).sort()) {
