@@ -20,6 +20,9 @@ export interface Requirement {
 /** Folders that an ordinary user's PATH lacks on Debian. */
 const EXTRA_FOLDERS = ['/usr/sbin', '/sbin'];
 
+/** Names of browsers with Chromium's engine, as Debian, Ubuntu, GitHub's runners and Google have them. */
+const CHROMIUMS = ['chromium', 'chromium-browser', 'google-chrome', 'google-chrome-stable'] as const;
+
 /** What `npm run matrix` and `npm test` need of the system. npm packages and virtme-ng are not among them: those are fetched. */
 export function requirements(): Requirement[] {
   return [
@@ -63,6 +66,14 @@ export function requirements(): Requirement[] {
     bpftool(),
     { ...command('readelf', 'binutils', 'an independent reading of ELF'), tests: true },
     { ...command('make', 'make', 'builds the small source that stands for a kernel'), tests: true },
+    {
+      name: 'chromium',
+      // Ubuntu's package brings the snap, which wants snapd; Chrome from elsewhere is as good.
+      package: isDebian() ? 'chromium' : 'chromium-browser',
+      purpose: 'shows the HTML report to the tests (Chrome does as well; KSYM_MATRIX_CHROMIUM names any other)',
+      find: findChromium,
+      tests: true,
+    },
   ];
 }
 
@@ -70,6 +81,13 @@ export function requirements(): Requirement[] {
 export function findProgram(name: string): string | undefined {
   const folders = [...(process.env.PATH ?? '').split(':').filter((folder) => folder !== ''), ...EXTRA_FOLDERS];
   return folders.map((folder) => join(folder, name)).find(isExecutable);
+}
+
+/** The path of Chromium or Chrome: what `KSYM_MATRIX_CHROMIUM` names, or else the first in PATH. */
+export function findChromium(): string | undefined {
+  const named = process.env.KSYM_MATRIX_CHROMIUM;
+  if (named !== undefined && named !== '') return isExecutable(named) ? named : undefined;
+  return CHROMIUMS.map(findProgram).find((path) => path !== undefined);
 }
 
 function command(name: string, packageName: string, purpose: string): Requirement {

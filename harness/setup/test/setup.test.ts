@@ -2,7 +2,7 @@ import { chmodSync, copyFileSync, mkdirSync, symlinkSync, writeFileSync } from '
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
 import { installMissing, missingRequirements, requireTools } from '../install.ts';
-import { findProgram, requirements } from '../requirements.ts';
+import { findChromium, findProgram, requirements } from '../requirements.ts';
 
 /** Runs with another PATH; root's privileges and sudo are out of reach if it leads nowhere. */
 async function withPath<T>(path: string, work: () => T | Promise<T>): Promise<T> {
@@ -68,6 +68,27 @@ t.test('what is missing is named once, with its package, and what tests need onl
   t.equal(new Set(all.map((one) => one.name)).size, all.length);
   for (const one of all) t.match(one.package, /^[a-z0-9][a-z0-9+.-]+$/, `${one.name} is in a package`);
 });
+
+t.test(
+  'the browser of the tests is the one that is named, or any of its names in PATH, and nothing else counts',
+  async (t) => {
+    const folder = programs(t, { 'google-chrome': '#!/bin/sh\n', mine: '#!/bin/sh\n' });
+    writeFileSync(join(folder, 'text'), 'no program');
+    const before = process.env.KSYM_MATRIX_CHROMIUM;
+    t.teardown(() => {
+      if (before === undefined) delete process.env.KSYM_MATRIX_CHROMIUM;
+      else process.env.KSYM_MATRIX_CHROMIUM = before;
+    });
+    delete process.env.KSYM_MATRIX_CHROMIUM;
+    await withPath(folder, () => t.equal(findChromium(), join(folder, 'google-chrome')));
+    process.env.KSYM_MATRIX_CHROMIUM = join(folder, 'mine');
+    await withPath(folder, () => t.equal(findChromium(), join(folder, 'mine')));
+    process.env.KSYM_MATRIX_CHROMIUM = join(folder, 'text');
+    await withPath(folder, () => t.equal(findChromium(), undefined, 'a wrong name does not lead to another browser'));
+    t.notOk(missingRequirements(false).some((one) => one.name === 'chromium'));
+    t.ok(missingRequirements(true).some((one) => one.name === 'chromium'));
+  },
+);
 
 t.test('where nothing can be installed, the exact line to run is given', async (t) => {
   // Neither apt-get nor sudo is in reach.
