@@ -1,4 +1,3 @@
-import { readFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { cacheDirectory } from '../../kernels/cache-directory.ts';
 import type { Flavour } from '../../kernels/request.ts';
@@ -81,9 +80,7 @@ export async function bisect(program: string, options: BisectCommandOptions): Pr
     } finally {
       view.end();
     }
-    process.stdout.write(
-      options.json === true ? toJson(report) : `\n${renderFinding(report, await readLogs(report), paint)}`,
-    );
+    process.stdout.write(options.json === true ? toJson(report) : `\n${renderFinding(report, paint)}`);
     return EXIT_OF[report.finding.kind];
   });
 }
@@ -93,19 +90,3 @@ const EXIT_OF: Readonly<Record<BisectReport['finding']['kind'], number>> = {
   'no-change': EXIT.red,
   'no-answer': EXIT.broken,
 };
-
-/** The verifier's verdict stands at the end of its log. */
-const LOG_LINES = 8;
-
-/** The ends of the verifier logs that the finding points to, by path. */
-async function readLogs({ finding }: BisectReport): Promise<Map<string, string[]>> {
-  const logs = new Map<string, string[]>();
-  if (finding.kind !== 'change') return logs;
-  for (const { evidence } of [finding.before, finding.after]) {
-    const path = evidence.cell.evidence.verifierLog;
-    if (path === null) continue;
-    const text = await readFile(path, 'utf8').catch((error: Error) => `(cannot be read: ${error.message})`);
-    logs.set(path, text.trimEnd().split('\n').slice(-LOG_LINES));
-  }
-  return logs;
-}

@@ -1,3 +1,4 @@
+import { join } from 'node:path';
 import type { BisectReport, BisectStep, KernelEvidence } from '../run/bisect.ts';
 import type { BisectPlan } from '../run/bisect-plan.ts';
 import type { Answered } from '../run/bisect-search.ts';
@@ -8,6 +9,9 @@ import type { Paint } from './paint.ts';
 import { seconds } from './summary.ts';
 
 const INDENT = '    ';
+
+/** The verifier's verdict stands at the end of its log. */
+const LOG_LINES = 8;
 
 /** What is going to be done. Ends with a newline. */
 export function renderPlan(plan: BisectPlan, paint: Paint): string {
@@ -27,15 +31,8 @@ export function renderStep(step: BisectStep, paint: Paint): string {
   return `${String(number).padStart(3)}  ${kernel.padEnd(12)}  ${found}  ${paint.dim(seconds(milliseconds))}\n`;
 }
 
-/**
- * What was found, with the evidence of both neighbours.
- * @param logs the end of each verifier log that there is, in lines, by its path
- */
-export function renderFinding(
-  report: BisectReport,
-  logs: ReadonlyMap<string, readonly string[]>,
-  paint: Paint,
-): string {
+/** What was found, with the evidence of both neighbours. */
+export function renderFinding(report: BisectReport, paint: Paint): string {
   const { finding, program, variant } = report;
   const name = paint.strong(cellName(program, variant));
   switch (finding.kind) {
@@ -68,8 +65,8 @@ export function renderFinding(
         later,
         renderSkipped(report, paint),
         '\n',
-        renderEvidence(before, logs, paint),
-        renderEvidence(after, logs, paint),
+        renderEvidence(before, paint),
+        renderEvidence(after, paint),
         renderFacts(differingFacts(before.evidence.kernel.facts, after.evidence.kernel.facts), before, after, paint),
       ].join('');
     }
@@ -86,20 +83,16 @@ function renderSkipped({ finding }: BisectReport, paint: Paint): string {
     .join('');
 }
 
-function renderEvidence(
-  { item, answer, evidence }: Answered<string, KernelEvidence>,
-  logs: ReadonlyMap<string, readonly string[]>,
-  paint: Paint,
-): string {
-  const { kernel, cell } = evidence;
+function renderEvidence({ item, answer, evidence }: Answered<string, KernelEvidence>, paint: Paint): string {
+  const { kernel, cell, directory } = evidence;
   const { verifierLog, resolution, values, cellConsole, console } = cell.evidence;
-  const log = verifierLog === null ? [] : (logs.get(verifierLog) ?? []);
+  const log = cell.verifierLog?.trimEnd().split('\n').slice(-LOG_LINES) ?? [];
   const paths = [verifierLog, values, resolution, cellConsole, console].filter((path) => path !== null);
   const lines = [
     `${paint.strong(item)} (${kernel.release}, ${kernel.version}, ${kernel.source}): ${renderOutcome(answer, paint)}`,
     ...`${paintVerdict(cell.verdict, lookOf(cell.verdict), paint)}: ${cell.why}`.split('\n'),
     ...(log.length === 0 ? [] : ['the end of the verifier log:', ...log.map((line) => `  ${line}`)]),
-    ...paths.map((path) => paint.dim(`evidence: ${path}`)),
+    ...paths.map((path) => paint.dim(`evidence: ${join(directory, path)}`)),
   ];
   return `${lines.map((line, index) => (index === 0 ? line : `${INDENT}${line}`)).join('\n')}\n`;
 }

@@ -17,8 +17,13 @@ export function describeEvidence({
     externs: outcome.resolutions.map(describeExtern),
     values: outcome.values ?? [],
     verifierLog: outcome.verifierLog === undefined ? null : shortenLog(outcome.verifierLog),
-    console: consoleLines.slice(-CONSOLE_LINES),
+    console: copyLines(consoleLines.slice(-CONSOLE_LINES)),
   };
+}
+
+/** Lines as text of their own: V8 makes a line a view of the text that it was cut from, and would keep all of that. */
+function copyLines(lines: readonly string[]): string[] {
+  return lines.length === 0 ? [] : Buffer.from(lines.join('\n')).toString().split('\n');
 }
 
 /** A program as the results tell it. A source that went away meanwhile has no text. */

@@ -15,7 +15,7 @@ import { STRICT, sampleKernel, sampleMatrix, sampleProgram, selected, WORKS } fr
 import { TABLE } from './verdict-table.ts';
 import './bisect-tests.ts';
 import './collect-tests.ts';
-import './ranges-tests.ts';
+import './history-tests.ts';
 
 const HERE: CellSituation = { version: [6, 12, 3], variant: 'default', facts: {} };
 
