@@ -1,0 +1,16 @@
+// Prints the words of an input one a line: a JSON array of strings, as `ksym-matrix plan --github` makes, or words with white space between.
+const [, , text = ''] = process.argv;
+const words = /^\s*\[/.test(text) ? fromJson(text) : text.split(/\s+/).filter((word) => word !== '');
+process.stdout.write(words.map((word) => `${word}\n`).join(''));
+
+function fromJson(json) {
+  let value;
+  try {
+    value = JSON.parse(json);
+  } catch {
+    // Said below.
+  }
+  if (Array.isArray(value) && value.every((word) => typeof word === 'string' && /^[^\n\r]+$/.test(word))) return value;
+  process.stderr.write('it begins like a JSON array, and is no array of strings\n');
+  process.exit(2);
+}
