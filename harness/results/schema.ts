@@ -94,6 +94,12 @@ const cell = z.object({
       message: z.string(),
       errno: z.string().optional(),
       extern: z.string().optional().describe('The extern that could not be resolved.'),
+      program: z
+        .string()
+        .optional()
+        .describe(
+          'The BPF program, by the name of its function, that was loaded or run when it failed; absent if that is not known.',
+        ),
     })
     .describe('What happened, whether expected or not.'),
   verdict: z.enum(VERDICTS),

@@ -64,6 +64,7 @@ function describeLoadFailure(error: unknown): Outcome {
         .filter((part) => part !== null && part !== '')
         .join(': '),
       ...(error.errnoName === undefined || error.errnoName === null ? {} : { errno: error.errnoName }),
+      ...(error.program === null ? {} : { program: error.program }),
       resolutions,
       ...(log === undefined || log === null || log === '' ? {} : { verifierLog: log }),
     };
@@ -125,6 +126,7 @@ async function runPrograms(program: Program, loaded: LoadedObject, context: Cell
     message:
       `${wrong.variable} is ${wrong.value} after ${wrong.program} ran on CPU ${wrong.cpu}, and should ` +
       `${wrong.relation === 'equals' ? 'be' : 'not be'} ${wrong.truth}${count > 1 ? ` (${count} values are wrong)` : ''}`,
+    program: wrong.program,
     resolutions,
     values,
   };
@@ -140,14 +142,15 @@ async function runOnce(
   loaded: LoadedObject,
   resolutions: readonly ExternResolution[],
 ): Promise<Outcome | undefined> {
+  const { program } = run;
   try {
-    const { retval } = await loaded.program(run.program).testRun({ cpu });
+    const { retval } = await loaded.program(program).testRun({ cpu });
     if (run.returns === undefined || retval === run.returns) return undefined;
-    const message = `${run.program} returned ${retval} on CPU ${cpu}, and should return ${run.returns}`;
-    return { phase: 'run', class: 'wrong-return-value', message, resolutions };
+    const message = `${program} returned ${retval} on CPU ${cpu}, and should return ${run.returns}`;
+    return { phase: 'run', class: 'wrong-return-value', message, program, resolutions };
   } catch (error) {
     if (error instanceof AgentError || !(error instanceof ExplainedError)) throw error;
-    return { phase: 'run', class: 'test-run-failed', message: error.explain(), resolutions };
+    return { phase: 'run', class: 'test-run-failed', message: error.explain(), program, resolutions };
   }
 }
 

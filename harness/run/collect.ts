@@ -16,6 +16,7 @@ import type { FactValues } from './facts.ts';
 import { OUR_LOADER } from './loaders.ts';
 import type { Attempt } from './run-stint.ts';
 import { type BootGroup, type Cell, cellName, describeGroup, type SelectedKernel } from './select.ts';
+import { SourceFiles } from './source-files.ts';
 import { locateInSource } from './source-line.ts';
 import { type AppliedExpectation, findExpectation, type Judgement, judge } from './verdict.ts';
 
@@ -44,10 +45,14 @@ export class ResultCollector {
   readonly #facts = new Map<string, FactValues>();
   readonly #used = new Set<string>();
   readonly #bootLogs = new Map<string, Promise<string>>();
+  readonly #compiled: ReadonlyMap<string, CompiledProgram>;
+  readonly #sources: SourceFiles;
   #evidenceLost = false;
 
   constructor(options: CollectorOptions) {
     this.#options = options;
+    this.#compiled = new Map(options.compiled.map((one) => [one.program.name, one]));
+    this.#sources = new SourceFiles(options.root);
   }
 
   /** A path for the console log of a kernel's next machine. */
@@ -101,7 +106,7 @@ export class ResultCollector {
     const told = verdict === 'flaky' ? red : attempts.length - 1;
     const attempt = attempts[told] ?? last;
     const { verifierLog: _log, values: _values, resolutions: _resolutions, ...kept } = attempt.outcome;
-    const { root } = this.#options;
+    const source = this.#compiled.get(program.name);
     const result: CellResult = {
       kernel: kernel.name,
       loader: OUR_LOADER,
@@ -113,7 +118,7 @@ export class ResultCollector {
       expected: describe(expected),
       durationMs: attempt.durationMs,
       ...describeEvidence(attempt),
-      location: locateInSource(program, attempt.outcome, root),
+      location: source === undefined ? null : await locateInSource(source, attempt.outcome, this.#sources),
       evidence: history?.[told]?.evidence ?? (await this.#writeEvidence(cell, attempt)),
       splats: attempt.splats.map((splat) => {
         const { rule, kind, text, allowed } = splat;

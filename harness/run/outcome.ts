@@ -16,6 +16,8 @@ export interface Outcome {
   readonly errno?: string;
   /** The extern that could not be resolved. */
   readonly extern?: string;
+  /** The BPF program, by its function's name, that was loaded or run when it failed; absent if that is not known. */
+  readonly program?: string;
   /** What became of each extern, as far as the resolve step came. */
   readonly resolutions: readonly ExternResolution[];
   readonly verifierLog?: string;
