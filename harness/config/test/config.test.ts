@@ -132,7 +132,6 @@ t.test('the JSON schemas in schema/ are what the definitions generate', (t) => {
     t.equal(readFileSync(join(PACKAGE_ROOT, 'schema', name), 'utf8'), text, name);
     t.match(JSON.parse(text), { $schema: 'http://json-schema.org/draft-07/schema#', additionalProperties: false });
   }
-  t.same(readdirSync(join(PACKAGE_ROOT, 'schema')).sort(), Object.keys(jsonSchemas()).sort());
   t.end();
 });
 
