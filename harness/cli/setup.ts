@@ -5,6 +5,7 @@ import { cacheDirectory } from '../../kernels/cache-directory.ts';
 import { buildAgent } from '../../loader/agent/build.ts';
 import { PACKAGE_ROOT } from '../package-root.ts';
 import { seconds } from '../report/summary.ts';
+import { fetchGithubDescription } from '../setup/github-description.ts';
 import { installMissing } from '../setup/install.ts';
 import { EXIT } from './exit-codes.ts';
 
@@ -12,7 +13,10 @@ import { EXIT } from './exit-codes.ts';
 export async function setup(options: { readonly tests?: true }): Promise<number> {
   await installSystemPackages({ tests: options.tests === true });
   await buildAgent({ outputDirectory: join(cacheDirectory(), 'agent') });
-  if (options.tests === true) await buildTestRunner();
+  if (options.tests === true) {
+    await fetchGithubDescription(cacheDirectory(), { onStep: (text) => process.stderr.write(`${text} …\n`) });
+    await buildTestRunner();
+  }
   return EXIT.ok;
 }
 
