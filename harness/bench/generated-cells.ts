@@ -1,9 +1,6 @@
 import type { CellResult, ExternResult, KernelResult, ObservedValue, ProgramResult } from '../results/results.ts';
 import type { Verdict } from '../results/verdicts.ts';
 
-/** One cell in this many is red. */
-const RED_EVERY = 100;
-
 const RED: readonly Verdict[] = ['fail', 'fail', 'fail', 'xpass', 'panic', 'timeout', 'infra', 'flaky'];
 
 const NO_EVIDENCE = { console: null, cellConsole: null, resolution: null, verifierLog: null, values: null };
@@ -35,12 +32,13 @@ export interface GeneratedCellOptions {
   readonly loader: string;
   /** Whether the program is meant to work on the kernel. */
   readonly works: boolean;
+  readonly redEvery: number;
   readonly random: () => number;
 }
 
 /** A cell as a run would have found it. */
-export function generatedCell({ kernel, program, loader, works, random }: GeneratedCellOptions): CellResult {
-  const red = random() * RED_EVERY < 1;
+export function generatedCell({ kernel, program, loader, works, redEvery, random }: GeneratedCellOptions): CellResult {
+  const red = random() * redEvery < 1;
   const verdict = red ? (RED[Math.floor(random() * RED.length)] ?? 'fail') : works ? 'pass' : 'xfail';
   const shared = sharedParts(program);
   const ended = verdict === 'pass' || verdict === 'xpass' || verdict === 'flaky';
@@ -62,8 +60,8 @@ export function generatedCell({ kernel, program, loader, works, random }: Genera
     console: crashed ? PANIC_LINES : NONE,
     location: red ? shared.location : null,
     evidence: NO_EVIDENCE,
-    splats: NONE,
-    leftovers: NONE,
+    splats: verdict === 'panic' ? SPLATS : NONE,
+    leftovers: verdict === 'timeout' ? LEFTOVERS : NONE,
     ...(verdict === 'flaky' ? { attempts: ATTEMPTS } : {}),
   };
 }
@@ -71,6 +69,12 @@ export function generatedCell({ kernel, program, loader, works, random }: Genera
 const NONE: readonly never[] = [];
 
 const WORKS = 'BTF lists the variable, and the kernel resolves it.';
+
+const SPLATS: CellResult['splats'] = [
+  { rule: 'page-fault', kind: 'oops', text: 'BUG: unable to handle page fault', allowed: null, lines: PANIC_LINES },
+];
+
+const LEFTOVERS = ['the agent did not answer'];
 
 const ATTEMPTS: CellResult['attempts'] = [
   { verdict: 'fail', class: 'wrong-value', why: 'value was 3', durationMs: 12, console: null, evidence: NO_EVIDENCE },

@@ -9,6 +9,8 @@ export interface GeneratedSize {
   readonly kernels: number;
   readonly programs: number;
   readonly loaders: number;
+  /** One cell in this many is red; default 100. */
+  readonly redEvery?: number;
   /** The same one gives the same results, to the byte; default 1. */
   readonly seed?: number;
 }
@@ -23,10 +25,10 @@ const FLAVOURS = [
 const THEMES = ['typeless-weak', 'typed-int-percpu', 'typed-struct', 'kfunc-call', 'xdp-counter'] as const;
 
 /**
- * Results of a run that nobody ran, of any size: programs work since some kernel and are refused before it, one cell in a hundred is red in one
+ * Results of a run that nobody ran, of any size: programs work since some kernel and are refused before it, some cells are red in one
  * of all ways, and each says as much as a real one does. What many cells say is one string, so that they take little memory.
  */
-export function generateResults({ kernels, programs, loaders, seed = 1 }: GeneratedSize): RunResults {
+export function generateResults({ kernels, programs, loaders, redEvery = 100, seed = 1 }: GeneratedSize): RunResults {
   const random = seededRandom(seed);
   const allKernels = numbers(kernels).map(generatedKernel);
   const allPrograms = numbers(programs).map(generatedProgram);
@@ -40,7 +42,7 @@ export function generateResults({ kernels, programs, loaders, seed = 1 }: Genera
   for (const [place, kernel] of allKernels.entries()) {
     for (const [index, program] of allPrograms.entries()) {
       for (const { name: loader } of allLoaders) {
-        cells.push(generatedCell({ kernel, program, loader, works: place >= (since[index] ?? 0), random }));
+        cells.push(generatedCell({ kernel, program, loader, works: place >= (since[index] ?? 0), redEvery, random }));
       }
     }
   }

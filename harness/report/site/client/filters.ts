@@ -63,9 +63,9 @@ function keepInAddress(text: string): void {
   }
 }
 
-/** The number that cells of the chosen class have in `data-c`; 0 if none was chosen. */
-function classNumber(fields: FilterFields): number {
-  return Number(fields.class?.value ?? 0);
+/** The chosen class as {@link ModelRow} has it; 0 if none was chosen. */
+function classNumber({ class: field }: FilterFields): number {
+  return field === null || field.value === '' ? 0 : Number(field.value) + 1;
 }
 
 /** Shows everything; says nothing. */

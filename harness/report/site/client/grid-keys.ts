@@ -5,6 +5,7 @@ function startGridKeys(table: HTMLTableElement): void {
     if (current === null) {
       // Not before somebody comes: there may be thousands.
       for (const other of table.querySelectorAll('a')) other.tabIndex = -1;
+      keepClearOfHeads(table);
     } else current.tabIndex = -1;
     current = link;
     link.tabIndex = 0;
@@ -21,6 +22,14 @@ function startGridKeys(table: HTMLTableElement): void {
     event.preventDefault();
     if (next !== null) focusCell(next);
   });
+}
+
+/** What is scrolled to, because it has the focus, must not end up behind the heads, which stay where they are (WCAG 2.2, 2.4.11). */
+function keepClearOfHeads(table: HTMLTableElement): void {
+  const corner = table.tHead?.rows[0]?.cells[0]?.getBoundingClientRect();
+  const box = table.parentElement;
+  if (corner === undefined || box === null) return;
+  box.style.scrollPadding = `${corner.height + 2}px 2px 2px ${corner.width + 2}px`;
 }
 
 /** A cell without a link can be come to as well: it may say that it was not run. */

@@ -7,7 +7,7 @@ interface ModelRow {
   readonly changed: boolean;
   /** By column, as the kernels are: bits of {@link cellBits}. */
   readonly bits: Uint8Array;
-  /** By column: the number of the class; 0 for `ok`. */
+  /** By column: one more than the number of the class; 0 for `ok`. */
   readonly classes: Uint16Array;
 }
 
@@ -53,7 +53,8 @@ function readRow(element: HTMLTableRowElement, columns: number): ModelRow {
     const isRed = letter >= 'A' && letter <= 'Z';
     const isChanged = cell.hasAttribute('data-d');
     bits[column] = (isRed ? bit.red : 0) | (isChanged ? bit.changed : 0) | (letter === 'n' ? 0 : bit.run);
-    classes[column] = Number(cell.getAttribute('data-c') ?? 0);
+    const number = cell.getAttribute('data-c');
+    if (number !== null) classes[column] = Number(number) + 1;
     column++;
   }
   const text = `${program}@${variant} ${title}`.toLowerCase();
