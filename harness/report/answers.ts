@@ -65,8 +65,13 @@ export function describeAnswer({ example, programs }: Pick<Answer, 'example' | '
   return describe(example, programs.length > 1);
 }
 
-/** Items with the same key, in the order of the first of each; an item that is its own key stays alone. */
-function groupBy<T>(items: readonly T[], keyOf: (item: T) => unknown): T[][] {
+/** The same for cells that gave the same answer, whatever their kernels, and different for others. */
+export function answerKey(cell: CellResult): string {
+  return JSON.stringify(answerOf(cell));
+}
+
+/** Items put together that have the same key, in the order of the first of each; an item that is its own key stays alone. */
+export function groupBy<T>(items: readonly T[], keyOf: (item: T) => unknown): T[][] {
   const groups = new Map<unknown, T[]>();
   for (const item of items) {
     const key = keyOf(item);
