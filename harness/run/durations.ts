@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { writeWhole } from '../results/write.ts';
-import { type Cell, cellName } from './select.ts';
+import { cellName } from './select.ts';
 
 /** What a cell is taken to need when nobody has run it yet: a median on two emulated cores, in milliseconds. */
 const USUAL_CELL_MS = 30;
@@ -11,6 +11,13 @@ const USUAL_CELL_MS = 30;
 const MOST_NAMES = 20_000;
 
 const fileSchema = z.record(z.string(), z.number().nonnegative());
+
+/** What of a cell its time is kept by. */
+export interface TimedCell {
+  readonly kernel: { readonly name: string };
+  readonly program: { readonly name: string };
+  readonly variant: { readonly name: string };
+}
 
 /** How long cells took in earlier runs; only the order of work depends on it. Kept in CACHE/durations.json. */
 export class Durations {
@@ -33,12 +40,12 @@ export class Durations {
   }
 
   /** Milliseconds that a cell is expected to take. */
-  expected(cell: Cell): number {
+  expected(cell: TimedCell): number {
     return this.#known.get(nameOf(cell)) ?? USUAL_CELL_MS;
   }
 
   /** Remembers how long a cell took, in milliseconds. One that took no time at all was not run, which says nothing. */
-  add(cell: Cell, milliseconds: number): void {
+  add(cell: TimedCell, milliseconds: number): void {
     if (milliseconds <= 0) return;
     const name = nameOf(cell);
     // Taken out first, so that the map stays in the order of last use.
@@ -53,6 +60,6 @@ export class Durations {
   }
 }
 
-function nameOf(cell: Cell): string {
+function nameOf(cell: TimedCell): string {
   return `${cell.kernel.name} ${cellName(cell.program.name, cell.variant.name)}`;
 }
