@@ -1,12 +1,12 @@
 #!/usr/bin/env bash
-# Lets this user have /dev/kvm. Hosted x64 runners have the device, for root alone; without it machines are emulated, which is slower
+# allow-kvm.sh [DEVICE]: lets this user have /dev/kvm. Hosted x64 runners have the device, for root alone; without it machines are emulated, which is slower
 # and says the same.
 set -euo pipefail
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 # shellcheck source=harness/actions/workflow.sh
 . "$root/harness/actions/workflow.sh"
 
-device=/dev/kvm
+device=${1:-/dev/kvm}
 usable() { [ -r "$device" ] && [ -w "$device" ]; }
 
 if [ ! -e "$device" ]; then

@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs';
 
 const RED = ['fail', 'xpass', 'panic', 'timeout', 'flaky'];
-const [, , path, before, changes] = process.argv;
+const [, , path, before] = process.argv;
 const { totals, complete } = JSON.parse(readFileSync(path, 'utf8'));
 const red = RED.reduce((sum, verdict) => sum + totals[verdict], 0);
 
