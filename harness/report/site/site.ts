@@ -1,0 +1,88 @@
+import type { ChangeKind, Comparison } from '../../results/compare.ts';
+import { cellKey, gridOrder } from '../../results/grid-order.ts';
+import type { HistoryRun } from '../../results/history.ts';
+import type { CellResult, KernelResult, RunResults } from '../../results/results.ts';
+import { RED_VERDICTS } from '../../results/verdicts.ts';
+import { cellAnchor, kernelPage, programPage, slug } from '../cell-link.ts';
+import { type GridRow, gridRows } from '../rows.ts';
+
+/** A run as its pages need it, worked out once. */
+export interface Site {
+  readonly results: RunResults;
+  readonly comparison: Comparison | null;
+  /** Newest first. */
+  readonly history: readonly HistoryRun[];
+  /** Where it will be published, without a slash at the end; null if that is not known. */
+  readonly baseUrl: string | null;
+  /** Oldest first: the columns of the grid. */
+  readonly kernels: readonly KernelResult[];
+  /** Loader by loader, programs in the order of the results, the variant `default` first and then by name. */
+  readonly rows: readonly GridRow[];
+  /** The classes that occur, `ok` left out; their place here is what pages write in their stead. */
+  readonly classes: readonly string[];
+  /** Whether there are so many cells that only those that matter have everything of theirs on the pages. */
+  readonly sparse: boolean;
+  /** What became of a cell since the base run; null if nothing, or if there is none. */
+  changeOf(cell: CellResult): ChangeKind | null;
+}
+
+/** Options of {@link modelSite}. */
+export interface SiteOptions {
+  /** This run held against another; without it the site says that there is none. */
+  readonly comparison?: Comparison;
+  /** Past runs, newest first. */
+  readonly history?: readonly HistoryRun[];
+  /** Where the site will be published. */
+  readonly baseUrl?: string;
+}
+
+/** Works out what all pages of a site have in common. */
+export function modelSite(results: RunResults, { comparison, history = [], baseUrl }: SiteOptions): Site {
+  const changes = new Map<string, ChangeKind>();
+  for (const change of comparison?.changes ?? []) changes.set(cellKey(change), change.kind);
+  const classes = new Set(results.cells.map(({ outcome }) => outcome.class));
+  classes.delete('ok');
+  const order = gridOrder(results);
+  return {
+    results,
+    comparison: comparison ?? null,
+    history,
+    baseUrl: baseUrl?.replace(/\/+$/, '') ?? null,
+    kernels: order.kernels,
+    rows: gridRows(results).sort((left, right) => order.compare({ ...left, kernel: '' }, { ...right, kernel: '' })),
+    classes: [...classes].sort(),
+    sparse: results.cells.length > MOST_CELLS_IN_FULL,
+    changeOf: (cell) => (changes.size === 0 ? null : (changes.get(cellKey(cell)) ?? null)),
+  };
+}
+
+/** Where the results themselves lie, relative to the root of the site. */
+export function resultsFile({ sparse }: Pick<Site, 'sparse'>): string {
+  return sparse ? 'results.json.gz' : 'results.json';
+}
+
+/** Page of the grid of a loader, relative to the root of the site: the first one has the front page. */
+export function gridPage({ results }: Pick<Site, 'results'>, loader: string): string {
+  return loader === results.loaders[0]?.name ? 'index.html' : `loader-${slug(loader)}.html`;
+}
+
+/** Whether nobody maintained a kernel's line any more when the run was made; false where that is not known. */
+export function isEndOfLifeIn(_results: Pick<RunResults, 'startedAt'>, _kernel: KernelResult): boolean {
+  return false;
+}
+
+/** Whether a row has a cell that makes the run fail. */
+export function isRed({ cells }: GridRow): boolean {
+  for (const { verdict } of cells.values()) if (RED_VERDICTS.has(verdict)) return true;
+  return false;
+}
+
+/** What comes behind the kernel in the anchors of a row's cells, so that it is worked out once. */
+export function anchorEnd({ loader, variant }: Pick<GridRow, 'loader' | 'variant'>): string {
+  return cellAnchor({ kernel: '', loader, variant, program: '' });
+}
+
+export { kernelPage, programPage, slug };
+
+/** Beyond this many cells a link for each would be most of the site. */
+const MOST_CELLS_IN_FULL = 20_000;
