@@ -2,9 +2,12 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
 import { PACKAGE_ROOT } from '../package-root.ts';
+import { addComparisonCommands } from './comparison-commands.ts';
 import { EXIT } from './exit-codes.ts';
+import { addGithubCommands } from './github-commands.ts';
 import { wasInterrupted, watchInterruptions } from './interrupt.ts';
 import { addKernelCommands } from './kernel-commands.ts';
+import { addReportCommands } from './report-commands.ts';
 import { reportError } from './report-error.ts';
 
 const FOOTER = `
@@ -25,6 +28,7 @@ Exit codes:
 Examples:
   ksym-matrix run --kernel 6.12 --program 'typed-*'
   ksym-matrix run --json results.json
+  ksym-matrix report results.json --format html --output site
   ksym-matrix kernels list
 `;
 
@@ -201,6 +205,9 @@ function createProgram(args: readonly string[], setExitCode: (code: number) => v
     .option('--json', 'print as JSON')
     .action(async (options) => setExitCode(await (await import('./doctor.ts')).doctor(options)));
 
+  addReportCommands(program, setExitCode);
+  addComparisonCommands(program, setExitCode);
+  addGithubCommands(program, setExitCode);
   addKernelCommands(program, setExitCode);
 
   program
@@ -211,7 +218,7 @@ function createProgram(args: readonly string[], setExitCode: (code: number) => v
 
   program
     .command('schema')
-    .description('write the JSON schemas of matrix.yaml and of programs, for editors')
+    .description('write the JSON schemas of matrix.yaml and programs, for editors, and of results')
     .argument('[folder]', 'where to', join(PACKAGE_ROOT, 'schema'))
     .action(async (folder) => setExitCode(await (await import('./schema.ts')).writeSchemas(folder)));
 

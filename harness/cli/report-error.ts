@@ -18,6 +18,8 @@ const USAGE_CODES: ReadonlySet<string> = new Set([
   'lock-file-invalid',
   'not-locked',
   'json-has-no-place',
+  'output-has-no-place',
+  'no-history',
   'template-space-invalid',
   // What an entry of the matrix names is not there, or not what the entry says.
   'bad-image-reference',

@@ -1,0 +1,57 @@
+import { access, constants, stat, writeFile } from 'node:fs/promises';
+import { dirname, resolve } from 'node:path';
+import { ExplainedError } from '../../loader/errors.ts';
+import { writeWhole } from '../results/write.ts';
+
+/**
+ * Makes sure, before there is any work, that a file or folder can be written. Folders around a folder are made when it is written.
+ *
+ * @param option as the user knows it, for the message: `--output`
+ * @throws ExplainedError `output-has-no-place`
+ */
+export async function requirePlace(path: string, kind: 'file' | 'folder', option: string): Promise<void> {
+  const parent = kind === 'file' ? dirname(resolve(path)) : await nearestFolder(dirname(resolve(path)));
+  const refuse = (why: string, cause?: unknown): ExplainedError =>
+    new ExplainedError('output-has-no-place', 'the report cannot be written there', {
+      where: `${option} ${path}`,
+      why,
+      fix: `name a ${kind} in a folder that is there and can be written`,
+      cause,
+    });
+  try {
+    await access(`${parent}/.`, constants.W_OK);
+  } catch (cause) {
+    throw refuse(`${parent}: ${cause instanceof Error && 'code' in cause ? cause.code : String(cause)}`, cause);
+  }
+  const found = await stat(resolve(path)).catch(() => undefined);
+  if (found === undefined) return;
+  if (kind === 'file' && found.isDirectory()) throw refuse('it is a folder');
+  if (kind === 'folder' && !found.isDirectory()) throw refuse('it is a file');
+}
+
+/**
+ * Writes text to a file, which is there whole or not at all, or to stdout.
+ *
+ * @param path `-` or undefined for stdout
+ * @throws ExplainedError `output-not-written`
+ */
+export async function writeOutput(path: string | undefined, text: string): Promise<void> {
+  if (path === undefined || path === '-') {
+    process.stdout.write(text);
+    return;
+  }
+  try {
+    // What is no file, as /dev/null and a pipe, cannot be renamed over.
+    const found = await stat(resolve(path)).catch(() => undefined);
+    if (found === undefined || found.isFile()) await writeWhole(resolve(path), text);
+    else await writeFile(resolve(path), text);
+  } catch (cause) {
+    const why = cause instanceof Error ? cause.message : String(cause);
+    throw new ExplainedError('output-not-written', 'the report cannot be written', { where: path, why, cause });
+  }
+}
+
+async function nearestFolder(path: string): Promise<string> {
+  const found = await stat(path).catch(() => undefined);
+  return found !== undefined || dirname(path) === path ? path : nearestFolder(dirname(path));
+}
