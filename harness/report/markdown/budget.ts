@@ -10,7 +10,8 @@ export const inCharacters: Measure = (text) => text.length;
 /** What a part is called where it was left out. */
 export interface Noun {
   readonly one: string;
-  readonly many: string;
+  /** Null for what there is only one of, which is not counted: `the grid`. */
+  readonly many: string | null;
 }
 
 /** A part of a document that is there as a whole or not at all. */
@@ -123,9 +124,11 @@ function closing(missing: readonly Place[], shorter: readonly Place[], elsewhere
 function countNouns(items: readonly { readonly noun: Noun; readonly count: number }[]): string[] {
   const counts = new Map<string, { noun: Noun; count: number }>();
   for (const { noun, count } of items) {
-    const found = counts.get(noun.many);
-    if (found === undefined) counts.set(noun.many, { noun, count });
+    const found = counts.get(noun.one);
+    if (found === undefined) counts.set(noun.one, { noun, count });
     else found.count += count;
   }
-  return [...counts.values()].map(({ noun, count }) => `${count} ${count === 1 ? noun.one : noun.many}`);
+  return [...counts.values()].map(({ noun: { one, many }, count }) =>
+    many === null ? one : `${count} ${count === 1 ? one : many}`,
+  );
 }

@@ -2,9 +2,10 @@ import { type CellChange, CHANGE_KINDS, type ChangeKind, type Comparison } from 
 import type { CellResult } from '../../results/results.ts';
 import { countVerdicts, RED_VERDICTS } from '../../results/verdicts.ts';
 import { cellName } from '../../run/select.ts';
-import { answerKey, describeAnswer, groupBy } from '../answers.ts';
+import { answerKey, groupBy } from '../answers.ts';
 import type { Group, Leaf, Part } from './budget.ts';
 import { codeSpan, inlineText, link, tableHead, tableRow } from './escape.ts';
+import { priorityOf } from './folded.ts';
 import { briefly, cellUrl, countsInWords, kernelLinks, nameList, outcomeInWords, verdictMark } from './phrases.ts';
 
 /** How early each kind of change gets its place: what a maintainer has to look at, before what is good to know. */
@@ -19,12 +20,12 @@ const URGENCY: Readonly<Record<ChangeKind, number>> = {
 
 /** A table of what changed, worst first; no parts if nothing did. Then the kernels that are not the same any more, which may explain it. */
 export function changeParts(comparison: Comparison, siteUrl: string | undefined, priority: number): Part[] {
-  const rows = groupChanges(comparison.changes).map((changes): Leaf => {
+  const rows = groupChanges(comparison.changes).map((changes, index): Leaf => {
     const [first] = changes;
     const kind = first?.kind ?? 'changed';
     return {
       texts: [renderRow(changes, siteUrl)],
-      priority: priority + URGENCY[kind] / 10,
+      priority: priorityOf(index, priority + URGENCY[kind] / 10),
       noun: { one: `cell that is ${WORDS[kind]}`, many: `cells that are ${WORDS[kind]}` },
       count: changes.length,
     };
@@ -122,9 +123,10 @@ function side(all: readonly (CellResult | null)[], withReason: boolean): string 
   if (first === undefined) return '—';
   const alike = cells.every(({ verdict }) => verdict === first.verdict);
   if (!alike) return countsInWords(countVerdicts(cells));
-  const outcome = inlineText(outcomeInWords(first));
   const mark = verdictMark(first.verdict);
-  if (!withReason || !RED_VERDICTS.has(first.verdict)) return outcome === '' ? mark : `${mark} ${outcome}`;
-  const [line = ''] = describeAnswer({ example: first, programs: [''] });
-  return `${mark} ${inlineText(briefly(line))}`;
+  const kind = first.outcome.class === 'ok' ? mark : `${mark} ${inlineText(first.outcome.class)}`;
+  if (!withReason || !RED_VERDICTS.has(first.verdict)) return kind;
+  const outcome = inlineText(outcomeInWords(first));
+  const reason = inlineText(briefly(first.why));
+  return outcome === '' ? `${mark}: ${reason}` : `${mark} ${outcome}: ${reason}`;
 }

@@ -2,7 +2,7 @@ import type { RunResults } from '../../results/results.ts';
 import { fitParts, inBytes, inCharacters } from './budget.ts';
 import { changeParts } from './change-parts.ts';
 import { endedAt, listFailures } from './failures.ts';
-import { PRIORITY } from './folded.ts';
+import { PRIORITY, section } from './folded.ts';
 import { gridParts } from './grid-parts.ts';
 import { headline, shortHead } from './head-parts.ts';
 import { expectedParts, rangeParts } from './more-parts.ts';
@@ -56,17 +56,17 @@ export function renderCheckOutput(
   const failures = listFailures(results, comparison);
   const left = failures.length - MOST_ANNOTATIONS;
   const note = `\n${counted(left, { one: 'failure has', many: 'failures have' })} no annotation, because there are so many.\n`;
-  const noun = { one: 'note', many: 'notes' };
+  const noun = { one: 'a note', many: null };
   const summary = [
     ...shortHead(results, options),
     ...(left > 0 ? [{ texts: [note], priority: 0, noun }] : []),
     ...(comparison === undefined ? [] : changeParts(comparison, siteUrl, PRIORITY.changes)),
-    redParts(redAnswers(results, comparison), results, options, PRIORITY.red),
+    section('Red cells', 3, [redParts(redAnswers(results, comparison), results, options, PRIORITY.red)]),
   ];
   const text = [
-    ...gridParts(results, options, PRIORITY.grid),
-    rangeParts(results, options, PRIORITY.ranges),
-    expectedParts(results, options, PRIORITY.expected),
+    section('Grid', 3, gridParts(results, options, PRIORITY.grid)),
+    section('Since and until', 3, [rangeParts(results, options, PRIORITY.ranges)]),
+    section('Refused, as expected', 3, [expectedParts(results, options, PRIORITY.expected)]),
   ];
   return {
     title: endedAt(headline(results, comparison), TITLE_CHARACTERS, inCharacters),

@@ -1,8 +1,8 @@
 import type { RunResults } from '../../results/results.ts';
 import { fitParts, inCharacters } from './budget.ts';
 import { changeParts } from './change-parts.ts';
-import { folded, PRIORITY } from './folded.ts';
-import { gridParts } from './grid-parts.ts';
+import { folded, PRIORITY, section } from './folded.ts';
+import { wholeGrid } from './grid-parts.ts';
 import { shortHead } from './head-parts.ts';
 import { elsewhere, type MarkdownOptions } from './phrases.ts';
 import { redAnswers, redParts } from './red-parts.ts';
@@ -26,8 +26,8 @@ export function renderComment(
   const parts = [
     ...shortHead(results, options, runUrl),
     ...(comparison === undefined ? [] : changeParts(comparison, siteUrl, PRIORITY.changes)),
-    redParts(redAnswers(results, comparison), results, options, PRIORITY.red),
-    folded('All cells', gridParts(results, options, PRIORITY.grid)),
+    section('Red cells', 3, [redParts(redAnswers(results, comparison), results, options, PRIORITY.red)]),
+    folded('All cells', [wholeGrid(results, options, PRIORITY.grid)]),
   ];
   return fitParts(parts, {
     limit: Math.min(maxCharacters, COMMENT_CHARACTERS),

@@ -15,7 +15,7 @@ export function renderComparisonMarkdown(
   options: { readonly siteUrl?: string | undefined; readonly maxCharacters?: number | undefined } = {},
 ): string {
   const { siteUrl, maxCharacters = COMMENT_CHARACTERS } = options;
-  const noun = { one: 'heading', many: 'headings' };
+  const noun = { one: 'the heading', many: null };
   const parts = [
     { texts: [`${changesLine(comparison)}\n`], priority: 0, noun },
     ...changeParts(comparison, siteUrl, 1),

@@ -1,11 +1,12 @@
 import type { Comparison } from '../../results/compare.ts';
 import type { CellResult, RunResults } from '../../results/results.ts';
 import { cellName } from '../../run/select.ts';
-import { answerKey, describeAnswer, groupBy } from '../answers.ts';
+import { answerKey, groupBy } from '../answers.ts';
 import { lookOf } from '../looks.ts';
 import { repeatCommand } from '../repeat.ts';
 import { visible } from './escape.ts';
 import { lastLines } from './log-lines.ts';
+import { plainLines } from './phrases.ts';
 import { redAnswers } from './red-parts.ts';
 
 /** A line of a C file, and what went wrong there: in plain text, on however many kernels, with however many loaders. */
@@ -48,8 +49,8 @@ export function listFailures(results: RunResults, comparison: Comparison | undef
       title: oneLine(`${lookOf(verdict)} ${programs} on ${kernels}${loaders}`),
       message: visible(
         [
-          ...(change === '' ? [] : [`${change} since the base run`]),
-          ...describeAnswer({ example: cell, programs: [''] }),
+          ...(change === '' ? [] : [`Compared with the base run: ${change}`]),
+          ...plainLines({ example: cell, programs: [''] }),
           ...about,
           `on ${kernels}${loaders}`,
         ].join('\n'),

@@ -4,7 +4,7 @@ import { RED_VERDICTS, VERDICTS } from '../../results/verdicts.ts';
 import { kernelPage, programPage } from '../cell-link.ts';
 import { lookOf, MEANINGS } from '../looks.ts';
 import { type GridRow, gridRows } from '../rows.ts';
-import type { Leaf, Part } from './budget.ts';
+import type { Leaf } from './budget.ts';
 import { codeSpan, link, tableHead, tableRow } from './escape.ts';
 import { cellUrl, type MarkdownOptions, pageUrl, verdictMark } from './phrases.ts';
 
@@ -17,13 +17,13 @@ const MOST_KERNELS = 12;
  * The grid: programs down, kernels across from the oldest to the newest, in several tables if there are many. The first loader's is whole, of each
  * further one only the rows that differ from it. Then the legend.
  */
-export function gridParts(results: RunResults, { siteUrl }: MarkdownOptions, priority: number): Part[] {
+export function gridParts(results: RunResults, { siteUrl }: MarkdownOptions, priority: number): Leaf[] {
   const kernels = oldestFirst(results.kernels).map(({ name }) => name);
   const rows = gridRows(results);
   const [first, ...others] = results.loaders.map(({ name }) => name);
   const ofFirst = rows.filter(({ loader }) => loader === first);
   const known = new Map(ofFirst.map((row) => [row.name, verdictsOf(row, kernels)]));
-  const parts: Part[] = tables(ofFirst, kernels, siteUrl, priority).map((table, index) =>
+  const parts: Leaf[] = tables(ofFirst, kernels, siteUrl, priority).map((table, index) =>
     index === 0 && others.length > 0 && first !== undefined ? captioned(table, `Loader ${codeSpan(first)}:`) : table,
   );
   for (const loader of others) {
@@ -38,7 +38,20 @@ export function gridParts(results: RunResults, { siteUrl }: MarkdownOptions, pri
         : [captioned(head, `${note}; these differ:`), ...rest]),
     );
   }
-  return [...parts, { texts: [legend(results)], priority, noun: { one: 'legend', many: 'legends' } }];
+  return [...parts, { texts: [legend(results)], priority: priority - 0.1, noun: { one: 'the legend', many: null } }];
+}
+
+/** The same as one part, which is there as a whole, or with the rows only that have red cells, or not at all. */
+export function wholeGrid(results: RunResults, options: MarkdownOptions, priority: number): Leaf {
+  const parts = gridParts(results, options, priority);
+  const longest = parts.map(({ texts }) => texts[0] ?? '').join('');
+  const shortest = parts.map(({ texts }) => texts.at(-1) ?? '').join('');
+  return {
+    texts: longest === shortest ? [longest] : [longest, shortest],
+    priority,
+    noun: { one: 'the grid', many: null },
+    shortened: { one: 'rows of the grid without a red cell', many: null },
+  };
 }
 
 const TABLES = { one: 'table of the grid', many: 'tables of the grid' };

@@ -39,10 +39,10 @@ export function shortHead(results: RunResults, { comparison, siteUrl }: Markdown
     ...[link('full report', siteUrl), link('run', runUrl ?? results.origin.url)].filter((text) => text.startsWith('[')),
   ];
   const title = matrix.title === null ? '' : `${inlineText(matrix.title)}: `;
-  const lines = [`### ${title}${headline(results, comparison)}\n`, `\n${facts.join(' · ')}\n`];
+  const lines = [`## ${title}${headline(results, comparison)}\n`, `\n${facts.join(' · ')}\n`];
   if (comparison !== undefined) lines.push(`\n${changesLine(comparison)}\n`);
   const heading = lines[0] ?? '';
-  return [{ texts: [lines.join(''), heading], priority: 0, noun: { one: 'heading', many: 'headings' } }];
+  return [{ texts: [lines.join(''), heading], priority: 0, noun: { one: 'the heading', many: null } }];
 }
 
 /** The head of the whole report, with everything that tells this run from others. */
@@ -59,17 +59,17 @@ export function fullHead(results: RunResults, { comparison, siteUrl }: MarkdownO
     ['Isolation', `${engine.isolation}: ${inlineText(engine.isolationReason)}`],
     [
       'Software',
-      [`ksym-matrix ${tool.version}`, host.clang, host.qemu, `virtme-ng ${host.virtmeNg}`, `Node.js ${host.node}`]
+      [`ksym-matrix ${tool.version}`, host.clang, host.qemu, `virtme-ng ${host.virtmeNg}`, `Node ${host.node}`]
         .map(inlineText)
         .join(', '),
     ],
   ];
   if (comparison !== undefined) rows.push(['Difference', changesLine(comparison)]);
-  if (siteUrl !== undefined) rows.push(['Full report', elsewhere(siteUrl, null)]);
   const title = matrix.title === null ? 'ksym-matrix' : inlineText(matrix.title);
+  const site = webAddress(siteUrl) === null ? '' : ` · ${elsewhere(siteUrl, null)}`;
   const table = rows.map(([name, text]) => tableRow([`**${name}**`, text])).join('');
-  const text = `# ${title}\n\n**${headline(results, comparison)}**\n\n${tableHead(['', ''])}${table}`;
-  return [{ texts: [text], priority: 0, noun: { one: 'heading', many: 'headings' } }];
+  const text = `# ${title}\n\n**${headline(results, comparison)}**${site}\n\n${tableHead(['', ''])}${table}`;
+  return [{ texts: [text], priority: 0, noun: { one: 'the heading', many: null } }];
 }
 
 /** A commit's first digits, linked where the run's own address tells on which server its repository is; null if it is not known. */

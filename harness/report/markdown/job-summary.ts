@@ -1,7 +1,7 @@
 import type { RunResults } from '../../results/results.ts';
 import { fitParts, inBytes } from './budget.ts';
 import { changeParts } from './change-parts.ts';
-import { folded, PRIORITY } from './folded.ts';
+import { folded, PRIORITY, section } from './folded.ts';
 import { gridParts } from './grid-parts.ts';
 import { shortHead } from './head-parts.ts';
 import { expectedParts, kernelParts, rangeParts } from './more-parts.ts';
@@ -26,9 +26,9 @@ export function renderJobSummary(
   const parts = [
     ...shortHead(results, options),
     ...(comparison === undefined ? [] : changeParts(comparison, siteUrl, PRIORITY.changes)),
-    redParts(redAnswers(results, comparison), results, options, PRIORITY.red),
-    { open: '\n#### Grid\n', close: '', parts: gridParts(results, options, PRIORITY.grid) },
-    rangeParts(results, options, PRIORITY.ranges),
+    section('Red cells', 3, [redParts(redAnswers(results, comparison), results, options, PRIORITY.red)]),
+    section('Grid', 3, gridParts(results, options, PRIORITY.grid)),
+    section('Since and until', 3, [rangeParts(results, options, PRIORITY.ranges)]),
     folded('What is refused, as expected, and why', [expectedParts(results, options, PRIORITY.expected)]),
     folded('Kernels, with the digests of their images', [kernelParts(results, options, PRIORITY.kernels)]),
   ];

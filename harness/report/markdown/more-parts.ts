@@ -2,11 +2,11 @@ import { oldestFirst } from '../../results/kernel-axes.ts';
 import { wasNotRun } from '../../results/ranges.ts';
 import type { OutcomeRange, RunResults } from '../../results/results.ts';
 import { cellName } from '../../run/select.ts';
-import { describeAnswer, groupAnswers } from '../answers.ts';
+import { groupAnswers } from '../answers.ts';
 import { kernelPage, programPage } from '../cell-link.ts';
 import type { Group, Leaf } from './budget.ts';
 import { codeSpan, fencedCode, inlineText, link, tableHead, tableRow } from './escape.ts';
-import { kernelLinks, type MarkdownOptions, nameList, pageUrl, verdictMark } from './phrases.ts';
+import { answerLines, kernelLinks, type MarkdownOptions, nameList, pageUrl, verdictMark } from './phrases.ts';
 
 /** Since when, and until when, programs work, axis by axis: programs of which the same holds share a row. */
 export function rangeParts(results: RunResults, _options: MarkdownOptions, priority: number): Group {
@@ -31,9 +31,10 @@ export function rangeParts(results: RunResults, _options: MarkdownOptions, prior
       noun: { one: 'row of ranges', many: 'rows of ranges' },
     }),
   );
-  const explained = 'What lies between two kernels of a row was run; what lies outside of it was not.';
+  const explained =
+    '✔ works, ✖ does not, whether that was expected or not. Nothing is known of kernels that were not run.';
   return {
-    open: `\n#### Since and until\n\n✔ works, ✖ does not, whether that was expected or not. ${explained}\n\n${tableHead(['Programs', ...heads])}`,
+    open: `\n${explained}\n\n${tableHead(['Programs', ...heads])}`,
     close: '',
     parts: heads.length === 0 ? [] : parts,
   };
@@ -61,13 +62,13 @@ export function expectedParts(results: RunResults, { siteUrl }: MarkdownOptions,
     const by = results.loaders.length > 1 ? ` with ${nameList(answer.loaders)}` : '';
     const title = `${verdictMark(answer.verdict)} ${nameList(answer.programs)} on ${kernelLinks(answer.cells, results.kernels, siteUrl)}${by}`;
     return {
-      texts: [`\n${[title, ...describeAnswer(answer).map(inlineText)].join('<br>\n')}\n`],
+      texts: [`\n${[title, ...answerLines(answer)].join('<br>\n')}\n`],
       priority,
       noun: { one: 'expected refusal', many: 'expected refusals' },
       count: answer.cells.length,
     };
   });
-  return { open: '\n#### Refused, as expected\n', close: '', parts };
+  return { open: '', close: '', parts };
 }
 
 /** The kernels of a run with their releases and the digests of their images. */
@@ -88,7 +89,7 @@ export function kernelParts({ kernels }: RunResults, { siteUrl }: MarkdownOption
     }),
   );
   const head = tableHead(['Kernel', 'Release', 'Version', 'Source', 'SHA256 of vmlinuz']);
-  return { open: `\n#### Kernels\n\n${head}`, close: '', parts };
+  return { open: `\n${head}`, close: '', parts };
 }
 
 /** The programs of a run with what of the kernel they need. */
@@ -101,7 +102,7 @@ export function programParts({ programs }: RunResults, { siteUrl }: MarkdownOpti
     return { texts: [tableRow([...row, needed.join(', ')])], priority, noun: { one: 'program', many: 'programs' } };
   });
   const head = tableHead(['Program', 'What it is', 'Source', 'Needs of the kernel']);
-  return { open: `\n#### Programs\n\n${head}`, close: '', parts };
+  return { open: `\n${head}`, close: '', parts };
 }
 
 /** How to run all of it again. */
@@ -109,6 +110,6 @@ export function repeatParts({ matrix }: RunResults, priority: number): Leaf[] {
   const command = matrix.path === 'matrix.yaml' ? 'ksym-matrix run' : `ksym-matrix run --matrix ${matrix.path}`;
   // A path that a shell would not read as one word is named in the head, and that is enough.
   if (!/^[\w@%+=:,./-]+$/.test(matrix.path)) return [];
-  const text = `\n#### To repeat it\n${fencedCode(command, 'sh')}`;
-  return [{ texts: [text], priority, noun: { one: 'command', many: 'commands' } }];
+  const text = fencedCode(command, 'sh');
+  return [{ texts: [text], priority, noun: { one: 'the command', many: null } }];
 }

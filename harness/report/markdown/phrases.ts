@@ -1,10 +1,10 @@
 import type { Comparison } from '../../results/compare.ts';
 import type { CellResult, RunResults } from '../../results/results.ts';
 import { RED_VERDICTS, VERDICTS, type Verdict } from '../../results/verdicts.ts';
+import { type Answer, describeAnswer } from '../answers.ts';
 import { type CellName, cellLink } from '../cell-link.ts';
 import { lookOf } from '../looks.ts';
-import type { Noun } from './budget.ts';
-import { codeSpan, link } from './escape.ts';
+import { codeSpan, inlineText, link } from './escape.ts';
 
 /** What all reports in Markdown can be told beside the results. */
 export interface MarkdownOptions {
@@ -14,10 +14,10 @@ export interface MarkdownOptions {
   readonly siteUrl?: string | undefined;
 }
 
-export const CELLS: Noun = { one: 'cell', many: 'cells' };
+export const CELLS = { one: 'cell', many: 'cells' };
 
 /** `1 cell`, `12 cells`. */
-export function counted(count: number, { one, many }: Noun): string {
+export function counted(count: number, { one, many }: { readonly one: string; readonly many: string }): string {
   return `${count} ${count === 1 ? one : many}`;
 }
 
@@ -52,7 +52,7 @@ const MOST_NAMES = 12;
 
 /** Names as code spans. */
 export function nameList(names: readonly string[], most: number = MOST_NAMES): string {
-  return joined(names.map(codeSpan), most);
+  return joined(names, codeSpan, most);
 }
 
 /** The kernels of cells, each linked to its cell; "all N kernels" where that is shorter. */
@@ -65,12 +65,12 @@ export function kernelLinks(
   for (const cell of cells) if (!first.has(cell.kernel)) first.set(cell.kernel, cell);
   const everywhere = kernels.length > 2 && kernels.every(({ name }) => first.has(name));
   if (everywhere) return `all ${kernels.length} kernels`;
-  return joined([...first.values()].map((cell) => link(codeSpan(cell.kernel), cellUrl(siteUrl, cell))));
+  return joined([...first.values()], (cell) => link(codeSpan(cell.kernel), cellUrl(siteUrl, cell)), MOST_NAMES);
 }
 
-function joined(items: readonly string[], most: number = MOST_NAMES): string {
-  if (items.length <= most) return items.join(', ');
-  return `${items.slice(0, most).join(', ')} and ${items.length - most} more`;
+function joined<Item>(items: readonly Item[], render: (item: Item) => string, most: number): string {
+  const shown = items.slice(0, most).map(render).join(', ');
+  return items.length <= most ? shown : `${shown} and ${items.length - most} more`;
 }
 
 /** Text that is to be one line among many: its first line, ended at a word if it is long. */
@@ -85,6 +85,16 @@ export function briefly(text: string, most: number = 200): string {
 export function outcomeInWords({ outcome }: Pick<CellResult, 'outcome'>): string {
   if (outcome.class === 'ok') return '';
   return `${outcome.class} in phase ${outcome.phase}${outcome.errno === undefined ? '' : ` (${outcome.errno})`}`;
+}
+
+/** What cells that ended alike came to, in lines of plain text. That everything worked is said by the verdict. */
+export function plainLines(answer: Pick<Answer, 'example' | 'programs'>): string[] {
+  return describeAnswer(answer).map((line) => line.replace(/^ok in phase check: /, ''));
+}
+
+/** The same in lines of Markdown. */
+export function answerLines(answer: Pick<Answer, 'example' | 'programs'>): string[] {
+  return plainLines(answer).map(inlineText);
 }
 
 /** Where all of a report can be read, for what was left out. */

@@ -1,7 +1,7 @@
 import type { RunResults } from '../../results/results.ts';
 import { fitParts, inBytes } from './budget.ts';
 import { changeParts } from './change-parts.ts';
-import { PRIORITY } from './folded.ts';
+import { PRIORITY, section } from './folded.ts';
 import { gridParts } from './grid-parts.ts';
 import { fullHead } from './head-parts.ts';
 import { expectedParts, kernelParts, programParts, rangeParts, repeatParts } from './more-parts.ts';
@@ -13,14 +13,14 @@ export function renderMarkdown(results: RunResults, options: MarkdownOptions = {
   const { comparison, siteUrl } = options;
   const parts = [
     ...fullHead(results, options),
-    ...(comparison === undefined ? [] : changeParts(comparison, siteUrl, PRIORITY.changes)),
-    redParts(redAnswers(results, comparison), results, options, PRIORITY.red),
-    { open: '\n#### Grid\n', close: '', parts: gridParts(results, options, PRIORITY.grid) },
-    rangeParts(results, options, PRIORITY.ranges),
-    expectedParts(results, options, PRIORITY.expected),
-    programParts(results, options, PRIORITY.programs),
-    kernelParts(results, options, PRIORITY.kernels),
-    ...repeatParts(results, PRIORITY.repeat),
+    section('Changes', 2, comparison === undefined ? [] : changeParts(comparison, siteUrl, PRIORITY.changes)),
+    section('Red cells', 2, [redParts(redAnswers(results, comparison), results, options, PRIORITY.red)]),
+    section('Grid', 2, gridParts(results, options, PRIORITY.grid)),
+    section('Since and until', 2, [rangeParts(results, options, PRIORITY.ranges)]),
+    section('Refused, as expected', 2, [expectedParts(results, options, PRIORITY.expected)]),
+    section('Programs', 2, [programParts(results, options, PRIORITY.programs)]),
+    section('Kernels', 2, [kernelParts(results, options, PRIORITY.kernels)]),
+    section('To repeat it', 2, repeatParts(results, PRIORITY.repeat)),
   ];
   return fitParts(parts, { limit: Number.POSITIVE_INFINITY, measure: inBytes, elsewhere: elsewhere(siteUrl, null) });
 }
