@@ -15,7 +15,10 @@ export async function requirePlace(path: string, kind: 'file' | 'folder', option
     new ExplainedError('output-has-no-place', 'the report cannot be written there', {
       where: `${option} ${path}`,
       why,
-      fix: `name a ${kind} in a folder that is there and can be written`,
+      fix:
+        kind === 'file'
+          ? 'name a file in a folder that is there and can be written'
+          : 'name a folder that can be written',
       cause,
     });
   try {

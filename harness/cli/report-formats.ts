@@ -4,6 +4,7 @@ export type ReportExtra = 'base' | 'history' | 'siteUrl';
 /** The formats of `report`, in the order of --help: what each is for, and which further options it can use. The code that makes them is loaded when it is used. */
 export const REPORT_FORMATS = {
   terminal: { about: 'the grid, and why, as run prints it', uses: ['base'] },
+  html: { about: 'a site that opens from disk, in a folder (default: report)', uses: ['base', 'history', 'siteUrl'] },
   markdown: { about: 'the whole report for a file or a wiki', uses: ['base', 'siteUrl'] },
   junit: { about: 'JUnit XML, for Jenkins, GitLab and others', uses: [] },
   tap: { about: 'TAP 14, for harnesses of tests', uses: [] },

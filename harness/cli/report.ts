@@ -1,4 +1,8 @@
+import { resolve } from 'node:path';
+import { ExplainedError } from '../../loader/errors.ts';
+import { formatBytes } from '../report/bytes.ts';
 import { type Comparison, compareResults } from '../results/compare.ts';
+import { readHistory } from '../results/history.ts';
 import { readResults } from '../results/read.ts';
 import type { RunResults } from '../results/results.ts';
 import { EXIT } from './exit-codes.ts';
@@ -14,13 +18,18 @@ export interface ReportCommandOptions {
   readonly siteUrl?: string;
 }
 
+/** Where the site goes unless it is said. */
+const SITE_FOLDER = 'report';
+
 /** `ksym-matrix report`: results in another format. */
 export async function report(place: string | undefined, options: ReportCommandOptions): Promise<number> {
   warnAboutUnused(options);
   const { format, output } = options;
-  if (output !== undefined && output !== '-') await requirePlace(output, 'file', '--output');
+  if (format === 'html') await requirePlace(folderOf(output), 'folder', '--output');
+  else if (output !== undefined && output !== '-') await requirePlace(output, 'file', '--output');
   const results = await readResults(place);
   const comparison = await compareWith(results, options);
+  if (format === 'html') return writeHtml(results, comparison, options);
   await writeOutput(output, await RENDERERS[format](results, comparison, options));
   return EXIT.ok;
 }
@@ -31,7 +40,7 @@ type Renderer = (
   options: ReportCommandOptions,
 ) => Promise<string>;
 
-const RENDERERS: Readonly<Record<ReportFormat, Renderer>> = {
+const RENDERERS: Readonly<Record<Exclude<ReportFormat, 'html'>, Renderer>> = {
   terminal: async (results, comparison, { output }) => {
     const { PLAIN, renderTerminal } = await import('../report/formats/terminal.ts');
     const { renderComparison } = await import('../report/comparison.ts');
@@ -65,6 +74,34 @@ const RENDERERS: Readonly<Record<ReportFormat, Renderer>> = {
     return renderAnnotations(results, extras(comparison, undefined));
   },
 };
+
+async function writeHtml(
+  results: RunResults,
+  comparison: Comparison | undefined,
+  { output, history, siteUrl }: ReportCommandOptions,
+): Promise<number> {
+  const { writeSite } = await import('../report/site/write-site.ts');
+  const folder = resolve(folderOf(output));
+  const runs = history === undefined ? undefined : await readHistory(history, { onWarning: warn });
+  const { files, bytes } = await writeSite(results, folder, {
+    ...(comparison === undefined ? {} : { comparison }),
+    ...(runs === undefined ? {} : { history: runs }),
+    ...(siteUrl === undefined ? {} : { baseUrl: siteUrl }),
+  });
+  process.stdout.write(
+    `${folder}: ${files} files, ${formatBytes(bytes)}\nopen ${resolve(folder, 'index.html')} in a browser\n`,
+  );
+  return EXIT.ok;
+}
+
+/** @throws ExplainedError `output-has-no-place` */
+function folderOf(output: string | undefined): string {
+  if (output !== '-') return output ?? SITE_FOLDER;
+  throw new ExplainedError('output-has-no-place', 'a site cannot be written to stdout', {
+    where: '--output -',
+    fix: 'name a folder',
+  });
+}
 
 async function compareWith(
   results: RunResults,
