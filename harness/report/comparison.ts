@@ -1,6 +1,7 @@
 import { type CellChange, CHANGE_KINDS, type ChangeKind, type Comparison } from '../results/compare.ts';
 import type { CellResult } from '../results/results.ts';
 import { VERDICTS } from '../results/verdicts.ts';
+import { OUR_LOADER } from '../run/loaders.ts';
 import { type ChangeGroup, describeChange, groupChanges } from './change-groups.ts';
 import { showOnOneLine } from './formats/control-characters.ts';
 import { lookOf, paintVerdict } from './looks.ts';
@@ -28,7 +29,7 @@ export function renderComparison(
   width: number = Number.POSITIVE_INFINITY,
 ): string {
   const { base, head, kernels, changes } = comparison;
-  const several = new Set(changes.map(({ loader }) => loader)).size > 1;
+  const named = changes.some(({ loader }) => loader !== OUR_LOADER);
   const groups = groupChanges(changes);
   const blocks = [
     [
@@ -44,7 +45,7 @@ export function renderComparison(
             flow([...words(name, paint.strong), ...words(`${before} → ${after}`)], width, 2 * INDENT, INDENT),
           ),
         ],
-    ...CHANGE_KINDS.map((kind) => renderKind(kind, comparison.counts[kind], groups, { paint, width, several })),
+    ...CHANGE_KINDS.map((kind) => renderKind(kind, comparison.counts[kind], groups, { paint, width, named })),
   ];
   return `${blocks
     .filter((lines) => lines.length > 0)
@@ -78,8 +79,8 @@ function describeRun({ id, origin, totals }: Comparison['base']): string {
 interface View {
   readonly paint: Paint;
   readonly width: number;
-  /** Whether loaders have to be named. */
-  readonly several: boolean;
+  /** Whether loaders are named, because there is another than ours. */
+  readonly named: boolean;
 }
 
 function renderKind(kind: ChangeKind, count: number, groups: readonly ChangeGroup[], view: View): string[] {
@@ -91,13 +92,13 @@ function renderKind(kind: ChangeKind, count: number, groups: readonly ChangeGrou
   ];
 }
 
-function renderGroup(group: ChangeGroup, { paint, width, several }: View): string[] {
+function renderGroup(group: ChangeGroup, { paint, width, named }: View): string[] {
   const { programs, kernels, loaders, changes } = group;
   const title = [
     ...transition(changes, paint),
     ...words(listed(programs), paint.strong),
     ...words(`on ${kernels.join(', ')}`),
-    ...(several ? words(`with ${loaders.join(', ')}`) : []),
+    ...(named ? words(`with ${loaders.join(', ')}`) : []),
   ];
   return [
     ...flow(title, width, INDENT, 0),
