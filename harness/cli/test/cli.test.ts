@@ -6,6 +6,7 @@ import type { CellResult, RunResults } from '../../results/results.ts';
 import { findProgram } from '../../setup/requirements.ts';
 import { commandLine, eventually, processesWith } from '../../vm/test/host.ts';
 import { createPlace, type Ended, shareCache, writeMatrix } from './command.ts';
+import './report-tests.ts';
 
 const KERNEL = '5.10';
 const place = createPlace();

@@ -1,0 +1,170 @@
+import { existsSync, mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import t from 'tap';
+import { ExplainedError } from '../../../loader/errors.ts';
+import { cell, results } from '../../report/test/samples.ts';
+import { addToHistory } from '../../results/history.ts';
+import type { RunResults } from '../../results/results.ts';
+import { toJson } from '../../results/write.ts';
+import { report } from '../report.ts';
+import { REPORT_FORMATS, type ReportFormat } from '../report-formats.ts';
+import { createPlace } from './command.ts';
+
+const place = createPlace();
+t.teardown(() => place.end());
+
+const run = results([
+  cell('5.10', 'first', 'fail'),
+  cell('5.10', 'second', 'pass'),
+  cell('6.12-generic', 'first', 'pass'),
+]);
+const before = results([cell('5.10', 'first', 'pass'), cell('5.10', 'second', 'pass')], { id: 'before' });
+const head = write('head.json', run);
+const base = write('base.json', before);
+
+function write(name: string, what: RunResults): string {
+  const path = join(place.folder, name);
+  writeFileSync(path, toJson(what));
+  return path;
+}
+
+/** The files of a folder and what is in them, but for what is hidden. */
+function contents(folder: string): Readonly<Record<string, string>> {
+  const names = readdirSync(folder, { recursive: true, withFileTypes: true }).filter((entry) => entry.isFile());
+  return Object.fromEntries(
+    names.map((entry) => {
+      const path = join(entry.parentPath, entry.name);
+      return [path.slice(folder.length), readFileSync(path, 'utf8')];
+    }),
+  );
+}
+
+/** How a report that cannot be made is refused. */
+async function refusal(options: Parameters<typeof report>[1], results: string = head): Promise<ExplainedError> {
+  try {
+    await report(results, options);
+  } catch (error) {
+    if (error instanceof ExplainedError) return error;
+    throw error;
+  }
+  throw new Error('it was not refused');
+}
+
+/** What each format cannot be without. */
+const TELLING: Readonly<Record<Exclude<ReportFormat, 'html'>, RegExp>> = {
+  terminal: /✖ FAIL/,
+  markdown: /first/,
+  junit: /^<\?xml version="1.0" encoding="UTF-8"\?>\n<testsuites /,
+  tap: /^TAP version 14\n/,
+  json: /^\{\n {2}"schemaVersion": 2,/,
+  compat: /^\{\n {2}"schemaVersion": 1,\n {2}"run": \{/,
+  badge: /"message": "1 of 3 red on 2 kernels"/,
+  'github-summary': /first/,
+  'github-annotations': /^::(error|warning) /,
+};
+
+t.test('report writes every format to a file, the same bytes each time, and the file is whole', async (t) => {
+  const folder = join(place.folder, 'formats');
+  mkdirSync(folder);
+  for (const [name, telling] of Object.entries(TELLING)) {
+    const format = Object.keys(REPORT_FORMATS).find((one): one is ReportFormat => one === name) ?? 'html';
+    const paths = ['1', '2'].map((number) => join(folder, `${name}.${number}`));
+    for (const output of paths) t.equal(await report(head, { format, output }), 0);
+    const [first, second] = paths.map((path) => readFileSync(path, 'utf8'));
+    t.match(first, telling, name);
+    t.equal(first, second, name);
+    t.notMatch(first, '\u001b', 'a file has no colours');
+  }
+  t.equal(Object.keys(TELLING).length + 1, Object.keys(REPORT_FORMATS).length, 'html is below');
+  t.equal(readdirSync(folder).length, 2 * Object.keys(TELLING).length, 'nothing else was left');
+});
+
+t.test('report says what differs from another run, where the format has a place for it', async (t) => {
+  for (const format of ['terminal', 'markdown', 'github-summary'] as const) {
+    const output = join(place.folder, `differences.${format}`);
+    await report(head, { format, output, base });
+    t.match(readFileSync(output, 'utf8'), /regressed/i, format);
+  }
+});
+
+t.test('report --format html writes a site, replaces it, and nothing that is none', async (t) => {
+  const history = join(place.folder, 'history');
+  await addToHistory(history, before);
+  const site = join(place.folder, 'around', 'site');
+  const options = ['--format', 'html', '--base', base, '--history', history, '--site-url', 'https://example.org/x'];
+  const { code, stdout, stderr } = await place.run(['report', head, ...options, '--output', site]);
+  t.equal(code, 0, stderr);
+  t.match(stdout, `${site}: `);
+  t.match(stdout, join(site, 'index.html'), 'and how to open it');
+  const first = contents(site);
+  for (const name of [
+    '/index.html',
+    '/history.html',
+    '/changes.html',
+    '/results.json',
+    '/compat.json',
+    '/badge.json',
+  ]) {
+    t.ok(first[name] !== undefined, name);
+  }
+  t.equal((await place.run(['report', head, ...options, '-o', site])).code, 0);
+  t.same(contents(site), first, 'the same bytes');
+  const other = join(place.folder, 'other');
+  mkdirSync(other);
+  writeFileSync(join(other, 'mine.txt'), 'mine');
+  t.match((await refusal({ format: 'html', output: other })).explain(), `${other}: `);
+  t.same(contents(other), { '/mine.txt': 'mine' });
+});
+
+t.test('report refuses before there is any work what it cannot write', async (t) => {
+  writeFileSync(join(place.folder, 'file'), '');
+  const missing = join(place.folder, 'nowhere.json');
+  const cases: readonly (readonly [ReportFormat, string])[] = [
+    ['tap', join(place.folder, 'no-folder', 'out.tap')],
+    ['tap', place.folder],
+    ['html', join(place.folder, 'file')],
+    ['html', join(place.folder, 'file', 'site')],
+    ['html', '-'],
+  ];
+  for (const [format, output] of cases) {
+    // The results are not there either, and were not looked for yet.
+    const error = await refusal({ format, output }, missing);
+    t.match(error, { code: 'output-has-no-place', where: `--output ${output}` });
+  }
+  t.match(await refusal({ format: 'json', output: '/dev/full' }), { code: 'output-not-written', why: /ENOSPC/ });
+  t.notOk(existsSync(join(place.folder, 'no-folder')));
+});
+
+t.test('report is of the last run unless another is named; mistakes exit with 2 and one message', async (t) => {
+  const cache = join(place.folder, 'own-cache');
+  mkdirSync(join(cache, 'runs', 'one'), { recursive: true });
+  symlinkSync('one', join(cache, 'runs', 'latest'));
+  writeFileSync(join(cache, 'runs', 'one', 'results.json'), toJson(run));
+  const old = write('old.json', { ...run, schemaVersion: 1 } as unknown as RunResults);
+  const environment = { KSYM_MATRIX_CACHE: cache };
+  const [last, help, format, address, older, noBase, unused] = await Promise.all([
+    place.run(['report', '--format', 'json'], { environment }),
+    place.run(['report', '--help']),
+    place.run(['report', head, '--format', 'xml']),
+    place.run(['report', head, '--format', 'html', '--site-url', 'javascript:alert(1)']),
+    place.run(['report', old]),
+    place.run(['report', head, '--base', join(place.folder, 'nowhere.json')]),
+    place.run(['report', head, '--format', 'badge', '--base', base]),
+  ]);
+  t.same([last.code, JSON.parse(last.stdout).id], [0, run.id]);
+  for (const [name, { about }] of Object.entries(REPORT_FORMATS))
+    t.match(help.stdout, new RegExp(`${name} +${about.slice(0, 30).replace(/[$(]/g, '.')}`));
+  const cases = [
+    [format, /'xml' is invalid. Allowed choices are terminal, /],
+    [address, /an address is wanted/],
+    [older, /old\.json: .*an older version of this program wrote it/],
+    [noBase, /nowhere\.json: .*no such file/],
+  ] as const;
+  for (const [{ code, stdout, stderr }, message] of cases) {
+    t.same([code, stdout], [2, '']);
+    t.match(stderr, message);
+    t.notMatch(stderr, /\n {4}at /, 'no stack trace');
+  }
+  t.equal(unused.code, 0);
+  t.match(unused.stderr, '--base changes nothing about --format badge');
+});
