@@ -24,6 +24,7 @@ export type {
 export { describeErrno, errnoName, errnoNumber } from './agent/errno.ts';
 export { Btf, type BtfOfKind } from './btf/btf.ts';
 export { formatType } from './btf/format.ts';
+export { type PrintOptions, printDeclaration, printDefinition, printWithDefinition } from './btf/print-c.ts';
 export type * from './btf/types.ts';
 export { type ErrorDetails, ExplainedError, FormatError, ObjectError } from './errors.ts';
 export type { LoadedProgram, LoadedVariable } from './load/collection.ts';

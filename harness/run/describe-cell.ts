@@ -37,7 +37,7 @@ export async function describeProgram(
     about: program.about ?? null,
     source: toPosix(relative(root, program.source)),
     text: await readFile(program.source, 'utf8').catch(() => ''),
-    needs: [],
+    needs: program.needs ?? [],
     objectSha256: sha256 ?? null,
     compilerWarnings: warnings,
   };
@@ -54,8 +54,8 @@ function describeExtern({ name, kind, weak, outcome }: ExternResolution): Extern
     case 'address':
       return { ...head, address: toHex(outcome.address) };
     case 'btf-id': {
-      const { id, module, type } = outcome;
-      return { ...head, btfId: id, ...(module === null ? {} : { module }), type };
+      const { id, module, type, declaration } = outcome;
+      return { ...head, btfId: id, ...(module === null ? {} : { module }), type, declaration };
     }
     case 'null':
       return { ...head, reason: outcome.reason, explanation: outcome.explanation };

@@ -1,5 +1,6 @@
 import { typesAreCompatible } from '../btf/compat.ts';
 import { formatType } from '../btf/format.ts';
+import { printWithDefinition } from '../btf/print-c.ts';
 import type { ExternSpec, ObjectSpec } from '../object/spec.ts';
 import { essentialName } from './essential-name.ts';
 import { findInKernel, objectBtf } from './kernel-types.ts';
@@ -35,5 +36,6 @@ export function resolveKfunc(spec: ObjectSpec, extern: ExternSpec, facts: Kernel
       `${extern.name} is declared as ${formatType(localBtf, extern.typeId)}, but in the BTF of ${found.module ?? 'vmlinux'} ${name} is ${type}. Declare it as this kernel has it.`,
     );
   }
-  return { result: 'btf-id', id: found.type.id, module: found.module, type };
+  const declaration = printWithDefinition(found.btf, found.type.id);
+  return { result: 'btf-id', id: found.type.id, module: found.module, type, declaration };
 }

@@ -50,7 +50,15 @@ export type ExternOutcome =
   /** A typeless ksym: the address is written into the instruction. */
   | { readonly result: 'address'; readonly address: bigint }
   /** A typed ksym or kfunc: the id in the BTF of vmlinux (`module` null) or of a module. */
-  | { readonly result: 'btf-id'; readonly id: number; readonly module: string | null; readonly type: string }
+  | {
+      readonly result: 'btf-id';
+      readonly id: number;
+      readonly module: string | null;
+      /** The type that the kernel gives it, on one line. */
+      readonly type: string;
+      /** The kernel's declaration in C, with the beginning of its struct; for people. */
+      readonly declaration: string;
+    }
   /** A weak extern that is missing: the program sees NULL. */
   | { readonly result: 'null'; readonly reason: ReasonCode; readonly explanation: string }
   /** The object cannot be loaded on this kernel. */

@@ -1,6 +1,7 @@
 import { type Btf, MAX_RESOLVE_DEPTH, type TypeId } from '../btf/btf.ts';
 import { typesAreCompatible } from '../btf/compat.ts';
 import { formatType } from '../btf/format.ts';
+import { printWithDefinition } from '../btf/print-c.ts';
 import type { ExternSpec, ObjectSpec } from '../object/spec.ts';
 import { findInKernel, objectBtf } from './kernel-types.ts';
 import {
@@ -44,7 +45,8 @@ export function resolveTyped(spec: ObjectSpec, extern: ExternSpec, facts: Kernel
       `${name} is declared as ${formatType(localBtf, extern.typeId)}, but in the BTF of ${found.module ?? 'vmlinux'} it is ${type}. ${advice}${excuse}.`,
     );
   }
-  return { result: 'btf-id', id: found.type.id, module: found.module, type };
+  const declaration = printWithDefinition(found.btf, found.type.id);
+  return { result: 'btf-id', id: found.type.id, module: found.module, type, declaration };
 }
 
 /** The struct or union at the end of pointers and arrays that the object never defines: libbpf does not take a forward declaration for the real thing. */

@@ -14,7 +14,7 @@ export const REFUSED: Outcome = {
       name: 'bpf_prog_active',
       kind: 'typed',
       weak: false,
-      outcome: { result: 'btf-id', id: 7, module: null, type: 'int' },
+      outcome: { result: 'btf-id', id: 7, module: null, type: 'int', declaration: 'extern int x;' },
     },
   ],
   verifierLog: '2: (63) *(u32 *)(r0 +0) = r1\nR0 cannot write into rdonly_mem\n',

@@ -9,6 +9,14 @@ export function bpftoolTypes(path: string): unknown[] {
   return dump.types.map((type) => JSON.parse(JSON.stringify(type).replaceAll('"(anon)"', '""')));
 }
 
+/** Structs, unions and enums with a name, and typedefs, as `bpftool btf dump file … format c` defines them, by `struct NAME` or `NAME`. */
+export function bpftoolDefinitions(path: string): Map<string, string> {
+  const text = run(bpftool(), ['btf', 'dump', 'file', path, 'format', 'c']);
+  const tagged = [...text.matchAll(/^((?:struct|union|enum) \w+) \{(?:\}|[\s\S]*?^\})[^\n]*;/gm)];
+  const typedefs = [...text.matchAll(/^typedef .*?(\w+)(?:\)\(.*\))?;$/gm)];
+  return new Map([...tagged, ...typedefs].map(([definition, name = '']) => [name, definition]));
+}
+
 /** All types of a BTF, in the form of {@link bpftoolTypes}. */
 export function ourTypes(btf: Btf): unknown[] {
   return [...btf.types()].map((type) => ({

@@ -37,12 +37,13 @@ int prog(struct task *task)
 }
 `;
 
-/** Compiles {@link SOURCE} and takes the object apart. */
+/** Compiles C, {@link SOURCE} unless it is given, and takes the object apart. */
 export function compileObject(
   folder: string,
   target: 'bpfel' | 'bpfeb' = 'bpfel',
+  source: string = SOURCE,
 ): { path: string; elf: ElfFile; section: (name: string) => Uint8Array; btf: Btf } {
-  const { path, bytes } = compileBpf(folder, 'object', SOURCE, { target });
+  const { path, bytes } = compileBpf(folder, 'object', source, { target });
   const elf = parseElf(bytes, path);
   const section = (name: string): Uint8Array => elf.sections.find((found) => found.name === name)?.data ?? fail(name);
   const btf = Btf.parse(section('.BTF'), { name: path });

@@ -142,9 +142,15 @@ t.test('typed ksyms and kfuncs become BTF ids, with a module’s BTF fd where th
   const program = spec.programs.find(({ name }) => name === 'main_program');
   if (program === undefined) throw new Error('the object has no main_program');
   const outcomes: Record<string, ExternOutcome> = {
-    present: { result: 'btf-id', id: 321, module: null, type: 'int' },
-    absent: { result: 'btf-id', id: 654, module: 'nf_conntrack', type: 'int' },
-    missing_kfunc: { result: 'btf-id', id: 987, module: 'nf_conntrack', type: 'void ()' },
+    present: { result: 'btf-id', id: 321, module: null, type: 'int', declaration: 'extern int present;' },
+    absent: { result: 'btf-id', id: 654, module: 'nf_conntrack', type: 'int', declaration: 'extern int absent;' },
+    missing_kfunc: {
+      result: 'btf-id',
+      id: 987,
+      module: 'nf_conntrack',
+      type: 'void ()',
+      declaration: 'extern void missing_kfunc(void);',
+    },
   };
   const resolutions = spec.externs.map(({ name, kind, weak }) => {
     const outcome = outcomes[name] ?? ({ result: 'null', reason: 'NOT_IN_KALLSYMS', explanation: '' } as const);

@@ -279,6 +279,7 @@ t.test('what is found is given as address, or as BTF id with its module and type
       id: vmlinux.find('bpf_prog_active', 'var')?.id,
       module: null,
       type: 'int',
+      declaration: 'extern int bpf_prog_active;',
     });
     // Any struct is compatible with any other (__bpf_core_types_are_compat), and any integer.
     t.match(variable('struct rq', 'runqueues', weak, facts), { result: 'btf-id', type: 'struct rq' });
