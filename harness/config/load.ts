@@ -20,6 +20,8 @@ import { ConfigError, type Finding, joinErrors, readYamlFile, unknownWord, type 
 export interface Matrix {
   /** matrix.yaml's path. */
   readonly path: string;
+  /** Heading of reports. */
+  readonly title?: string | undefined;
   readonly kernels: readonly MatrixKernel[];
   readonly programs: readonly Program[];
   /** `default` is always among them. */
@@ -73,6 +75,7 @@ export async function loadMatrix(path: string): Promise<Matrix> {
   const seconds = Object.entries(deadlines).map(([phase, value]) => [phase, (value ?? 0) * 1000] as const);
   return {
     path,
+    title: file.value.title,
     kernels: readKernels(file.value.kernels, dirname(path)),
     programs,
     variants,

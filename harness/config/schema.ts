@@ -104,12 +104,33 @@ const runSchema = z.strictObject({
   returns: z.number().int().optional().describe('What the program must return.'),
 });
 
+const needSchema = z.strictObject(
+  {
+    what: z.string().min(1).max(200).describe('In a few words: `bpf_per_cpu_ptr()`.'),
+    commit: z
+      .string({ error: 'a commit is a string: put it in quotes if it looks like a number' })
+      .regex(/^[0-9a-f]{12,40}$/, 'a commit is written with 12 to 40 hex digits in lower case')
+      .describe("The commit in the kernel's history that brought it."),
+    since: z
+      .string({ error: 'a version is a string: put it in quotes, as in "5.10"' })
+      .regex(/^[1-9]\d*\.\d+$/, 'the first kernel with it is a release such as "5.10"')
+      .describe('The first kernel that has it, as in "5.10".'),
+  },
+  {
+    error: 'a need says what, commit and since, as in { what: bpf_per_cpu_ptr(), commit: eaa6bcb71ef6, since: "5.10" }',
+  },
+);
+
 /** programs/NAME.yaml: what a program is for, how it is run, and what is expected of it. */
 export const programSchema = z.strictObject({
   $schema: z.string().optional(),
   title: z.string().min(1).describe('One line: what this program shows.'),
   about: z.string().optional().describe('More about it, for the report.'),
   source: z.string().optional().describe('The C file, beside this one. Default: NAME.bpf.c.'),
+  needs: z
+    .array(needSchema)
+    .optional()
+    .describe('What of the kernel it needs, with the commit that brought it; for the report.'),
   variants: z.array(z.string()).min(1).optional().describe('Variants in which it is run. Default: [default].'),
   modules: z
     .array(z.string().regex(/^[A-Za-z0-9_-]+$/, 'a module is named as in lsmod, without .ko'))
@@ -119,6 +140,12 @@ export const programSchema = z.strictObject({
   checks: z.array(checkSchema).optional().describe('Made after each test run.'),
   expect: z.array(expectationSchema).min(1).describe('The first whose condition holds counts.'),
 });
+
+/** One line that is not too long for a heading. */
+const titleSchema = z
+  .string()
+  .regex(/^\S([^\r\n]*\S)?$/, 'a title is one line')
+  .max(120, 'a title has at most 120 characters');
 
 /** Names of kernels and variants: they are shown in the grid, and folders are called by them. */
 const nameSchema = z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._+-]*$/, 'a name has letters, digits, dots, dashes');
@@ -213,6 +240,7 @@ const exceptionSchema: z.ZodType<MatrixException> = z
 /** matrix.yaml: which kernels, which programs, which variants, and where a result differs from what the programs expect. */
 export const matrixSchema = z.strictObject({
   $schema: z.string().optional(),
+  title: titleSchema.optional().describe('Heading of reports.'),
   kernels: z.array(kernelSchema).min(1),
   programs: z.array(z.string()).min(1).describe('Names of programs: programs/NAME.yaml, relative to this file.'),
   variants: z.record(nameSchema, variantSchema).optional().describe('`default` is always there and changes nothing.'),

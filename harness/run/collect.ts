@@ -1,5 +1,5 @@
 import { basename, join, relative } from 'node:path';
-import type { Matrix } from '../config/load.ts';
+import type { Matrix, Program } from '../config/load.ts';
 import type { DatedKernel } from '../results/kernel-axes.ts';
 import { deriveRanges } from '../results/ranges.ts';
 import type { AttemptResult, CellResult, KernelResult, RunResults } from '../results/results.ts';
@@ -156,7 +156,7 @@ export class ResultCollector {
       startedAt: run.startedAt,
       tool: { name: 'ksym-matrix', version: run.toolVersion },
       origin: run.origin,
-      matrix: { path: toPosix(relative(root, matrix.path)), title: null },
+      matrix: { path: toPosix(relative(root, matrix.path)), title: matrix.title ?? null },
       shards: 1,
       host: run.host,
       engine: run.engine,
@@ -247,7 +247,10 @@ export class ResultCollector {
     const { matrix, kernels, passedOver = [], compiled, listener } = this.#options;
     // `debian: all` is one entry of the matrix that stands for many kernels.
     const allKernels = kernels.length >= matrix.kernels.length && passedOver.length === 0;
-    if (!complete || !allKernels || compiled.length !== matrix.programs.length) return;
+    const variantsOf = (programs: readonly Program[]): number =>
+      programs.reduce((sum, { variants }) => sum + variants.length, 0);
+    const allPrograms = variantsOf(compiled.map(({ program }) => program)) === variantsOf(matrix.programs);
+    if (!complete || !allKernels || !allPrograms) return;
     matrix.exceptions.forEach((exception, index) => {
       const source = `matrix.yaml exceptions[${index}]`;
       if (this.#used.has(source)) return;

@@ -11,6 +11,7 @@ import { ConfigError, unknownWord } from '../config/yaml-file.ts';
 /** Names from the command line, with `*` as a wildcard; empty means all. */
 export interface Filters {
   readonly kernels: readonly string[];
+  /** `NAME` is a program with all of its variants, `NAME@VARIANT` with that one alone. */
   readonly programs: readonly string[];
 }
 
@@ -41,13 +42,46 @@ export interface BootGroup {
 }
 
 /**
- * The programs that the filters let through.
- * @throws ConfigError `no-such-program`
+ * The programs that the filters let through, each with the variants that they leave of it.
+ * @throws ConfigError `no-such-program`, `no-such-variant`
  */
-export function selectPrograms(matrix: Matrix, filters: Filters): readonly Program[] {
-  const names = matrix.programs.map((program) => program.name);
-  for (const wanted of filters.programs) requireMatch('program', wanted, names);
-  return matrix.programs.filter((program) => nameMatches(program.name, filters.programs));
+export function selectPrograms(matrix: Pick<Matrix, 'programs'>, filters: Filters): readonly Program[] {
+  for (const wanted of filters.programs) requireCell(wanted, matrix.programs);
+  return matrix.programs.flatMap((program) => {
+    const variants = program.variants.filter((variant) => isWanted(program.name, variant, filters.programs));
+    return variants.length === 0 ? [] : [{ ...program, variants }];
+  });
+}
+
+/** Whether a pattern such as `typed-*` or `typed-*@cap-bpf` stands for a program with a variant. */
+function isWanted(program: string, variant: string, patterns: readonly string[]): boolean {
+  return (
+    patterns.length === 0 ||
+    patterns.some((pattern) => nameMatches(program, [pattern]) || nameMatches(`${program}@${variant}`, [pattern]))
+  );
+}
+
+function requireCell(wanted: string, programs: readonly Program[]): void {
+  if (programs.some(({ name, variants }) => variants.some((variant) => isWanted(name, variant, [wanted])))) return;
+  const [program = '', variant] = wanted.split('@');
+  const where = `--program ${wanted}`;
+  const named = programs.filter(({ name }) => nameMatches(name, [program]));
+  if (variant === undefined || named.length === 0) {
+    throw new ConfigError(
+      'no-such-program',
+      unknownWord(
+        'program',
+        program,
+        programs.map(({ name }) => name),
+      ),
+      { where },
+    );
+  }
+  const known = [...new Set(named.flatMap(({ variants }) => variants))];
+  throw new ConfigError('no-such-variant', unknownWord('variant', variant, known), {
+    where,
+    why: `${program} is run with ${known.map((name) => `\`${name}\``).join(', ')}`,
+  });
 }
 
 /** What {@link selectKernels} gets kernels from. */
@@ -105,7 +139,7 @@ export async function selectKernels(
     selected.push({ name, version: versionOf(kernel), kernel });
   }
   const known = [...new Set([...named.flatMap(({ names }) => names), ...selected.map((one) => one.name)])];
-  for (const wanted of filters.kernels) requireMatch('kernel', wanted, known);
+  for (const wanted of filters.kernels) requireKernel(wanted, known);
   return selected;
 }
 
@@ -220,7 +254,7 @@ function toExpression(pattern: string): RegExp {
   return new RegExp(`^${escaped.join('.*')}$`);
 }
 
-function requireMatch(kind: 'kernel' | 'program', wanted: string, names: readonly string[]): void {
+function requireKernel(wanted: string, names: readonly string[]): void {
   if (names.some((name) => nameMatches(name, [wanted]))) return;
-  throw new ConfigError(`no-such-${kind}`, unknownWord(kind, wanted, names), { where: `--${kind} ${wanted}` });
+  throw new ConfigError('no-such-kernel', unknownWord('kernel', wanted, names), { where: `--kernel ${wanted}` });
 }

@@ -21,6 +21,12 @@ export const MATRIX_MISTAKES: readonly (readonly [string, string, string, RegExp
     /unknown key "zzzzzzzz" \(known: memory, cpus\)/,
   ],
   [
+    'a title of two lines',
+    'title: "one\\ntwo"\nkernels: [{debian: "6.12"}]\nprograms: [one]\n',
+    '1:8',
+    /a title is one line/,
+  ],
+  [
     'a range that is not understood',
     'kernels: [{debian: "6.12"}]\nprograms: [one]\nexceptions:\n  - kernel: ">= six"\n    outcome: works\n    reason: for the sake of it\n',
     '4:13',
@@ -294,6 +300,36 @@ export const PROGRAM_MISTAKES: readonly (readonly [string, string, string, RegEx
     'title: A\nrun: []\nexpect:\n  - outcome: {phase: load, class: verifier-rejected, exern: x}\n    reason: always and everywhere\n',
     '4:54',
     /unknown key "exern" \(did you mean "extern"\?\)/,
+  ],
+  [
+    'a commit that is too short',
+    'title: A\nrun: []\nneeds:\n  - {what: x, commit: eaa6bcb, since: "5.10"}\nexpect:\n  - {outcome: works, reason: always and everywhere}\n',
+    '4:23',
+    /a commit is written with 12 to 40 hex digits/,
+  ],
+  [
+    'a commit of digits alone, which YAML takes for a number',
+    'title: A\nrun: []\nneeds:\n  - {what: x, commit: 123456789012, since: "5.10"}\nexpect:\n  - {outcome: works, reason: always and everywhere}\n',
+    '4:23',
+    /quotes/,
+  ],
+  [
+    'a version without quotes, of which YAML drops the zero',
+    'title: A\nrun: []\nneeds:\n  - {what: x, commit: eaa6bcb71ef6, since: 5.10}\nexpect:\n  - {outcome: works, reason: always and everywhere}\n',
+    '4:44',
+    /a version is a string: put it in quotes, as in "5\.10"/,
+  ],
+  [
+    'a version that is no release',
+    'title: A\nrun: []\nneeds:\n  - {what: x, commit: eaa6bcb71ef6, since: v5.10}\nexpect:\n  - {outcome: works, reason: always and everywhere}\n',
+    '4:44',
+    /the first kernel with it is a release such as "5\.10"/,
+  ],
+  [
+    'a need that is a text',
+    'title: A\nrun: []\nneeds: [bpf_per_cpu_ptr]\nexpect:\n  - {outcome: works, reason: always and everywhere}\n',
+    '3:9',
+    /a need says what, commit and since/,
   ],
   [
     'a module that is named as a file',

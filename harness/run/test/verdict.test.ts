@@ -142,6 +142,32 @@ t.test('filters choose programs by name and wildcard; a name that is not there i
   t.end();
 });
 
+t.test('a filter chooses one variant of a program, as the commands that repeat a cell do', (t) => {
+  const matrix = sampleMatrix([
+    sampleProgram('typed-a', ['default', 'cap-bpf', 'strict']),
+    sampleProgram('typed-b'),
+    sampleProgram('typeless', ['strict']),
+  ]);
+  const cells = (...programs: string[]): string[] =>
+    selectPrograms(matrix, { kernels: [], programs }).map(({ name, variants }) => `${name}: ${variants.join(' ')}`);
+  t.same(cells('typed-*'), ['typed-a: default cap-bpf strict', 'typed-b: default'], 'all variants');
+  t.same(cells('typed-a@cap-bpf'), ['typed-a: cap-bpf']);
+  t.same(cells('*@strict'), ['typed-a: strict', 'typeless: strict']);
+  t.same(cells('typed-*@default'), ['typed-a: default', 'typed-b: default']);
+  t.same(cells('typed-a@strict', 'typed-b', 'typed-a@cap-*'), ['typed-a: cap-bpf strict', 'typed-b: default']);
+  t.same(matrix.programs[0]?.variants.length, 3, 'the matrix is as it was');
+  t.throws(() => cells('typed-a@cap-bpv'), {
+    code: 'no-such-variant',
+    message: /did you mean "cap-bpf"/,
+    where: '--program typed-a@cap-bpv',
+    why: 'typed-a is run with `default`, `cap-bpf`, `strict`',
+  });
+  t.throws(() => cells('typed-b@strict'), { code: 'no-such-variant', why: 'typed-b is run with `default`' });
+  t.throws(() => cells('typed-x@strict'), { code: 'no-such-program' });
+  t.throws(() => cells('typed-a', '@'), { code: 'no-such-program' });
+  t.end();
+});
+
 t.test('filters choose kernels by line, name and wildcard, and only those are fetched', async (t) => {
   const fetched: string[] = [];
   const messages: string[] = [];
