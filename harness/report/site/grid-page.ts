@@ -29,7 +29,8 @@
  */
 
 import { CHANGE_KINDS } from '../../results/compare.ts';
-import type { KernelResult } from '../../results/results.ts';
+import { NOT_RUN_LETTER } from '../../results/history.ts';
+import type { CellResult, KernelResult } from '../../results/results.ts';
 import { RED_VERDICTS, VERDICTS } from '../../results/verdicts.ts';
 import { LOOKS, MEANINGS } from '../looks.ts';
 import type { GridRow } from '../rows.ts';
@@ -51,24 +52,31 @@ export function renderGridPage(site: Site, loader: string): Page {
 <section aria-label="Grid">
 ${loaderSwitch(site, loader)}
 ${filters(site, rows)}
-${legend(site)}
+${legend(
+  site,
+  rows.flatMap((row) => [...row.cells.values()]),
+)}
 ${grid(site, loader, rows)}
 </section>`,
   };
 }
 
-/** What each symbol means; stands wherever there is a grid. */
-export function legend({ results, comparison }: Pick<Site, 'results' | 'comparison'>): Html {
+/**
+ * What each symbol means; stands above every grid.
+ * @param cells those of the grid: what none of them is, and is red, has its name there without an explanation
+ */
+export function legend(site: Site, cells: readonly CellResult[]): Html {
+  const verdicts = new Set(cells.map(({ verdict }) => verdict));
   const items = VERDICTS.map((verdict) => {
-    const quiet = RED_VERDICTS.has(verdict) && results.totals[verdict] === 0;
-    return html`<li${attribute('class', quiet ? 'quiet' : null)}><span class="key ${verdictClass(verdict)}">${LOOKS[verdict].symbol}</span> <b>${wordOf(verdict)}</b> <span>${MEANINGS[verdict]}</span>`;
+    const told = verdicts.has(verdict) || !RED_VERDICTS.has(verdict);
+    return html`<li><span class="key ${verdictClass(verdict)}">${LOOKS[verdict].symbol}</span> <b>${wordOf(verdict)}</b>${told && html` <span>${MEANINGS[verdict]}</span>`}`;
   });
-  const kinds = CHANGE_KINDS.filter((kind) => kind !== 'vanished' && (comparison?.counts[kind] ?? 0) > 0);
-  const changes = kinds.map(
+  const kinds = new Set(cells.map((cell) => site.changeOf(cell)));
+  const changes = CHANGE_KINDS.filter((kind) => kinds.has(kind)).map(
     (kind) =>
       html`<li><span class="key change ${kind}">${CHANGE_LOOKS[kind].sign}</span> <b>${CHANGE_LOOKS[kind].word}</b> <span>${CHANGE_LOOKS[kind].means}</span>`,
   );
-  return html`<ul class="legend" aria-label="Legend">${join(items)}<li><span class="key n">.</span> <b>not run</b>${join(changes)}</ul>`;
+  return html`<ul class="legend" aria-label="Legend">${join(items)}<li><span class="key n">${NOT_RUN_LETTER}</span> <b>not run</b>${join(changes)}</ul>`;
 }
 
 /** Up to this many columns there is room for a word in each cell. */

@@ -4,9 +4,9 @@ import { cellName } from '../../run/select.ts';
 import { cellLink, programPage } from '../cell-link.ts';
 import { LOOKS } from '../looks.ts';
 import { attribute, type Html, html, join } from './html.ts';
-import { commitOf, counted, dateOf, formatCount, type Page } from './page.ts';
+import { commitOf, counted, dateOf, type Page } from './page.ts';
 import type { Site } from './site.ts';
-import { badge } from './verdict-cell.ts';
+import { badge, countBadge } from './verdict-cell.ts';
 
 /** Past runs and this one: their totals, what is red since when, and how each row fared. */
 export function renderHistoryPage(site: Site): Page {
@@ -37,7 +37,7 @@ function runTable({ results }: Site, runs: readonly HistoryRun[]): Html {
   const rows = runs.map(({ id, startedAt, origin, toolVersion, accelerator, complete, totals, kernels }) => {
     const name = html`<code>${id}</code>`;
     const badges = VERDICTS.filter((verdict) => totals[verdict] > 0).map(
-      (verdict) => html`<li>${badge(verdict, ` ${formatCount(totals[verdict])}`)}`,
+      (verdict) => html`<li>${countBadge(verdict, totals[verdict])}`,
     );
     return html`
 <tr><th scope="row">${origin.url === null ? name : html`<a href="${origin.url}">${name}</a>`}${id === results.id && html` <span class="soft">this run</span>`}${!complete && html` <b>interrupted</b>`}<td>${dateOf(startedAt)}<td>${commitOf(origin) ?? html`<span class="soft">unknown</span>`}<td><ul class="totals">${join(badges)}</ul><td>${kernels.length}<td>${toolVersion}<td>${accelerator === 'kvm' ? 'KVM' : 'TCG'}`;

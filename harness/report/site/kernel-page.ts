@@ -5,7 +5,7 @@ import { legend } from './grid-page.ts';
 import { type Html, html, type Insert, join } from './html.ts';
 import { counted, type Page } from './page.ts';
 import { anchorEnd, isEndOfLifeIn, kernelPage, programPage, type Site, slug } from './site.ts';
-import { badge, gridCell } from './verdict-cell.ts';
+import { countBadge, gridCell } from './verdict-cell.ts';
 
 /** The pages of all kernels. */
 export function* kernelPages(site: Site): Generator<Page> {
@@ -19,9 +19,10 @@ export function kernelTotals({ rows }: Pick<Site, 'rows'>, kernel: string): Html
     const verdict = row.cells.get(kernel)?.verdict;
     if (verdict !== undefined) counts.set(verdict, (counts.get(verdict) ?? 0) + 1);
   }
-  const badges = VERDICTS.filter((verdict) => counts.has(verdict)).map(
-    (verdict) => html`<li>${badge(verdict, ` ${counts.get(verdict)}`)}`,
-  );
+  const badges = VERDICTS.flatMap((verdict) => {
+    const count = counts.get(verdict);
+    return count === undefined ? [] : html`<li>${countBadge(verdict, count)}`;
+  });
   return html`<ul class="totals" aria-label="Cells by verdict">${badges.length === 0 ? html`<li class="soft">not run` : join(badges)}</ul>`;
 }
 
@@ -69,28 +70,29 @@ function column(site: Site, kernel: string): Html {
   }
   if (groups.size === 0) return html`<p class="empty">Nothing was run on it.</p>`;
   const name = slug(kernel);
+  const cells = site.rows.flatMap((row) => row.cells.get(kernel) ?? []);
   const rows = [...groups].map(([title, own]) => {
     const [first] = own.values();
     const page = `../${programPage(first?.program ?? '')}`;
-    const cells = loaders.map((loader) => {
+    const across = loaders.map((loader) => {
       const row = own.get(loader.name);
       const cell = row?.cells.get(kernel);
       const matters = cell !== undefined && (RED_VERDICTS.has(cell.verdict) || site.changeOf(cell) !== null);
       const shown = !site.sparse || matters;
       const href = shown && row !== undefined ? `${page}#${name}${anchorEnd(row)}` : null;
-      const html_ = gridCell(site, cell, { href, words: shown });
+      const shownCell = gridCell(site, cell, { href, words: shown });
       return site.sparse || loaders.length > 1
-        ? html_
-        : html`${html_}${told(cell?.outcome.class, cell?.outcome.message)}`;
+        ? shownCell
+        : html`${shownCell}${told(cell?.outcome.class, cell?.outcome.message)}`;
     });
     return html`
-<tr><th scope=row><a href="${page}">${title}</a>${join(cells)}`;
+<tr><th scope=row><a href="${page}">${title}</a>${join(across)}`;
   });
   const heads =
     loaders.length > 1 || site.sparse
       ? join(loaders.map((loader) => html`<th scope=col><span>${loader.name}</span>`))
       : html`<th scope=col><span>Verdict</span><th scope=col class=told><span>Outcome</span>`;
-  return html`${legend(site)}
+  return html`${legend(site, cells)}
 <div class="box" role="region" aria-label="Programs down, loaders across" tabindex="0"><table class="grid words small">
 <thead><tr><td class="corner">Program${heads}<tbody>${join(rows)}</table></div>`;
 }

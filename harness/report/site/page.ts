@@ -100,7 +100,7 @@ const ICON = `data:image/svg+xml,${encodeURIComponent(
   '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 16 16"><path d="M1 1h6v6H1zM9 9h6v6H9z" fill="#1a7f37"/><path d="M9.75 1.75h4.5v4.5h-4.5zM1.75 9.75h4.5v4.5h-4.5z" fill="none" stroke="#1a7f37" stroke-width="1.5"/></svg>',
 )}`;
 
-function navigation({ comparison, history }: Site, root: string, current: Section): Html {
+function navigation({ comparison }: Site, root: string, current: Section): Html {
   const differing = comparison?.changes.length ?? 0;
   const entries: readonly (readonly [Section, string, string, Insert])[] = [
     ['grid', 'index.html', 'Grid', null],
@@ -111,12 +111,7 @@ function navigation({ comparison, history }: Site, root: string, current: Sectio
       'Changes',
       differing > 0 && html` <span class="count">${formatCount(differing)}</span>`,
     ],
-    [
-      'history',
-      'history.html',
-      'History',
-      history.length > 0 && html` <span class="count">${formatCount(history.length)}</span>`,
-    ],
+    ['history', 'history.html', 'History', null],
   ];
   const links = entries.map(
     ([section, path, text, more]) =>

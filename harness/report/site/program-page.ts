@@ -50,16 +50,19 @@ ${needs(program)}
 <h2>Where it works</h2>
 ${smallGrid(site, rows)}
 ${rangeTable(site, name)}
+<div class="beside"><section>
 <h2>What happened <span class="soft">${counted(cells.length, 'cell')}, ${counted(answers.length, 'answer')}</span></h2>
 ${answers.length === 0 && html`<p class="empty">It was not run.</p>`}
 ${join(
   answers.map((answer) => answerArticle(site, program, answer)),
   '\n',
 )}
+</section><section class="source">
 <h2>Source</h2>
 <p class="soft"><code>${source}</code>${objectSha256 !== null && html`, compiled to an object with SHA256 <code class="digest">${objectSha256}</code>`}</p>
 ${compilerWarnings.trim() !== '' && html`<details open><summary>Warnings of the compiler</summary><pre class="log" tabindex="0">${compilerWarnings.trim()}</pre></details>`}
-${sourceListing(program, cells)}`,
+${sourceListing(program, cells)}
+</section></div>`,
   };
 }
 
@@ -107,7 +110,10 @@ function smallGrid(site: Site, rows: readonly GridRow[]): Html {
     return html`
 <tr><th scope=row><span>${row.variant}${results.loaders.length > 1 && html` <span class="soft">${row.loader}</span>`}</span>${join(cells)}`;
   });
-  return html`${legend(site)}
+  return html`${legend(
+    site,
+    rows.flatMap((row) => [...row.cells.values()]),
+  )}
 <div class="box" role="region" aria-label="Variants down, kernels across" tabindex="0"><table class="grid small${words && ' words'}${kernels.some(({ name }) => name.length > 10) && ' turned'}"${attribute('aria-label', 'Variants and kernels')}>
 <thead><tr><td class="corner">Variant${join(heads)}<tbody>${join(body)}</table></div>`;
 }

@@ -1,3 +1,4 @@
+import { gridOrder } from '../../results/grid-order.ts';
 import { wasNotRun } from '../../results/ranges.ts';
 import type { OutcomeRange, ProgramRanges } from '../../results/results.ts';
 import { type Html, html, join } from './html.ts';
@@ -5,7 +6,10 @@ import type { Site } from './site.ts';
 
 /** Since when, and until when, a program works: a line for each variant, loader and axis of kernels. */
 export function rangeTable(site: Site, program: string): Html | null {
-  const own = site.results.ranges.programs.filter((one) => one.program === program);
+  const order = gridOrder(site.results);
+  const own = site.results.ranges.programs
+    .filter((one) => one.program === program)
+    .sort((left, right) => order.compare({ ...left, kernel: '' }, { ...right, kernel: '' }));
   if (own.length === 0) return null;
   const loaders = site.results.loaders.length > 1;
   const rows = mergeLoaders(own).flatMap(({ variant, loaders: names, ranges }) =>

@@ -1,10 +1,9 @@
 import { CHANGE_KINDS } from '../../results/compare.ts';
 import { RED_VERDICTS, VERDICTS } from '../../results/verdicts.ts';
-import { LOOKS } from '../looks.ts';
 import { type Html, html, type Insert, join } from './html.ts';
 import { commitOf, counted, dateOf, formatCount } from './page.ts';
 import type { Site } from './site.ts';
-import { CHANGE_LOOKS, verdictClass, wordOf } from './verdict-cell.ts';
+import { CHANGE_LOOKS, countBadge } from './verdict-cell.ts';
 
 /** What a run came to and what it was run with: the head of the grid's pages. */
 export function runStrip(site: Site): Html {
@@ -36,10 +35,7 @@ export function headline({ results }: Pick<Site, 'results'>): string {
 /** How many cells have each verdict: those that occur, and the two good ones in any case. */
 function totals({ results }: Site): Html {
   const shown = VERDICTS.filter((verdict) => results.totals[verdict] > 0 || !RED_VERDICTS.has(verdict));
-  const items = shown.map(
-    (verdict) =>
-      html`<li><span class="badge ${verdictClass(verdict)}">${LOOKS[verdict].text.split(' ')[0] ?? ''} <b>${formatCount(results.totals[verdict])}</b> ${wordOf(verdict)}</span>`,
-  );
+  const items = shown.map((verdict) => html`<li>${countBadge(verdict, results.totals[verdict])}`);
   return html`<ul class="totals" aria-label="Cells by verdict">${join(items)}</ul>`;
 }
 

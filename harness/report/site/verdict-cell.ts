@@ -3,7 +3,8 @@ import { NOT_RUN_LETTER, VERDICT_LETTERS } from '../../results/history.ts';
 import type { CellResult } from '../../results/results.ts';
 import type { Verdict } from '../../results/verdicts.ts';
 import { LOOKS, lookOf } from '../looks.ts';
-import { attribute, type Html, html, type Insert } from './html.ts';
+import { attribute, type Html, html } from './html.ts';
+import { formatCount } from './page.ts';
 import type { Site } from './site.ts';
 
 /** What each kind of change is called, and the sign that stands beside a cell of it. */
@@ -29,8 +30,14 @@ export function wordOf(verdict: Verdict): string {
 }
 
 /** A symbol and a word in the verdict's colours. */
-export function badge(verdict: Verdict, more: Insert = null): Html {
-  return html`<span class="badge ${verdictClass(verdict)}">${lookOf(verdict)}${more}</span>`;
+export function badge(verdict: Verdict): Html {
+  return html`<span class="badge ${verdictClass(verdict)}">${lookOf(verdict)}</span>`;
+}
+
+/** A symbol, how many, and a word. */
+export function countBadge(verdict: Verdict, count: number): Html {
+  const [symbol = ''] = lookOf(verdict).split(' ');
+  return html`<span class="badge ${verdictClass(verdict)}">${symbol} <b>${formatCount(count)}</b> ${wordOf(verdict)}</span>`;
 }
 
 /** What a cell of a grid shows. */
@@ -57,9 +64,17 @@ export function gridCell(site: Site, cell: CellResult | undefined, look: CellLoo
     change === null
       ? null
       : html`<i title="${CHANGE_LOOKS[change].word}">${CHANGE_LOOKS[change].sign}<b> ${CHANGE_LOOKS[change].word}</b></i>`;
-  const content = html`${symbol}${look.words && html`<b> ${wordOf(verdict)}</b>`}`;
+  const content = look.words ? wordsOf(verdict) : html`${symbol}`;
   if (look.href === null) return html`${head}${content}${sign}`;
   return html`${head}<a${attribute('href', look.href)}${attribute('title', outcome.class === 'ok' ? null : outcome.class)}>${content}</a>${sign}`;
+}
+
+/** The symbol and the word; where the word does not fit, a style hides it and shows the verdict's own character. */
+function wordsOf(verdict: Verdict): Html {
+  const { symbol, text } = LOOKS[verdict];
+  return text.startsWith(symbol)
+    ? html`${symbol}<b> ${wordOf(verdict)}</b>`
+    : html`<s aria-hidden=true>${symbol}</s><b>${text}</b>`;
 }
 
 const NOT_RUN_CLASS = 'n';

@@ -13,11 +13,10 @@ export const GRID = `
 .legend { display: flex; flex-wrap: wrap; gap: .25rem 1.15rem; list-style: none; padding: 0; margin: 0 0 .6rem; font-size: .82rem; color: var(--soft); }
 .legend li { display: inline-flex; align-items: center; gap: .38rem; }
 .legend b { color: var(--ink); font-weight: 600; }
-.legend .quiet > span:last-child { display: none; }
 .key { display: inline-grid; place-items: center; width: 1.35rem; height: 1.2rem; border: 1px solid; border-radius: 4px; font-size: .78rem; line-height: 1; font-weight: 400; }
 .key.n { border-color: var(--line); }
 .key.change { margin: 0; border-color: var(--line); }
-.box { overflow: auto; max-height: calc(100vh - 4.2rem); border: 1px solid var(--line); border-radius: 8px; width: fit-content; max-width: 100%; }
+.box { position: relative; overflow: auto; max-height: calc(100vh - 4.2rem); border: 1px solid var(--line); border-radius: 8px; width: fit-content; max-width: 100%; }
 .grid { border-collapse: separate; border-spacing: 0; font-size: .86rem; font-variant-numeric: tabular-nums; }
 .grid th, .grid td { padding: 0; border: 0 solid var(--line); border-bottom-width: 1px; }
 .grid tbody:last-child tr:last-child > * { border-bottom-width: 0; }
@@ -33,13 +32,16 @@ export const GRID = `
 .grid .more a b { color: var(--ink); }
 .grid tbody th b { font-weight: 400; }
 .grid tbody td { text-align: center; min-width: 1.75rem; border-left: 1px solid var(--page); border-bottom-color: var(--page); height: 1.75rem; white-space: nowrap; }
-.grid.words tbody td { min-width: 5rem; }
+.grid.words tbody td { min-width: 6.3rem; }
 .grid td > a { display: block; color: inherit; text-decoration: none; padding: .22rem .3rem; }
 .grid td b { font-weight: inherit; }
-.grid td.F, .grid td.X, .grid td.P, .grid td.T { font-weight: 650; }
+.grid td.F, .grid td.X, .grid td.P, .grid td.T { font-weight: 650; font-size: .92em; }
 .grid td i { font-style: normal; font-weight: 650; font-size: .8em; }
-.grid td[data-d] { position: relative; box-shadow: inset 0 0 0 2px var(--ink); }
-.grid td[data-d] i { position: absolute; right: .25rem; top: .1rem; pointer-events: none; }
+.grid td[data-d] { box-shadow: inset 0 0 0 2px var(--ink); }
+.grid td[data-d] > a { display: inline-block; padding: .22rem .1rem .22rem .3rem; }
+.grid td[data-d] i { padding: 0 .3rem 0 .1rem; }
+.grid td s { text-decoration: none; }
+.grid.words td s { display: none; }
 .grid:not(.words) td b, .grid td i b { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); white-space: nowrap; }
 .grid:not(.words) td > a { padding: .22rem 0; }
 .grid tbody a:hover { text-decoration: underline; }
@@ -49,6 +51,11 @@ export const GRID = `
 .grid a:focus-visible { outline-offset: -2px; }
 @media (max-width: 40rem) {
   .grid.words tbody td { min-width: 2rem; }
+  .grid.words td s { display: inline; }
+  .grid td[data-d] > a, .grid td > a { display: block; padding: .22rem 0; }
+  .grid td[data-d] { line-height: 1.1; }
+  .grid td[data-d] i { display: block; padding: 0 0 .15rem; }
+  .legend li > span:last-child:not(.key) { display: none; }
   .grid.words td b { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); white-space: nowrap; }
   .grid tbody th a { white-space: normal; overflow-wrap: anywhere; width: 9.6rem; padding: .2rem .5rem; line-height: 1.25; }
   .grid .corner { padding: .3rem .5rem; white-space: normal; }

@@ -14,16 +14,17 @@ export const PAGE = `
 main { padding-top: 1.6rem !important; padding-bottom: 3rem !important; }
 footer { border-top: 1px solid var(--line); color: var(--soft); font-size: .87rem; padding: 1rem 0 2rem; }
 footer p { margin: .15rem 0; max-width: none; }
-.crumbs { font-size: .87rem; color: var(--soft); margin-bottom: .5rem; }
+.crumbs { font-size: .87rem; color: var(--soft); margin: 0 0 .5rem; max-width: none; }
+time, .list .change { white-space: nowrap; }
 .lead { font-size: 1.08rem; color: var(--soft); margin: .35rem 0 0; }
-.strip { display: grid; grid-template-columns: minmax(0, 1fr) minmax(0, 1.15fr); gap: 1.2rem 3rem; align-items: start; margin-bottom: 1.4rem; }
-.facts { display: grid; grid-template-columns: repeat(auto-fill, minmax(15rem, 1fr)); gap: .15rem 1.6rem; margin: 0; font-size: .87rem; }
-.facts div { display: grid; grid-template-columns: 5.6rem minmax(0, 1fr); gap: .6rem; }
-.facts dt { color: var(--soft); }
-.facts dd { margin: 0; overflow-wrap: anywhere; }
+.strip { margin-bottom: 1.3rem; }
+.facts { display: flex; flex-wrap: wrap; gap: .1rem 1.5rem; margin: .9rem 0 0; padding-top: .7rem; border-top: 1px solid var(--line); font-size: .84rem; }
+.facts div { display: flex; gap: .5rem; min-width: 0; }
+.facts dt { color: var(--soft); white-space: nowrap; }
+.facts dd { margin: 0; overflow-wrap: anywhere; min-width: 0; }
 .totals { display: flex; flex-wrap: wrap; gap: .4rem; list-style: none; padding: 0; margin: .8rem 0 0; }
 .delta { margin: .8rem 0 0; font-size: .92rem; }
-.warning { grid-column: 1 / -1; border: 1px solid var(--hit-line); background: var(--hit); border-radius: 6px; padding: .5rem .8rem; max-width: none; margin: 0; }
+.warning { border: 1px solid var(--hit-line); background: var(--hit); border-radius: 6px; padding: .5rem .8rem; max-width: none; margin: .8rem 0 0; }
 .badge { display: inline-block; border: 1px solid; border-radius: 5px; padding: .06rem .5rem; font-size: .87rem; font-variant-numeric: tabular-nums; white-space: nowrap; }
 .p { background: var(--p); color: var(--p-ink); border-color: var(--p-line); }
 .x { background: var(--x); color: var(--x-ink); border-color: var(--x-line); }
@@ -35,22 +36,25 @@ footer p { margin: .15rem 0; max-width: none; }
 .regressed, .vanished { color: var(--F-text); }
 .fixed { color: var(--good-text); }
 .empty { color: var(--soft); border: 1px dashed var(--line-strong); border-radius: 8px; padding: 1rem 1.2rem; max-width: none; }
-.scroll { overflow-x: auto; }
+.scroll { position: relative; overflow-x: auto; }
 table.list { border-collapse: collapse; font-size: .9rem; font-variant-numeric: tabular-nums; }
 table.list th, table.list td { text-align: left; vertical-align: top; padding: .32rem 1.1rem .32rem 0; border-bottom: 1px solid var(--line); }
 table.list thead th { color: var(--soft); font-weight: 500; font-size: .82rem; white-space: nowrap; }
 table.list tbody th { font-weight: 500; }
+table.list th code { white-space: nowrap; }
 table.list td.wrap { overflow-wrap: anywhere; min-width: 12rem; }
 table.list tr:last-child > * { border-bottom: 0; }
 .copy { font: inherit; font-size: .82rem; color: var(--ink); background: var(--raised); border: 1px solid var(--line-strong); border-radius: 5px; padding: .15rem .55rem; cursor: pointer; }
 .copy:hover { border-color: var(--soft); }
-@media (max-width: 60rem) { .strip { grid-template-columns: minmax(0, 1fr); } }
 @media (max-width: 40rem) {
   body { font-size: 14.5px; }
   .wide { padding: 0 .9rem; }
-  .bar nav { margin: 0 -.6rem; width: calc(100% + 1.2rem); overflow-x: auto; }
+  .bar nav { order: 3; margin: 0 -.6rem; width: calc(100% + 1.2rem); overflow-x: auto; }
+  .brand { flex: 1; }
+  #theme { margin: 0; }
+  .bar nav a { padding: .4rem .6rem; }
   h1 { font-size: 1.35rem; }
-  .facts { grid-template-columns: minmax(0, 1fr); }
+  .facts { gap: .1rem 1.1rem; }
 }
 @media print {
   .bar nav, .filters, .loaders, .copy, .skip { display: none !important; }

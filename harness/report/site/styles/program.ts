@@ -3,6 +3,7 @@ export const PROGRAM = `
 h1.mono { font-family: var(--mono); font-size: 1.45rem; letter-spacing: -.02em; overflow-wrap: anywhere; }
 h2 .soft, h3 .soft { font-weight: 400; font-size: .88rem; margin-left: .4rem; }
 .turn { float: right; display: inline-flex; gap: 1rem; }
+.grid.small thead th.told > span { text-align: left; }
 .grid.small tbody th > span, .grid.small thead th > span { display: block; font-size: .94em; padding: .2rem .9rem .2rem .8rem; white-space: nowrap; }
 .grid.small tbody th > span { font-family: var(--mono); }
 .grid.small.turned thead th > span { writing-mode: vertical-rl; transform: rotate(180deg); padding: .4rem .1rem; margin: 0 auto; }
@@ -18,11 +19,19 @@ h2 .soft, h3 .soft { font-weight: 400; font-size: .88rem; margin-left: .4rem; }
 .ranges { display: flex; flex-wrap: wrap; gap: .3rem; list-style: none; padding: 0; margin: 0; }
 .ranges li { border: 1px solid var(--line); border-radius: 5px; padding: .04rem .5rem; font-size: .94em; }
 .ranges .p { border-color: var(--p-line); } .ranges .x { border-color: var(--x-line); }
+.beside { display: grid; gap: 0 2rem; align-items: start; }
+.beside > * { min-width: 0; }
+@media (min-width: 80rem) {
+  .beside { grid-template-columns: minmax(0, 1.35fr) minmax(0, 1fr); }
+  .beside > .source { position: sticky; top: 0; }
+  .beside > .source .listing { max-height: calc(100vh - 9rem); }
+}
 .answer { border: 1px solid var(--line); border-radius: 8px; background: var(--raised); padding: .9rem 1.1rem; margin: 0 0 .9rem; min-width: 0; }
 .answer.red { border-left: 4px solid var(--F-line); }
 .answer:has(li:target) { border-color: var(--focus); box-shadow: 0 0 0 1px var(--focus); }
 .answer h3 { display: flex; flex-wrap: wrap; gap: .3rem .7rem; align-items: baseline; font-size: 1rem; }
-.answer h3 span:last-child { overflow-wrap: anywhere; min-width: 0; }
+.answer h3 span:last-child { flex: 1 1 18rem; overflow-wrap: anywhere; min-width: 0; }
+.answer > section, .answer > div { min-width: 0; }
 .answer h4 { font-size: .9rem; font-weight: 650; margin: .9rem 0 .3rem; }
 .cells { display: flex; flex-wrap: wrap; gap: .2rem .6rem; margin: .55rem 0; font-size: .87rem; }
 .cells ul { display: flex; flex-wrap: wrap; gap: .25rem; list-style: none; padding: 0; margin: 0; }
@@ -50,10 +59,10 @@ details[open] > summary { margin-bottom: .35rem; }
 .repeat { display: flex; flex-wrap: wrap; gap: .4rem .7rem; align-items: center; border-top: 1px solid var(--line); margin: .9rem -1.1rem -.9rem; padding: .5rem 1.1rem; font-size: .88rem; }
 .repeat code { overflow-wrap: anywhere; min-width: 0; user-select: all; }
 .listing { border: 1px solid var(--line); border-radius: 8px; background: var(--panel); overflow: auto; max-height: 44rem; padding: .6rem 0; font-size: .84rem; line-height: 1.55; tab-size: 4; }
-.line { display: grid; grid-template-columns: 3.6rem max-content max-content; }
+.line { display: grid; grid-template-columns: 3.6rem minmax(max-content, 1fr); }
 .line > a { color: var(--soft); text-decoration: none; text-align: right; padding-right: 1.1rem; font-family: var(--mono); font-size: .89em; user-select: none; }
 .line code { white-space: pre; padding-right: 1.2rem; }
-.line em { font-style: normal; font-family: var(--sans); color: var(--soft); padding-right: 1rem; }
+.line em { font-style: normal; font-family: var(--sans); color: var(--soft); grid-column: 2; max-width: 52ch; padding: 0 1rem .15rem 0; line-height: 1.35; }
 .line.hit { background: var(--hit); box-shadow: inset 3px 0 var(--hit-line); }
 .line.hit em { color: var(--ink); }
 .line:target { background: var(--mark); }
@@ -63,13 +72,14 @@ details[open] > summary { margin-bottom: .35rem; }
 .facts-of .list { width: 100%; font-size: .85rem; }
 .facts-of tr { break-inside: avoid; }
 .facts-of th { overflow-wrap: anywhere; }
+.facts-of th code { white-space: normal !important; }
 .yes { color: var(--good-text); font-weight: 600; }
 @media (max-width: 40rem) {
   .why div { grid-template-columns: minmax(0, 1fr); gap: 0; padding: .25rem 0; }
   .answer { padding: .75rem .8rem; }
   .repeat { margin: .75rem -.8rem -.75rem; padding: .5rem .8rem; }
   .turn { float: none; margin-left: .8rem; }
-  .line { grid-template-columns: 2.6rem max-content max-content; }
+  .line { grid-template-columns: 2.6rem minmax(max-content, 1fr); }
   .line > a { padding-right: .7rem; }
   .facts-of table, .facts-of tbody, .facts-of tr { display: block; }
   .facts-of tr { display: flex; justify-content: space-between; gap: 1rem; border-bottom: 1px solid var(--line); }
