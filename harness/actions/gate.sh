@@ -12,7 +12,7 @@ if [ "$EXIT_CODE" -gt 1 ]; then
 	stop "$INFRA cells could not be tried, or the run did not come to its end (exit code $EXIT_CODE): nothing can be said of them"
 fi
 if [ "$FAIL_ON" = regressed ] && [ -n "$BASE_RESULTS" ]; then
-	quoted ksym_matrix diff "$BASE_RESULTS" "$RESULTS" --fail-on regressed,new-red && exit 0
+	quoted ksym_matrix diff "$BASE_RESULTS" "$RESULTS" --fail-on regressed,new-red,flaky && exit 0
 	stop "worse than the base run: the changes are above and in the summary"
 fi
 [ "$FAIL_ON" != regressed ] || [ "$RED" -eq 0 ] || notice "there is no base run to compare with, so every red cell counts"

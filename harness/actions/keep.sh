@@ -12,5 +12,3 @@ if [ "$EXIT_CODE" -gt 1 ]; then
 fi
 cp -- "$RESULTS" "$FOLDER/base/results.json"
 output keep true
-# Old kernels come along from one cache entry to the next.
-KSYM_MATRIX_CACHE=$CACHE_FOLDER ksym_matrix kernels gc --keep 3GB || warning 'the cache could not be made smaller'

@@ -75,7 +75,9 @@ if [ -z "$SHARDS" ]; then
 	chosen=$(printf '%s\n' "$MATRIX $KERNELS" | digest)
 	[ "$LOCKED" = true ] || wanted+=-$(date -u +%G-%V)
 	output kernels-key "$kernels_key-$chosen-$wanted"
-	output kernels-near "$kernels_key-$chosen-"
+	# What is saved holds this entry's kernels alone: were it to begin with those of an earlier one, it would grow for ever. Nothing is removed from
+	# the folder itself, which on a runner of one's own is the user's.
+	if [ "$trusted" = true ]; then output kernels-near ''; else output kernels-near "$kernels_key-$chosen-"; fi
 fi
 
 output base-key "$NAME-base-$GITHUB_RUN_ID-$GITHUB_RUN_ATTEMPT"

@@ -5,20 +5,21 @@ root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 # shellcheck source=harness/actions/workflow.sh
 . "$root/harness/actions/workflow.sh"
 
-arguments=()
-[ -z "$BASE_RESULTS" ] || arguments+=(--base "$BASE_RESULTS")
-[ -z "$SITE_URL" ] || arguments+=(--site-url "$SITE_URL")
+base=()
+[ -z "$BASE_RESULTS" ] || base=(--base "$BASE_RESULTS")
+links=()
+[ -z "$SITE_URL" ] || links=(--site-url "$SITE_URL")
+runs=()
+[ -z "$HISTORY" ] || runs=(--history "$HISTORY")
 failed=()
 
 report() { ksym_matrix report "$RESULTS" --format "$@"; }
 
 # Only a summary that is complete is shown.
 summary=$FOLDER/summary.md
-if report github-summary "${arguments[@]}" >"$summary"; then cat -- "$summary" >>"$GITHUB_STEP_SUMMARY"; else failed+=(summary); fi
-report github-annotations || failed+=(annotations)
-
-[ -z "$HISTORY" ] || arguments+=(--history "$HISTORY")
-if report html "${arguments[@]}" --output "$FOLDER/site"; then output site "$FOLDER/site"; else failed+=(site); fi
+if report github-summary "${base[@]}" "${links[@]}" >"$summary"; then cat -- "$summary" >>"$GITHUB_STEP_SUMMARY"; else failed+=(summary); fi
+report github-annotations "${base[@]}" || failed+=(annotations)
+if report html "${base[@]}" "${links[@]}" "${runs[@]}" --output "$FOLDER/site"; then output site "$FOLDER/site"; else failed+=(site); fi
 
 if [ -n "$BASE_RESULTS" ]; then
 	if ksym_matrix diff "$BASE_RESULTS" "$RESULTS" --format json --output "$FOLDER/changes.json"; then

@@ -13,18 +13,18 @@ run() {
 	local arguments=(run --setup --matrix "$MATRIX" --json "$results" --retries "$RETRIES") words
 	[ -z "$JOBS" ] || arguments+=(--jobs "$JOBS")
 	[ "$LOCKED" = false ] || arguments+=(--locked)
-	words=$(node "$root/harness/actions/words.mjs" "$KERNELS" 2>&1) || stop "input kernels: $words"
-	add_words --kernel "$words"
-	words=$(node "$root/harness/actions/words.mjs" "$PROGRAMS" 2>&1) || stop "input programs: $words"
-	add_words --program "$words"
+	add_words kernels --kernel "$KERNELS"
+	add_words programs --program "$PROGRAMS"
 	quoted ksym_matrix "${arguments[@]}"
 }
 
-add_words() { # OPTION LINES
+add_words() { # INPUT OPTION VALUE
 	local line
-	[ -n "$2" ] || return 0
-	arguments+=("$1")
-	while IFS= read -r line; do arguments+=("$line"); done <<<"$2"
+	[ -n "$3" ] || return 0
+	words=$(node "$root/harness/actions/words.mjs" "$3" 2>&1) || stop "input $1: $words"
+	[ -n "$words" ] || return 0
+	arguments+=("$2")
+	while IFS= read -r line; do arguments+=("$line"); done <<<"$words"
 }
 
 merge() {

@@ -41,7 +41,7 @@ t.test('the history lies on a branch of its own, in one commit however many runs
     );
   const branch = 'refs/heads/ksym-matrix-history';
   const first = run('run-1');
-  t.equal(first.failed, false, first.steps.map(({ log }) => log).join('\n'));
+  t.equal(first.failed, false, { logs: first.steps.map(({ log }) => log) });
   t.match(first.outputs, { written: 'true' });
   t.match(first.used.at(-1), { action: 'actions/upload-pages-artifact', inputs: { path: first.outputs.site } });
   t.same(readdirSync(first.outputs.site ?? ''), ['index.html'], 'the history is not in the site');
