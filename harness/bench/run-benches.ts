@@ -7,6 +7,7 @@ import { type Finding, renderFindings } from './figures.ts';
 import { growthBench } from './growth.ts';
 import { describeHost, loadWarning, renderHost } from './host-description.ts';
 import { memoryBench } from './memory.ts';
+import { reportBench } from './report.ts';
 import { restoreBench } from './restore.ts';
 import { virtmeNgBench } from './virtme-ng.ts';
 import { matrixBench } from './whole-matrix.ts';
@@ -19,6 +20,7 @@ export const BENCHES: readonly Bench[] = [
   matrixBench,
   growthBench,
   memoryBench,
+  reportBench,
 ];
 
 /** What to measure, and where the figures go. */

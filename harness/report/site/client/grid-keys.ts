@@ -101,5 +101,5 @@ function isShown(row: HTMLElement): boolean {
 /** The corner says nothing and leads nowhere. */
 function isReachable(cell: HTMLTableCellElement): boolean {
   if (cell.hidden || cell.parentElement === null || !isShown(cell.parentElement)) return false;
-  return cell.tagName === 'TD' || cell.querySelector('a') !== null;
+  return cell.closest('tbody') !== null || cell.querySelector('a') !== null;
 }

@@ -1,0 +1,147 @@
+import { readFile } from 'node:fs/promises';
+import { createRequire } from 'node:module';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import t from 'tap';
+import { cellLink } from '../../cell-link.ts';
+import { gridRows } from '../../rows.ts';
+import { type Inventory, readPage } from './inventory.ts';
+import { browser, folder, KINDS, loader, results } from './shared.ts';
+import { addressOf, pagesOf } from './sites.ts';
+import { visit } from './visit.ts';
+
+/** Levels A and AA of all versions of the guidelines, as axe-core calls them. */
+const LEVEL_AA = ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa'];
+
+const PHONE = { width: 360, height: 740 };
+
+t.test(
+  'every link within the site leads to a file and a place that are there, and no page has an id twice',
+  async (t) => {
+    const { page, open, offences } = await visit(t, browser, folder);
+    const pages = await pagesOf(folder);
+    const inventories = new Map<string, Inventory>();
+    for (const path of pages) {
+      await open(path);
+      inventories.set(addressOf(folder, path), await readPage(page));
+    }
+    const broken: string[] = [];
+    let checked = 0;
+    for (const [address, { links, ids }] of inventories) {
+      if (new Set(ids).size !== ids.length) broken.push(`${address}: an id is there twice`);
+      for (const link of links.filter((one) => one.startsWith('file:'))) {
+        const [file = '', fragment] = link.split('#');
+        const target = inventories.get(file);
+        checked++;
+        if (target === undefined) await readFile(fileURLToPath(file)).catch(() => broken.push(`${address} → ${link}`));
+        else if (fragment !== undefined && fragment !== '' && !target.ids.includes(decodeURIComponent(fragment))) {
+          broken.push(`${address} → ${link}`);
+        }
+      }
+    }
+    t.same(broken, []);
+    t.ok(checked > 200, `${checked} links`);
+    for (const cell of results.cells) {
+      const [file = '', anchor = ''] = cellLink(cell).split('#');
+      if (inventories.get(addressOf(folder, file))?.ids.includes(anchor) !== true)
+        t.fail(`no place for ${cellLink(cell)}`);
+    }
+    t.same(offences, []);
+  },
+);
+
+t.test("a cell's address opens what is known of it; its command is copied, and that is said", async (t) => {
+  const { page, open, offences } = await visit(t, browser, folder);
+  for (const cell of [results.cells[0], results.cells.at(-1)]) {
+    if (cell === undefined) continue;
+    await open(cellLink(cell));
+    const state = await page.evaluate<{ open: boolean; inSight: boolean; text: string }>(`(() => {
+      const target = document.querySelector(':target');
+      const details = target.closest('details') ?? target.querySelector('details');
+      const box = target.getBoundingClientRect();
+      return { open: details === null || details.open, inSight: box.top >= 0 && box.top < innerHeight, text: target.textContent };
+    })()`);
+    t.ok(state.open, 'opened');
+    t.ok(state.inSight, 'in sight');
+    t.ok(state.text.includes(cell.kernel), `it is the one of ${cell.kernel}: ${state.text.slice(0, 300)}`);
+  }
+  const button = page.locator('button.copy:visible').first();
+  const text = await page.evaluate<string>(
+    "document.getElementById(document.querySelector('button.copy').dataset.copy).textContent.trimEnd()",
+  );
+  t.not(text, '');
+  await button.click();
+  await page.locator('#spoken', { hasText: /^(Copied|Selected)/ }).waitFor({ state: 'attached' });
+  // Which of the two a page on disk may do is up to the browser.
+  if ((await button.textContent()) !== 'Copied') {
+    t.equal(await page.evaluate<string>('getSelection().toString().trimEnd()'), text);
+  }
+  t.same(offences, []);
+});
+
+t.test('light or dark follows the system until it is chosen, and stays chosen', async (t) => {
+  const { page, open, offences } = await visit(t, browser, folder, { colorScheme: 'dark' });
+  await open('index.html');
+  const lightness = () =>
+    page.evaluate<number>(
+      `getComputedStyle(document.body).backgroundColor.match(/\\d+/g).slice(0, 3).reduce((sum, part) => sum + Number(part), 0) / 3`,
+    );
+  t.ok((await lightness()) < 60, 'dark');
+  await page.emulateMedia({ colorScheme: 'light' });
+  t.ok((await lightness()) > 200, 'light');
+  await page.getByRole('button', { name: 'Dark theme' }).click();
+  t.ok((await lightness()) < 60, 'chosen');
+  await open('history.html');
+  t.ok((await lightness()) < 60, 'on other pages too');
+  await page.getByRole('button', { name: 'Light theme' }).click();
+  t.ok((await lightness()) > 200);
+  t.same(offences, []);
+});
+
+t.test('without scripts everything is there to be read, and nothing that would do nothing', async (t) => {
+  const { page, open, offences } = await visit(t, browser, folder, { javaScriptEnabled: false });
+  for (const path of KINDS) {
+    await open(path);
+    const controls = await page.evaluate<string[]>(
+      "[...document.querySelectorAll('button, input, select')].filter((one) => one.checkVisibility()).map((one) => one.outerHTML)",
+    );
+    t.same(controls, [], path);
+  }
+  await open('index.html');
+  const seen = "[...document.querySelectorAll('#grid tbody td')].filter((cell) => cell.checkVisibility()).length";
+  const rows = gridRows(results).filter((row) => row.loader === loader);
+  t.equal(await page.evaluate<number>(seen), rows.length * results.kernels.length);
+  const withLog = results.cells.find((cell) => cell.verifierLog !== null);
+  if (withLog === undefined) throw new Error('no cell has a log');
+  await open(cellLink(withLog));
+  t.ok((await page.locator('body').textContent())?.includes('R1 type=inv expected=percpu_ptr_'));
+  t.ok((await page.locator('body').textContent())?.includes('char LICENSE[] SEC("license") = "GPL";'));
+  t.same(offences, []);
+});
+
+t.test('pages are accessible in light, in dark and on a phone, where only the grid moves sideways', async (t) => {
+  const axe = await readFile(join(dirname(createRequire(import.meta.url).resolve('axe-core')), 'axe.min.js'), 'utf8');
+  const { page, open, offences } = await visit(t, browser, folder);
+  const check = async (path: string, mode: string, options: object): Promise<void> => {
+    const found = await page.evaluate<string[]>(`axe.run(document, ${JSON.stringify({ ...options, preload: false })})
+      .then(({ violations }) => violations.flatMap(({ id, nodes }) => nodes.slice(0, 3).map(({ html, failureSummary }) => id + ': ' + html.slice(0, 200) + ' ' + failureSummary)))`);
+    t.same(found, [], `${path}, ${mode}`);
+  };
+  for (const path of KINDS) {
+    await page.emulateMedia({ colorScheme: 'light' });
+    await page.setViewportSize({ width: 1280, height: 800 });
+    await open(path);
+    await page.evaluate("for (const details of document.querySelectorAll('details')) details.open = true");
+    await page.evaluate(axe);
+    await check(path, 'light', { runOnly: LEVEL_AA });
+    await page.emulateMedia({ colorScheme: 'dark' });
+    await check(path, 'dark', { runOnly: ['color-contrast'] });
+    await page.setViewportSize(PHONE);
+    await check(path, 'phone', { runOnly: LEVEL_AA, rules: { 'color-contrast': { enabled: false } } });
+    t.ok(
+      await page.evaluate<boolean>('document.documentElement.scrollWidth <= innerWidth'),
+      `${path} is no wider than a phone`,
+    );
+  }
+  t.same(offences, []);
+});

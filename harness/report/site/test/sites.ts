@@ -1,0 +1,60 @@
+import { readdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { generateResults } from '../../../bench/generated-results.ts';
+import { compareResults } from '../../../results/compare.ts';
+import { summariseRun } from '../../../results/history.ts';
+import { deriveRanges } from '../../../results/ranges.ts';
+import type { CellResult, RunResults } from '../../../results/results.ts';
+import { countVerdicts, VERDICTS } from '../../../results/verdicts.ts';
+import { plantMarkup } from './planted.ts';
+
+/** A small run with everything in it: two loaders, a variant, cells that were not run, every verdict. */
+export function smallResults(seed: number): RunResults {
+  const size = { kernels: 9, programs: 5, loaders: 2 };
+  const generated = generateResults({ ...size, redEvery: 4, seed });
+  const [program] = generated.programs;
+  const cells = generated.cells.flatMap((cell, index): CellResult[] => {
+    if (index % 31 === 7) return [];
+    return cell.program === program?.name ? [cell, { ...cell, variant: 'cap-bpf' }] : [cell];
+  });
+  const { kernels } = generated;
+  return {
+    ...generated,
+    id: `small-${seed}`,
+    cells,
+    totals: countVerdicts(cells),
+    ranges: deriveRanges(kernels, cells),
+  };
+}
+
+/** What a site can be made of, beside a run: an earlier one to be compared with, and history. */
+export function around(results: RunResults, earlier: RunResults) {
+  return { comparison: compareResults(earlier, results), history: [results, earlier].map(summariseRun) };
+}
+
+/** A run, and what is around it, with markup in every text. */
+export function plantedSite() {
+  const [results, earlier] = [plantMarkup(smallResults(1)), plantMarkup(smallResults(2))];
+  const { comparison, history } = around(results, earlier);
+  // The schema would let nobody through who writes this; pages must not rely on that.
+  const alive = { ...results.origin, url: 'javascript:window.__alive=9' };
+  return { results: { ...results, origin: alive }, comparison, history };
+}
+
+/** Whether results have a cell of each verdict: what a test of how they look relies on. */
+export function hasAllVerdicts({ totals }: RunResults): boolean {
+  return VERDICTS.every((verdict) => totals[verdict] > 0);
+}
+
+/** All pages of a site, relative to its folder, in the order of their names. */
+export async function pagesOf(folder: string): Promise<string[]> {
+  const files = await readdir(folder, { recursive: true });
+  return files.filter((file) => file.endsWith('.html')).sort();
+}
+
+/** Address of a file of a site on disk. */
+export function addressOf(folder: string, path: string): string {
+  const [file = '', fragment] = path.split('#');
+  return pathToFileURL(join(folder, file)).href + (fragment === undefined ? '' : `#${fragment}`);
+}
