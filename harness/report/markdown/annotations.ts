@@ -1,5 +1,6 @@
 import type { Comparison } from '../../results/compare.ts';
 import type { RunResults } from '../../results/results.ts';
+import { inOrder } from '../formats/order.ts';
 import { inCharacters } from './budget.ts';
 import { endedAt, type Failure, listFailures } from './failures.ts';
 
@@ -19,7 +20,7 @@ export function renderAnnotations(
   results: RunResults,
   options: { readonly comparison?: Comparison | undefined } = {},
 ): string {
-  const failures = listFailures(results, options.comparison);
+  const failures = listFailures(inOrder(results), options.comparison);
   return [
     ...commands(
       'error',

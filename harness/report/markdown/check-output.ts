@@ -1,4 +1,5 @@
 import type { RunResults } from '../../results/results.ts';
+import { inOrder } from '../formats/order.ts';
 import { fitParts, inBytes, inCharacters } from './budget.ts';
 import { changeParts } from './change-parts.ts';
 import { endedAt, listFailures } from './failures.ts';
@@ -44,9 +45,10 @@ export interface CheckOutput {
  * @param options.maxBytes never more bytes of UTF-8 than this, in the summary and in the text; what does not fit is counted at their ends
  */
 export function renderCheckOutput(
-  results: RunResults,
+  unordered: RunResults,
   options: MarkdownOptions & { readonly maxBytes?: number | undefined } = {},
 ): CheckOutput {
+  const results = inOrder(unordered);
   const { comparison, siteUrl, maxBytes = CHECK_BYTES } = options;
   const budget = {
     limit: Math.min(maxBytes, CHECK_BYTES),

@@ -1,4 +1,5 @@
 import type { RunResults } from '../../results/results.ts';
+import { inOrder } from '../formats/order.ts';
 import { fitParts, inCharacters } from './budget.ts';
 import { changeParts } from './change-parts.ts';
 import { folded, PRIORITY, section } from './folded.ts';
@@ -19,9 +20,10 @@ const MARKER_CHARACTERS = 256;
  * @param options.maxCharacters never more UTF-16 code units than this; what does not fit is counted at the end
  */
 export function renderComment(
-  results: RunResults,
+  unordered: RunResults,
   options: MarkdownOptions & { readonly runUrl?: string | undefined; readonly maxCharacters?: number | undefined } = {},
 ): string {
+  const results = inOrder(unordered);
   const { comparison, siteUrl, runUrl, maxCharacters = COMMENT_CHARACTERS - MARKER_CHARACTERS } = options;
   const parts = [
     ...shortHead(results, options, runUrl),

@@ -93,11 +93,20 @@ function inWord(word: string, first: boolean, asCode: (word: string) => string):
   if (first && LINE_START.test(word)) return asCode(word);
   if (isPlain(word)) return word;
   // Punctuation around a name is no part of it.
-  const [, before = '', rest = ''] = /^([("'“]*)(.*)$/u.exec(word) ?? [];
-  const [, core = '', after = ''] = /^(.*?)([)"'”.,;:!?]*)$/u.exec(rest) ?? [];
-  const call = /^\)/.test(after) && !before.includes('(') && core.includes('(') ? ')' : '';
-  const name = `${core}${call}`;
-  return name === '' || !isPlain(before) ? asCode(word) : `${before}${asCode(name)}${after.slice(call.length)}`;
+  const [before] = /^[("'“]*/u.exec(word) ?? [''];
+  const end = endOfName(word, before.length);
+  return end === before.length ? asCode(word) : `${before}${asCode(word.slice(before.length, end))}${word.slice(end)}`;
+}
+
+/** Where the punctuation behind a name begins; a bracket that was opened in the name belongs to it. */
+function endOfName(word: string, start: number): number {
+  let end = word.length;
+  while (end > start && /[)"'”.,;:!?]/u.test(word.charAt(end - 1))) {
+    const name = word.slice(start, end);
+    if (name.endsWith(')') && name.split('(').length >= name.split(')').length) break;
+    end--;
+  }
+  return end;
 }
 
 function isPlain(word: string): boolean {

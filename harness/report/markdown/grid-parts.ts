@@ -1,4 +1,3 @@
-import { oldestFirst } from '../../results/kernel-axes.ts';
 import type { RunResults } from '../../results/results.ts';
 import { RED_VERDICTS, VERDICTS } from '../../results/verdicts.ts';
 import { kernelPage, programPage } from '../cell-link.ts';
@@ -14,11 +13,11 @@ const NOT_RUN = '·';
 const MOST_KERNELS = 12;
 
 /**
- * The grid: programs down, kernels across from the oldest to the newest, in several tables if there are many. The first loader's is whole, of each
+ * The grid of results that are in order: programs down, kernels across, in several tables if there are many. The first loader's is whole, of each
  * further one only the rows that differ from it. Then the legend.
  */
 export function gridParts(results: RunResults, { siteUrl }: MarkdownOptions, priority: number): Leaf[] {
-  const kernels = oldestFirst(results.kernels).map(({ name }) => name);
+  const kernels = results.kernels.map(({ name }) => name);
   const rows = gridRows(results);
   const [first, ...others] = results.loaders.map(({ name }) => name);
   const ofFirst = rows.filter(({ loader }) => loader === first);

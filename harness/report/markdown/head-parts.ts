@@ -51,7 +51,7 @@ export function fullHead(results: RunResults, { comparison, siteUrl }: MarkdownO
   const rows: [string, string][] = [
     ['Cells', countsInWords(totals)],
     ['Run', link(codeSpan(id), origin.url) + (shards > 1 ? `, merged from ${shards} shards` : '')],
-    ['Started', startedAt],
+    ['Started', codeSpan(startedAt)],
     ['Commit', `${commitLink(origin) ?? 'unknown'}${modifiedNote(origin)}`],
     ['Matrix', codeSpan(matrix.path)],
     ['Loaders', loaders.map(({ name, version }) => `${codeSpan(name)} ${inlineText(version)}`).join(', ')],

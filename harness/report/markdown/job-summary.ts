@@ -1,4 +1,5 @@
 import type { RunResults } from '../../results/results.ts';
+import { inOrder } from '../formats/order.ts';
 import { fitParts, inBytes } from './budget.ts';
 import { changeParts } from './change-parts.ts';
 import { folded, PRIORITY, section } from './folded.ts';
@@ -19,9 +20,10 @@ const SPARE_BYTES = 16 * 1024;
  * @param options.maxBytes never more bytes of UTF-8 than this; what does not fit is counted at the end
  */
 export function renderJobSummary(
-  results: RunResults,
+  unordered: RunResults,
   options: MarkdownOptions & { readonly maxBytes?: number | undefined } = {},
 ): string {
+  const results = inOrder(unordered);
   const { comparison, siteUrl, maxBytes = SUMMARY_BYTES - SPARE_BYTES } = options;
   const parts = [
     ...shortHead(results, options),

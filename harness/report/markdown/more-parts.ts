@@ -1,4 +1,3 @@
-import { oldestFirst } from '../../results/kernel-axes.ts';
 import { wasNotRun } from '../../results/ranges.ts';
 import type { OutcomeRange, RunResults } from '../../results/results.ts';
 import { cellName } from '../../run/select.ts';
@@ -73,7 +72,7 @@ export function expectedParts(results: RunResults, { siteUrl }: MarkdownOptions,
 
 /** The kernels of a run with their releases and the digests of their images. */
 export function kernelParts({ kernels }: RunResults, { siteUrl }: MarkdownOptions, priority: number): Group {
-  const parts = oldestFirst(kernels).map(
+  const parts = kernels.map(
     ({ name, release, version, source, sha256 }): Leaf => ({
       texts: [
         tableRow([

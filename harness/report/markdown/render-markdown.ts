@@ -1,4 +1,5 @@
 import type { RunResults } from '../../results/results.ts';
+import { inOrder } from '../formats/order.ts';
 import { fitParts, inBytes } from './budget.ts';
 import { changeParts } from './change-parts.ts';
 import { PRIORITY, section } from './folded.ts';
@@ -9,7 +10,8 @@ import { elsewhere, type MarkdownOptions } from './phrases.ts';
 import { redAnswers, redParts } from './red-parts.ts';
 
 /** Everything about a run as GitHub Flavored Markdown, for documentation and releases: as long as it gets. */
-export function renderMarkdown(results: RunResults, options: MarkdownOptions = {}): string {
+export function renderMarkdown(unordered: RunResults, options: MarkdownOptions = {}): string {
+  const results = inOrder(unordered);
   const { comparison, siteUrl } = options;
   const parts = [
     ...fullHead(results, options),
