@@ -25,6 +25,11 @@ const USAGE_CODES: ReadonlySet<string> = new Set([
   'output-has-no-place',
   'no-history',
   'template-space-invalid',
+  'github-event-bad',
+  'github-no-token',
+  'github-token-bad',
+  'github-name-bad',
+  'github-gate-unknown',
   // What an entry of the matrix names is not there, or not what the entry says.
   'bad-image-reference',
   'oci-tag-unknown',

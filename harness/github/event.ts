@@ -45,10 +45,8 @@ export function parseEvent(text: string, where: string): PublishTarget {
 
 const id = z.int().positive();
 const sha = z.string().regex(/^[0-9a-f]{40}([0-9a-f]{24})?$/);
-/** It becomes part of addresses. */
-const name = z.string().regex(/^(?!\.+$)[\w.-]{1,100}$/);
-const owner = z.object({ login: name });
-const repository = z.object({ id, name, owner });
+/** Its parts become parts of addresses. An owner that is gone is left out of other fields, not of this one. */
+const repository = z.object({ id, full_name: z.string().regex(/^(?!\.+\/)[\w.-]{1,100}\/(?!\.+$)[\w.-]{1,100}$/) });
 
 const workflowRunEvent = z
   .object({
@@ -85,8 +83,7 @@ const workflowRunEvent = z
               numbers: (run.pull_requests ?? []).flatMap((one) =>
                 one !== null && one.head.sha === run.head_sha && one.base.repo.id === own.id ? [one.number] : [],
               ),
-              head:
-                from === null || branch === null ? null : { repositoryId: from.id, owner: from.owner.login, branch },
+              head: from === null || branch === null ? null : { repositoryId: from.id, owner: ownerOf(from), branch },
             }
           : null,
     };
@@ -107,8 +104,7 @@ const pullRequestEvent = z
       run: null,
       pull: {
         numbers: [number],
-        head:
-          head.repo === null ? null : { repositoryId: head.repo.id, owner: head.repo.owner.login, branch: head.ref },
+        head: head.repo === null ? null : { repositoryId: head.repo.id, owner: ownerOf(head.repo), branch: head.ref },
       },
     }),
   );
@@ -122,9 +118,16 @@ const pushEvent = z
 /** By the key that tells them apart; a workflow's run comes first, because it may be of a pull request. */
 const EVENTS = { workflow_run: workflowRunEvent, pull_request: pullRequestEvent, after: pushEvent } as const;
 
-function place({ id: number, name: repo, owner: { login } }: z.infer<typeof repository>): PublishTarget['repository'] {
-  return { id: number, owner: login, repo };
+function place({ id: number, full_name: name }: Repository): PublishTarget['repository'] {
+  const [owner = '', repo = ''] = name.split('/');
+  return { id: number, owner, repo };
 }
+
+function ownerOf({ full_name: name }: Repository): string {
+  return name.split('/')[0] ?? '';
+}
+
+type Repository = z.infer<typeof repository>;
 
 function bad(where: string, why: string): ExplainedError {
   return new ExplainedError('github-event-bad', 'this is no event that results can be published for', {

@@ -72,7 +72,7 @@ export function readDescription(): Description {
   return {
     find: (method, path) => {
       for (const one of operations) {
-        if (one.method !== method) continue;
+        if (one.method !== method || one.path.split('/', 2)[1] !== path.split('/', 2)[1]) continue;
         const values = matchPath(one.path, path);
         if (values === null) continue;
         const id = String(one.operation.operationId);
