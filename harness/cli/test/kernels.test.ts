@@ -14,6 +14,7 @@ import { listAll, renderList } from '../kernels-list.ts';
 import { removeAll } from '../kernels-rm.ts';
 import { renderUpdate, update } from '../kernels-update.ts';
 import { addMachines, kernel, setUp } from './kernel-cache.ts';
+import './comparison-tests.ts';
 import './gc-tests.ts';
 
 const PLAIN = paintFor(process.stderr);
