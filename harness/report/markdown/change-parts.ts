@@ -20,11 +20,12 @@ const URGENCY: Readonly<Record<ChangeKind, number>> = {
 
 /** A table of what changed, worst first; no parts if nothing did. Then the kernels that are not the same any more, which may explain it. */
 export function changeParts(comparison: Comparison, siteUrl: string | undefined, priority: number): Part[] {
+  const several = new Set(comparison.changes.map(({ loader }) => loader)).size > 1;
   const rows = groupChanges(comparison.changes).map((changes, index): Leaf => {
     const [first] = changes;
     const kind = first?.kind ?? 'changed';
     return {
-      texts: [renderRow(changes, siteUrl)],
+      texts: [renderRow(changes, siteUrl, several)],
       priority: priorityOf(index, priority + URGENCY[kind] / 10),
       noun: { one: `cell that is ${WORDS[kind]}`, many: `cells that are ${WORDS[kind]}` },
       count: changes.length,
@@ -95,11 +96,11 @@ function sideKey(cell: CellResult | null, kind: ChangeKind): unknown {
   return kind === 'new' || kind === 'vanished' ? 'as expected' : [cell.verdict, outcomeInWords(cell)];
 }
 
-function renderRow(changes: readonly CellChange[], siteUrl: string | undefined): string {
+function renderRow(changes: readonly CellChange[], siteUrl: string | undefined, severalLoaders: boolean): string {
   const [first] = changes;
   if (first === undefined) return '';
   const programs = [...new Set(changes.map(({ program, variant }) => cellName(program, variant)))];
-  const loader = first.loader === 'ksym-matrix' ? '' : ` with ${codeSpan(first.loader)}`;
+  const loader = severalLoaders ? ` with ${codeSpan(first.loader)}` : '';
   const url = first.kind === 'vanished' ? undefined : siteUrl;
   return tableRow([
     isRed(first) || first.kind === 'vanished' ? `**${first.kind}**` : first.kind,

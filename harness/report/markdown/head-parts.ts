@@ -9,7 +9,7 @@ export function headline({ totals, cells, complete }: RunResults, comparison?: C
   const red = countRed(totals);
   const state =
     red === 0
-      ? `✔ all ${counted(cells.length, CELLS)} are as expected`
+      ? `✔ ${cells.length === 1 ? 'the only cell is' : `all ${cells.length} cells are`} as expected`
       : `✖ ${red} of ${counted(cells.length, CELLS)} ${red === 1 ? 'is' : 'are'} red`;
   const regressed = comparison?.counts.regressed ?? 0;
   return [

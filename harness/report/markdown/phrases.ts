@@ -92,9 +92,15 @@ export function plainLines(answer: Pick<Answer, 'example' | 'programs'>): string
   return describeAnswer(answer).map((line) => line.replace(/^ok in phase check: /, ''));
 }
 
-/** The same in lines of Markdown. */
+/** Beyond these, it is the evidence's turn. */
+const MOST_LINES = 12;
+const LINE_CHARACTERS = 1000;
+
+/** The same in lines of Markdown, not too many and none too long. */
 export function answerLines(answer: Pick<Answer, 'example' | 'programs'>): string[] {
-  return plainLines(answer).map(inlineText);
+  const lines = plainLines(answer);
+  const shown = lines.slice(0, MOST_LINES).map((line) => inlineText(briefly(line, LINE_CHARACTERS)));
+  return lines.length <= MOST_LINES ? shown : [...shown, `and ${lines.length - MOST_LINES} more lines`];
 }
 
 /** Where all of a report can be read, for what was left out. */
