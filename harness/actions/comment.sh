@@ -11,7 +11,7 @@ if [ "$GITHUB_EVENT_NAME" != pull_request ]; then
 fi
 # GitHub gives these a token that can only read, whatever the workflow asks for.
 if [ "$HEAD_REPOSITORY" != "$GITHUB_REPOSITORY" ] || [ "$PULL_REQUEST_AUTHOR" = 'dependabot[bot]' ]; then
-	notice "the token of a pull request from a fork can only read: the workflow that runs after this one comments (docs/github.md, \"Pull requests from forks\")"
+	notice "the token of a pull request from a fork can only read: the workflow that runs after this one comments (docs/github.md, \"Comments, from forks too\")"
 	exit 0
 fi
 arguments=(--results "$FOLDER/results" --event "$GITHUB_EVENT_PATH" --comment "$COMMENT" --name "$NAME")

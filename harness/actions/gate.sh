@@ -9,11 +9,11 @@ root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 [ -n "$RESULTS" ] || exit "${EXIT_CODE:-3}"
 [ "$FAIL_ON" != never ] || exit 0
 if [ "$EXIT_CODE" -gt 1 ]; then
-	stop "$INFRA cells could not be tried, or the run did not come to its end (exit code $EXIT_CODE): nothing can be said of them"
+	stop "the run could not find everything out (exit code $EXIT_CODE; cells that could not be tried: $INFRA): nothing can be said of those"
 fi
 if [ "$FAIL_ON" = regressed ] && [ -n "$BASE_RESULTS" ]; then
 	quoted ksym_matrix diff "$BASE_RESULTS" "$RESULTS" --fail-on regressed,new-red,flaky && exit 0
 	stop "worse than the base run: the changes are above and in the summary"
 fi
 [ "$FAIL_ON" != regressed ] || [ "$RED" -eq 0 ] || notice "there is no base run to compare with, so every red cell counts"
-[ "$RED" -eq 0 ] || stop "$RED cells are red: they are in the summary"
+[ "$RED" -eq 0 ] || stop "red cells: $RED; they are in the summary"

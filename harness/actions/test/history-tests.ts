@@ -1,7 +1,11 @@
-import { execFileSync } from 'node:child_process';
+import { execFileSync, spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import t from 'tap';
+import { PACKAGE_ROOT } from '../../package-root.ts';
 import { createActionPlace } from './action-place.ts';
 
 /** A command line that adds a run to the history as `history add` does, and writes a site of one page. */
@@ -59,3 +63,60 @@ t.test('the history lies on a branch of its own, in one commit however many runs
   t.match(nothing.outputs, { written: 'false', site: '' });
   t.equal(git('rev-parse', branch), before);
 });
+
+t.test('git has the token for the server alone: no argument and no file has it', async (t) => {
+  const token = 'a-token-that-nobody-may-see';
+  const folder = t.testdir();
+  const asked: { readonly authorization: string | undefined; readonly shownBy: readonly string[] }[] = [];
+  const server = createServer((request, response) => {
+    const { authorization } = request.headers;
+    asked.push({ authorization, shownBy: commandLines().filter((line) => line.includes(token)) });
+    if (authorization === undefined) {
+      response.writeHead(401, { 'www-authenticate': 'Basic realm="git"' }).end();
+      return;
+    }
+    // A repository without commits (gitprotocol-http, "Smart Server Response").
+    const nothing = `${'0'.repeat(40)} capabilities^{}\0agent=test\n`;
+    const lines = ['# service=git-upload-pack\n', null, nothing, null].map((line) =>
+      line === null ? '0000' : `${(line.length + 4).toString(16).padStart(4, '0')}${line}`,
+    );
+    response.writeHead(200, { 'content-type': 'application/x-git-upload-pack-advertisement' }).end(lines.join(''));
+  });
+  await once(server.listen(0, '127.0.0.1'), 'listening');
+  t.teardown(() => server.close());
+  const child = spawn('bash', [join(PACKAGE_ROOT, 'harness', 'actions', 'history.sh'), 'fetch'], {
+    env: {
+      PATH: process.env.PATH,
+      HOME: folder,
+      FOLDER: folder,
+      HISTORY_BRANCH: 'history',
+      GITHUB_SERVER_URL: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+      GITHUB_REPOSITORY: 'owner/project',
+      GITHUB_TOKEN: token,
+    },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  let said = '';
+  for (const stream of [child.stdout, child.stderr]) stream.on('data', (text) => (said += String(text)));
+  const [code] = (await once(child, 'close')) as [number];
+  t.equal(code, 0, { said });
+  t.match(said, /there is no branch history yet/);
+  t.equal(asked.at(-1)?.authorization, `Basic ${Buffer.from(`x-access-token:${token}`).toString('base64')}`);
+  t.same([...new Set(asked.flatMap(({ shownBy }) => shownBy))], []);
+  t.notMatch(said, token);
+  t.equal(spawnSync('grep', ['-rF', token, folder]).status, 1, 'it is in no file');
+});
+
+/** The command lines of all processes, as anybody on the machine can read them. */
+function commandLines(): string[] {
+  return readdirSync('/proc')
+    .filter((name) => /^\d+$/.test(name))
+    .map((id) => {
+      try {
+        return readFileSync(`/proc/${id}/cmdline`, 'utf8');
+      } catch {
+        // It has ended.
+        return '';
+      }
+    });
+}

@@ -83,7 +83,26 @@ t.test('a pull request with a mistake in it', async (t) => {
   const same = place.run({ inputs: again, github: PUSH, environment });
   t.match(same, { failed: false, outputs: { red: '1' } }, 'what was red before fails nobody');
 
-  const said = [job, merged, same].flatMap(({ steps }) => steps.flatMap(({ log, summary }) => [log, summary]));
+  // The same results on the default branch: the site, and its history on a branch.
+  execFileSync('git', ['init', '--quiet', '--bare', join(place.temporary, 'owner', 'project')]);
+  const download = (_action: string, { path = '' }: Readonly<Record<string, string>>) => {
+    if (path.endsWith('/results')) cpSync(join(job.outputs.results ?? '', '..'), path, { recursive: true });
+    return {};
+  };
+  const event = { workflow_run: { id: 5 }, repository: { default_branch: 'main' } };
+  const address = { GITHUB_SERVER_URL: `file://${place.temporary}` };
+  const site = place.run(
+    { github: { event_name: 'workflow_run', event }, environment: address, uses: download },
+    'actions/site',
+  );
+  t.match(
+    site,
+    { failed: false, outputs: { written: 'true' } },
+    { logs: site.steps.map(({ name, log }) => [name, log]) },
+  );
+  t.match(readFileSync(join(site.outputs.site ?? '', 'history.html'), 'utf8'), found.id, 'the run is in the history');
+
+  const said = [job, merged, same, site].flatMap(({ steps }) => steps.flatMap(({ log, summary }) => [log, summary]));
   t.notOk(said.join('\n').includes(TOKEN));
   const files = ['--exclude-dir=action', place.temporary, shared.folder];
   const { status, stdout } = spawnSync('grep', ['-rlF', TOKEN, ...files], { encoding: 'utf8' });
