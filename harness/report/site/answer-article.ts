@@ -1,4 +1,5 @@
 import type { CellResult, ProgramResult } from '../../results/results.ts';
+import { RED_VERDICTS } from '../../results/verdicts.ts';
 import { lookOf } from '../looks.ts';
 import { repeatCommand } from '../repeat.ts';
 import { sentenceOf } from '../sentence.ts';
@@ -41,18 +42,28 @@ function mostShown({ sparse }: Site, red: boolean): number {
   return red ? 40 : 24;
 }
 
-/** An element for each cell, whose id is the cell's address. */
+/**
+ * An element for each cell, whose id is the cell's address. Where there are very many cells, those that are not red and did not change are only named;
+ * the script finds them.
+ */
 function anchors(site: Site, cells: readonly CellResult[]): Html {
   const byLoader = new Map<string, CellResult[]>();
   for (const cell of cells) byLoader.set(cell.loader, [...(byLoader.get(cell.loader) ?? []), cell]);
   const lists = [...byLoader].map(([loader, own]) => {
     const [first] = own;
     const end = first === undefined ? '' : anchorEnd(first);
-    const items = own.map((cell) => anchor(site, cell, `${slug(cell.kernel)}${end}`));
     const name = site.results.loaders.length > 1 && html`<span class="soft">${loader}</span>`;
-    return html`<div class="cells">${name}<ul aria-label="Kernels">${join(items)}</ul></div>`;
+    const marked = site.sparse ? own.filter((cell) => matters(site, cell)) : own;
+    const items = marked.map((cell) => anchor(site, cell, `${slug(cell.kernel)}${end}`));
+    const named = site.sparse && own.filter((cell) => !matters(site, cell)).map((cell) => slug(cell.kernel));
+    return html`<div class="cells">${name}${items.length > 0 && html`<ul aria-label="Kernels">${join(items)}</ul>`}${named !== false && named.length > 0 && html`<p data-cells="${end}">${named.join(' ')}</p>`}</div>`;
   });
   return join(lists);
+}
+
+/** Whether a cell is one of those that people look for. */
+function matters(site: Site, cell: CellResult): boolean {
+  return RED_VERDICTS.has(cell.verdict) || site.changeOf(cell) !== null;
 }
 
 function anchor(site: Site, cell: CellResult, id: string): Html {

@@ -25,6 +25,7 @@
  *
  * Other pages:
  *   <button type="button" class="copy" hidden data-copy="ID">   shown by the script; copies the text of the element with that id
+ *   <p data-cells="~VARIANT~LOADER">SLUG SLUG …</p>   with data-sparse: cells that have no element of their own, by the slugs of their kernels
  *   <details> may hold the element that the address's fragment names: open it, and scroll there.
  */
 

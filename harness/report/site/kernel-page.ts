@@ -1,11 +1,10 @@
 import type { BootResult, KernelResult } from '../../results/results.ts';
-import { RED_VERDICTS, VERDICTS } from '../../results/verdicts.ts';
-import type { GridRow } from '../rows.ts';
-import { legend } from './grid-page.ts';
+import { VERDICTS } from '../../results/verdicts.ts';
 import { type Html, html, type Insert, join } from './html.ts';
+import { kernelColumn } from './kernel-column.ts';
 import { counted, type Page } from './page.ts';
-import { anchorEnd, isEndOfLifeIn, kernelPage, programPage, type Site, slug } from './site.ts';
-import { countBadge, gridCell } from './verdict-cell.ts';
+import { isEndOfLifeIn, kernelPage, type Site } from './site.ts';
+import { countBadge } from './verdict-cell.ts';
 
 /** The pages of all kernels. */
 export function* kernelPages(site: Site): Generator<Page> {
@@ -46,7 +45,7 @@ function renderKernelPage(site: Site, kernel: KernelResult, index: number): Page
 ${kernelTotals(site, name)}
 <dl class="why wide-terms">${about.map(([term, value]) => html`<div><dt>${term}</dt><dd>${value}</dd></div>`)}</dl>
 <h2>Programs</h2>
-${column(site, name)}
+${kernelColumn(site, name)}
 ${bootTable(kernel.boots)}
 <h2>Facts <span class="soft">${counted(Object.keys(facts).length, 'fact')} of its first boot</span></h2>
 ${factTables(facts)}`,
@@ -57,50 +56,6 @@ function neighbours({ kernels }: Site, index: number): Html {
   const link = (kernel: KernelResult | undefined, text: (name: string) => string): Html | null =>
     kernel === undefined ? null : html`<a href="../${kernelPage(kernel.name)}">${text(kernel.name)}</a>`;
   return html`<span class="turn">${link(kernels[index - 1], (name) => `← ${name}`)} ${link(kernels[index + 1], (name) => `${name} →`)}</span>`;
-}
-
-/** The kernel's column of the grid: programs down, loaders across. */
-function column(site: Site, kernel: string): Html {
-  const { loaders } = site.results;
-  const groups = new Map<string, Map<string, GridRow>>();
-  for (const row of site.rows) {
-    if (!row.cells.has(kernel)) continue;
-    const own = groups.get(row.name) ?? new Map<string, GridRow>();
-    groups.set(row.name, own.set(row.loader, row));
-  }
-  if (groups.size === 0) return html`<p class="empty">Nothing was run on it.</p>`;
-  const name = slug(kernel);
-  const cells = site.rows.flatMap((row) => row.cells.get(kernel) ?? []);
-  const rows = [...groups].map(([title, own]) => {
-    const [first] = own.values();
-    const page = `../${programPage(first?.program ?? '')}`;
-    const across = loaders.map((loader) => {
-      const row = own.get(loader.name);
-      const cell = row?.cells.get(kernel);
-      const matters = cell !== undefined && (RED_VERDICTS.has(cell.verdict) || site.changeOf(cell) !== null);
-      const shown = !site.sparse || matters;
-      const href = shown && row !== undefined ? `${page}#${name}${anchorEnd(row)}` : null;
-      const shownCell = gridCell(site, cell, { href, words: shown });
-      return site.sparse || loaders.length > 1
-        ? shownCell
-        : html`${shownCell}${told(cell?.outcome.class, cell?.outcome.message)}`;
-    });
-    return html`
-<tr><th scope=row><a href="${page}">${title}</a>${join(across)}`;
-  });
-  const heads =
-    loaders.length > 1 || site.sparse
-      ? join(loaders.map((loader) => html`<th scope=col><span>${loader.name}</span>`))
-      : html`<th scope=col><span>Verdict</span><th scope=col class=told><span>Outcome</span>`;
-  return html`${legend(site, cells)}
-<div class="box" role="region" aria-label="Programs down, loaders across" tabindex="0"><table class="grid words small">
-<thead><tr><td class="corner">Program${heads}<tbody>${join(rows)}</table></div>`;
-}
-
-function told(kind: string | undefined, message: string | undefined): Html {
-  if (kind === undefined || kind === 'ok') return html`<td class=told>`;
-  const [first = ''] = (message ?? '').split('\n');
-  return html`<td class=told><code>${kind}</code> ${first}`;
 }
 
 function bootTable(boots: readonly BootResult[]): Html {
@@ -137,7 +92,7 @@ function factTables(facts: KernelResult['facts']): Html {
     if (own.length === 0) return null;
     const rows = own.map(
       (name) => html`
-<tr><th scope="row"><code>${name}</code><td class="wrap">${factValue(facts[name])}`,
+<tr><th scope=row>${name}<td>${factValue(facts[name])}`,
     );
     return html`<section class="facts-of"><h3>${title}</h3><table class="list"><tbody>${join(rows)}</table></section>`;
   });
@@ -147,5 +102,5 @@ function factTables(facts: KernelResult['facts']): Html {
 function factValue(value: string | number | boolean | undefined): Html {
   if (value === true) return html`<span class="yes">yes</span>`;
   if (value === false) return html`<span class="soft">no</span>`;
-  return html`<code>${String(value)}</code>`;
+  return html`${String(value)}`;
 }

@@ -1,5 +1,5 @@
 import { type Html, html, type Insert, join, markup } from './html.ts';
-import { resultsFile, type Site } from './site.ts';
+import { compatFile, resultsFile, type Site } from './site.ts';
 
 /** A page of the site. */
 export interface Page {
@@ -123,7 +123,7 @@ function navigation({ comparison }: Site, root: string, current: Section): Html 
 function footer(site: Site, root: string): Html {
   const { results } = site;
   const { id, startedAt, tool, origin, host } = results;
-  const files = [resultsFile(site), 'compat.json', 'badge.json'];
+  const files = [resultsFile(site), compatFile(site), 'badge.json'];
   const parts: readonly Insert[] = [
     html`Run <code>${id}</code>`,
     dateOf(startedAt),

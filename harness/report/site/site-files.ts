@@ -7,7 +7,7 @@ import { kernelPages } from './kernel-page.ts';
 import { renderKernelsPage } from './kernels-page.ts';
 import { type Page, renderPage } from './page.ts';
 import { programPages } from './program-page.ts';
-import { resultsFile, type Site } from './site.ts';
+import { compatFile, resultsFile, type Site } from './site.ts';
 import { STYLES } from './styles.ts';
 
 /** Lies in every site, and says that the folder may be replaced. */
@@ -27,7 +27,7 @@ export function* siteFiles(site: Site, scripts: string): Generator<SiteFile> {
   yield { path: 'assets/site.css', parts: [STYLES] };
   yield { path: 'assets/site.js', parts: [scripts] };
   for (const page of pages(site)) yield { path: page.path, parts: [renderPage(site, page)] };
-  yield { path: 'compat.json', parts: [renderCompat(site.results)] };
+  yield { path: compatFile(site), parts: [renderCompat(site.results)], gzip: site.sparse };
   yield { path: 'badge.json', parts: [renderBadge(site.results)] };
   yield { path: resultsFile(site), parts: compactJson(site), gzip: site.sparse };
 }

@@ -61,6 +61,11 @@ export function resultsFile({ sparse }: Pick<Site, 'sparse'>): string {
   return sparse ? 'results.json.gz' : 'results.json';
 }
 
+/** Where the ranges lie as JSON, relative to the root of the site. */
+export function compatFile({ sparse }: Pick<Site, 'sparse'>): string {
+  return sparse ? 'compat.json.gz' : 'compat.json';
+}
+
 /** Page of the grid of a loader, relative to the root of the site: the first one has the front page. */
 export function gridPage({ results }: Pick<Site, 'results'>, loader: string): string {
   return loader === results.loaders[0]?.name ? 'index.html' : `loader-${slug(loader)}.html`;

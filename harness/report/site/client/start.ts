@@ -14,6 +14,7 @@ applyTheme(rememberedTheme());
 document.addEventListener('DOMContentLoaded', () => {
   startThemeButton();
   startCopyButtons();
+  startListedCells();
   startTargets();
   startGrid();
 });

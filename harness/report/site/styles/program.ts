@@ -28,7 +28,7 @@ h2 .soft, h3 .soft { font-weight: 400; font-size: .88rem; margin-left: .4rem; }
 }
 .answer { border: 1px solid var(--line); border-radius: 8px; background: var(--raised); padding: .9rem 1.1rem; margin: 0 0 .9rem; min-width: 0; }
 .answer.red { border-left: 4px solid var(--F-line); }
-.answer:has(li:target) { border-color: var(--focus); box-shadow: 0 0 0 1px var(--focus); }
+.answer:has(:target) { border-color: var(--focus); box-shadow: 0 0 0 1px var(--focus); }
 .answer h3 { display: flex; flex-wrap: wrap; gap: .3rem .7rem; align-items: baseline; font-size: 1rem; }
 .answer h3 span:last-child { flex: 1 1 18rem; overflow-wrap: anywhere; min-width: 0; }
 .answer > section, .answer > div { min-width: 0; }
@@ -36,9 +36,10 @@ h2 .soft, h3 .soft { font-weight: 400; font-size: .88rem; margin-left: .4rem; }
 .cells { display: flex; flex-wrap: wrap; gap: .2rem .6rem; margin: .55rem 0; font-size: .87rem; }
 .cells ul { display: flex; flex-wrap: wrap; gap: .25rem; list-style: none; padding: 0; margin: 0; }
 .cells li { border: 1px solid var(--line); border-radius: 5px; padding: 0 .45rem; background: var(--page); font-variant-numeric: tabular-nums; scroll-margin-top: 5rem; }
+.cells p { margin: 0; max-width: none; }
 .cells li a { color: inherit; text-decoration: none; }
 .cells li a:hover { text-decoration: underline; }
-.cells li:target { background: var(--mark); border-color: var(--hit-line); font-weight: 650; }
+.cells :target { background: var(--mark); border-color: var(--hit-line); font-weight: 650; }
 .why { margin: .6rem 0; font-size: .92rem; }
 .why div { display: grid; grid-template-columns: 6.6rem minmax(0, 1fr); gap: .8rem; padding: .14rem 0; }
 .why dt { color: var(--soft); }
@@ -71,8 +72,11 @@ details[open] > summary { margin-bottom: .35rem; }
 .facts-of h3 { margin-bottom: .3rem; break-after: avoid; }
 .facts-of .list { width: 100%; font-size: .85rem; }
 .facts-of tr { break-inside: avoid; }
-.facts-of th { overflow-wrap: anywhere; }
-.facts-of th code { white-space: normal !important; }
+.facts-of th, .facts-of td { overflow-wrap: anywhere; font-family: var(--mono); font-size: .94em; }
+.facts-of td { min-width: 11rem; }
+.facts-of td span { font-family: var(--sans); }
+.named { max-width: none; line-height: 1.9; }
+.named .badge { margin-right: .3rem; }
 .yes { color: var(--good-text); font-weight: 600; }
 @media (max-width: 40rem) {
   .why div { grid-template-columns: minmax(0, 1fr); gap: 0; padding: .25rem 0; }
@@ -84,7 +88,7 @@ details[open] > summary { margin-bottom: .35rem; }
   .facts-of table, .facts-of tbody, .facts-of tr { display: block; }
   .facts-of tr { display: flex; justify-content: space-between; gap: 1rem; border-bottom: 1px solid var(--line); }
   .facts-of th, .facts-of td { border: 0 !important; padding: .2rem 0 !important; }
-  .facts-of td.wrap { min-width: 0; text-align: right; }
+  .facts-of td { min-width: 0; text-align: right; }
   .columns { columns: auto; }
 }
 @media print { .log, .listing { max-height: none; overflow: visible; white-space: pre-wrap; } .answer { break-inside: avoid-page; } }
