@@ -29,7 +29,7 @@ export async function merge(places: readonly string[], { output, shards }: Merge
   const { cells, kernels, complete } = merged;
   const interrupted = places.filter((_, index) => runs[index]?.complete === false);
   process.stderr.write(`${cells.length} cells on ${kernels.length} kernels from ${places.length} shards\n`);
-  if (!complete) process.stderr.write(`cells are missing: ${interrupted.join(', ')} was interrupted\n`);
+  if (!complete) process.stderr.write(`cells are missing, because a run was interrupted: ${interrupted.join(', ')}\n`);
   const left = notRun(merged);
   if (left.length > 0) process.stderr.write(`kernels of the matrix that no shard ran: ${left.join(', ')}\n`);
   return EXIT.ok;

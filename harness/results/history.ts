@@ -86,7 +86,11 @@ export async function addToHistory(
   results: RunResults,
   keep: number = USUAL_KEEP,
 ): Promise<{ readonly path: string; readonly removed: readonly string[] }> {
-  const run = historySchema.parse(summariseRun(results));
+  const refuse = (why: string, cause?: unknown): ExplainedError =>
+    new ExplainedError('history-not-written', 'the run cannot be kept', { where: folder, why, cause });
+  const { data: run, error } = historySchema.safeParse(summariseRun(results));
+  if (run === undefined)
+    throw refuse(error.issues.map(({ path, message }) => `${path.join('.')}: ${message}`).join('; '));
   const path = join(folder, fileOf(run.id));
   try {
     await mkdir(folder, { recursive: true });
@@ -97,8 +101,7 @@ export async function addToHistory(
     return { path, removed };
   } catch (cause) {
     if (cause instanceof ExplainedError) throw cause;
-    const why = cause instanceof Error ? cause.message : String(cause);
-    throw new ExplainedError('history-not-written', 'the run cannot be kept', { where: folder, why, cause });
+    throw refuse(cause instanceof Error ? cause.message : String(cause), cause);
   }
 }
 
