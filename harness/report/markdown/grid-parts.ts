@@ -1,13 +1,16 @@
 import type { RunResults } from '../../results/results.ts';
 import { RED_VERDICTS, VERDICTS } from '../../results/verdicts.ts';
 import { kernelPage, programPage } from '../cell-link.ts';
-import { lookOf, MEANINGS } from '../looks.ts';
+import { LOOKS, lookOf, MEANINGS } from '../looks.ts';
 import { type GridRow, gridRows } from '../rows.ts';
 import type { Leaf } from './budget.ts';
 import { codeSpan, link, tableHead, tableRow } from './escape.ts';
 import { cellUrl, type MarkdownOptions, pageUrl, verdictMark } from './phrases.ts';
 
 const NOT_RUN = '·';
+
+/** With more columns than this, only red cells have a word beside the symbol: they are what one looks for, and a comment is not wider. */
+const MOST_WORDS = 6;
 
 /** More columns than this can not be read at a time. */
 const MOST_KERNELS = 12;
@@ -37,7 +40,14 @@ export function gridParts(results: RunResults, { siteUrl }: MarkdownOptions, pri
         : [captioned(head, `${note}; these differ:`), ...rest]),
     );
   }
-  return [...parts, { texts: [legend(results)], priority: priority - 0.1, noun: { one: 'the legend', many: null } }];
+  return [
+    ...parts,
+    {
+      texts: [legend(results, rows.length * kernels.length > results.cells.length)],
+      priority: priority - 0.1,
+      noun: { one: 'the legend', many: null },
+    },
+  ];
 }
 
 /** The same as one part, which is there as a whole, or with the rows only that have red cells, or not at all. */
@@ -98,14 +108,15 @@ function renderRow(row: GridRow, columns: readonly string[], siteUrl: string | u
   const cells = columns.map((kernel) => {
     const cell = row.cells.get(kernel);
     if (cell === undefined) return NOT_RUN;
-    const mark = verdictMark(cell.verdict);
-    return RED_VERDICTS.has(cell.verdict) ? link(mark, cellUrl(siteUrl, cell)) : mark;
+    const mark = verdictMark(cell.verdict).replace(' ', '\u00a0');
+    if (RED_VERDICTS.has(cell.verdict)) return link(mark, cellUrl(siteUrl, cell));
+    return columns.length > MOST_WORDS ? LOOKS[cell.verdict].symbol : mark;
   });
   return tableRow([name, ...cells]);
 }
 
-function legend({ totals }: RunResults): string {
+function legend({ totals }: RunResults, holes: boolean): string {
   const seen = VERDICTS.filter((verdict) => totals[verdict] > 0);
   const meanings = seen.map((verdict) => `${lookOf(verdict)}: ${MEANINGS[verdict]}`);
-  return `\n${[...meanings, `${NOT_RUN} not run`].join(' · ')}\n`;
+  return `\n${[...meanings, ...(holes ? [`${NOT_RUN} not run`] : [])].join(' · ')}\n`;
 }
