@@ -2,7 +2,7 @@ import { type CellChange, CHANGE_KINDS, type ChangeKind, type Comparison } from 
 import type { CellResult } from '../../results/results.ts';
 import { cellName } from '../../run/select.ts';
 import { cellLink, programPage } from '../cell-link.ts';
-import { type Html, html, join } from './html.ts';
+import { type Html, html, join, webLink } from './html.ts';
 import { commitOf, counted, dateOf, formatCount, type Page } from './page.ts';
 import type { Site } from './site.ts';
 import { badge, CHANGE_LOOKS } from './verdict-cell.ts';
@@ -34,7 +34,7 @@ function changes(site: Site, comparison: Comparison): Html {
       html`<li><a class="change ${kind}" href="#${kind}">${CHANGE_LOOKS[kind].sign} ${formatCount(counts[kind])} ${CHANGE_LOOKS[kind].word}</a>`,
   );
   const run = (name: string, { id, startedAt, origin }: Comparison['base']): Html => html`
-<tr><th scope="row">${name}<td>${origin.url === null ? html`<code>${id}</code>` : html`<a href="${origin.url}"><code>${id}</code></a>`}<td>${dateOf(startedAt)}<td>${commitOf(origin) ?? html`<span class="soft">unknown</span>`}`;
+<tr><th scope="row">${name}<td>${webLink(origin.url, html`<code>${id}</code>`)}<td>${dateOf(startedAt)}<td>${commitOf(origin) ?? html`<span class="soft">unknown</span>`}`;
   return html`<h1>Changes since the base run</h1>
 <ul class="totals">${summary.length === 0 ? html`<li>Nothing changed` : join(summary)}<li class="soft">${formatCount(unchanged)} unchanged</ul>
 <div class="scroll"><table class="list"><thead><tr><td><th scope="col">Run<th scope="col">Date<th scope="col">Commit</thead><tbody>${run('Base', base)}${run('This run', head)}</table></div>

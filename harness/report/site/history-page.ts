@@ -3,7 +3,7 @@ import { RED_VERDICTS, VERDICTS } from '../../results/verdicts.ts';
 import { cellName } from '../../run/select.ts';
 import { cellLink, programPage } from '../cell-link.ts';
 import { LOOKS } from '../looks.ts';
-import { attribute, type Html, html, join } from './html.ts';
+import { attribute, type Html, html, join, webLink } from './html.ts';
 import { commitOf, counted, dateOf, type Page } from './page.ts';
 import type { Site } from './site.ts';
 import { badge, countBadge } from './verdict-cell.ts';
@@ -40,7 +40,7 @@ function runTable({ results }: Site, runs: readonly HistoryRun[]): Html {
       (verdict) => html`<li>${countBadge(verdict, totals[verdict])}`,
     );
     return html`
-<tr><th scope="row">${origin.url === null ? name : html`<a href="${origin.url}">${name}</a>`}${id === results.id && html` <span class="soft">this run</span>`}${!complete && html` <b>interrupted</b>`}<td>${dateOf(startedAt)}<td>${commitOf(origin) ?? html`<span class="soft">unknown</span>`}<td><ul class="totals">${join(badges)}</ul><td>${kernels.length}<td>${toolVersion}<td>${accelerator === 'kvm' ? 'KVM' : 'TCG'}`;
+<tr><th scope="row">${webLink(origin.url, name)}${id === results.id && html` <span class="soft">this run</span>`}${!complete && html` <b>interrupted</b>`}<td>${dateOf(startedAt)}<td>${commitOf(origin) ?? html`<span class="soft">unknown</span>`}<td><ul class="totals">${join(badges)}</ul><td>${kernels.length}<td>${toolVersion}<td>${accelerator === 'kvm' ? 'KVM' : 'TCG'}`;
   });
   return html`<div class="scroll tall" tabindex="0" role="region" aria-label="Runs"><table class="list"><thead><tr><th scope="col">Run<th scope="col">Date<th scope="col">Commit<th scope="col">Cells<th scope="col">Kernels<th scope="col">Tool<th scope="col">Accelerator</thead><tbody>${join(rows)}</table></div>`;
 }

@@ -38,6 +38,11 @@ export function attribute(name: string, value: string | number | boolean | null)
   return new Html(/^[\w.#~:+-][\w.#~:+/-]*(?<!\/)$/.test(text) ? ` ${name}=${text}` : ` ${name}="${escapeHtml(text)}"`);
 }
 
+/** Content as a link to an address that results name. Only the web is linked: an address may be a script (`javascript:`), too. */
+export function webLink(url: string | null, content: Insert): Html {
+  return url !== null && /^https?:\/\//i.test(url) ? html`<a href="${url}">${content}</a>` : html`${content}`;
+}
+
 /** Joins what {@link html} makes. */
 export function join(items: readonly Insert[], separator: Insert = ''): Html {
   return new Html(items.map(insert).join(insert(separator)));

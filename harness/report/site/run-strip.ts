@@ -1,6 +1,6 @@
 import { CHANGE_KINDS } from '../../results/compare.ts';
 import { RED_VERDICTS, VERDICTS } from '../../results/verdicts.ts';
-import { type Html, html, type Insert, join } from './html.ts';
+import { type Html, html, type Insert, join, webLink } from './html.ts';
 import { commitOf, counted, dateOf, formatCount } from './page.ts';
 import type { Site } from './site.ts';
 import { CHANGE_LOOKS, countBadge } from './verdict-cell.ts';
@@ -53,7 +53,7 @@ function delta({ comparison }: Site): Html | null {
 
 function facts({ results }: Site): (readonly [string, Insert])[] {
   const { id, startedAt, origin, tool, host, timings, shards, engine, loaders, matrix } = results;
-  const run = origin.url === null ? html`<code>${id}</code>` : html`<a href="${origin.url}"><code>${id}</code></a>`;
+  const run = webLink(origin.url, html`<code>${id}</code>`);
   const commit = commitOf(origin);
   const repository = origin.repository === null ? null : html` in ${origin.repository}`;
   return [
