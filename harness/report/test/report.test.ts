@@ -6,6 +6,7 @@ import { paintFor } from '../paint.ts';
 import { renderSummary } from '../summary.ts';
 import { cell, NOTHING, PLAIN, results, stream, WARNED, withEnvironment } from './samples.ts';
 import './history-tests.ts';
+import './lifecycle-tests.ts';
 import './summary-tests.ts';
 
 t.test(
