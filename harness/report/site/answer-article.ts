@@ -9,7 +9,7 @@ import { consoleExcerpts, splatList, verifierLogs } from './logs.ts';
 import { counted } from './page.ts';
 import type { ProgramAnswer } from './program-answers.ts';
 import { listWords, prose } from './prose.ts';
-import { anchorEnd, kernelPage, type Site, slug } from './site.ts';
+import { anchorEnd, kernelPage, type Site } from './site.ts';
 import { decidingLine } from './source-listing.ts';
 import { badge, CHANGE_LOOKS } from './verdict-cell.ts';
 
@@ -54,8 +54,8 @@ function anchors(site: Site, cells: readonly CellResult[]): Html {
     const end = first === undefined ? '' : anchorEnd(first);
     const name = site.results.loaders.length > 1 && html`<span class="soft">${loader}</span>`;
     const marked = site.sparse ? own.filter((cell) => matters(site, cell)) : own;
-    const items = marked.map((cell) => anchor(site, cell, `${slug(cell.kernel)}${end}`));
-    const named = site.sparse && own.filter((cell) => !matters(site, cell)).map((cell) => slug(cell.kernel));
+    const items = marked.map((cell) => anchor(site, cell, `${site.slugOf(cell.kernel)}${end}`));
+    const named = site.sparse && own.filter((cell) => !matters(site, cell)).map((cell) => site.slugOf(cell.kernel));
     return html`<div class="cells">${name}${items.length > 0 && html`<ul aria-label="Kernels">${join(items)}</ul>`}${named !== false && named.length > 0 && html`<p data-cells="${end}">${named.join(' ')}</p>`}</div>`;
   });
   return join(lists);
@@ -150,6 +150,6 @@ function runs(site: Site, cells: readonly CellResult[]): Html {
 }
 
 function repeat(site: Site, cell: CellResult): Html {
-  const id = `repeat-${slug(cell.kernel)}${anchorEnd(cell)}`;
+  const id = `repeat-${site.slugOf(cell.kernel)}${anchorEnd(cell)}`;
   return html`<div class="repeat"><span class="soft">Repeat it:</span> <code id="${id}">${repeatCommand(cell, site.results)}</code> <button type="button" class="copy" hidden data-copy="${id}">Copy<span class="hidden"> the command for ${lookOf(cell.verdict)} on ${cell.kernel}</span></button></div>`;
 }

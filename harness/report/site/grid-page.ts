@@ -33,12 +33,13 @@ import { CHANGE_KINDS } from '../../results/compare.ts';
 import { NOT_RUN_LETTER } from '../../results/history.ts';
 import type { CellResult, KernelResult } from '../../results/results.ts';
 import { RED_VERDICTS, VERDICTS } from '../../results/verdicts.ts';
+import { isEndOfLife } from '../lifecycle.ts';
 import { LOOKS, MEANINGS } from '../looks.ts';
 import type { GridRow } from '../rows.ts';
 import { attribute, type Html, html, join } from './html.ts';
 import { counted, type Page } from './page.ts';
 import { headline, runStrip } from './run-strip.ts';
-import { anchorEnd, gridPage, isEndOfLifeIn, isRed, kernelPage, programPage, type Site, slug } from './site.ts';
+import { anchorEnd, gridPage, isRed, kernelPage, programPage, type Site } from './site.ts';
 import { CHANGE_LOOKS, gridCell, verdictClass, wordOf } from './verdict-cell.ts';
 
 /** The page of a loader's grid: programs down, kernels from the oldest to the newest across. */
@@ -92,7 +93,7 @@ function grid(site: Site, loader: string, rows: readonly GridRow[]): Html {
   const upright = words && kernels.every(({ name }) => name.length <= MOST_LETTERS_UPRIGHT);
   const look = `grid${words ? ' words' : ''}${upright ? '' : ' turned'}`;
   const titles = new Map(results.programs.map(({ name, title }) => [name, title]));
-  const slugs = kernels.map(({ name }) => slug(name));
+  const slugs = kernels.map(({ name }) => site.slugOf(name));
   const heads = kernels.map((kernel) => kernelHead(site, kernel));
   return html`<div class="box" role="region" aria-label="Grid of ${loader}: programs down, kernels across" tabindex="0">
 <table id="grid" class="${look}"${attribute('data-sparse', site.sparse)}>
@@ -103,7 +104,7 @@ ${join(byProgram(rows).map((own) => html`<tbody>${join(own.map((row, index) => g
 
 function kernelHead({ results }: Site, kernel: KernelResult): Html {
   const { name, release, source } = kernel;
-  const ended = isEndOfLifeIn(results, kernel);
+  const ended = isEndOfLife(kernel, results.startedAt) === true;
   const about = `${release}, ${source}${ended ? ', end of life' : ''}`;
   return html`<th scope=col${attribute('data-k', name)}${attribute('data-eol', ended)}><a href="${kernelPage(name)}" title="${about}">${name}</a>`;
 }
@@ -161,7 +162,7 @@ function loaderSwitch(site: Site, current: string): Html | null {
 /** Hidden without the script, because it would do nothing. */
 function filters(site: Site, rows: readonly GridRow[]): Html {
   const { comparison, results, kernels, classes } = site;
-  const ended = kernels.some((kernel) => isEndOfLifeIn(results, kernel));
+  const ended = kernels.some((kernel) => isEndOfLife(kernel, results.startedAt) === true);
   const occurring = new Set<string>(rows.flatMap((row) => [...row.cells.values()].map((cell) => cell.outcome.class)));
   const options = [...classes.entries()].filter(([, name]) => occurring.has(name));
   return html`<form id="filters" class="filters" hidden aria-label="Filters">

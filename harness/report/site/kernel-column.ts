@@ -3,7 +3,7 @@ import { RED_VERDICTS, VERDICTS, type Verdict } from '../../results/verdicts.ts'
 import type { GridRow } from '../rows.ts';
 import { legend } from './grid-page.ts';
 import { type Html, html, join } from './html.ts';
-import { anchorEnd, programPage, type Site, slug } from './site.ts';
+import { anchorEnd, programPage, type Site } from './site.ts';
 import { badge, gridCell } from './verdict-cell.ts';
 
 /** A kernel's column of the grid: programs down, loaders across. Where there are very many cells, programs that all loaders agree about are only named. */
@@ -61,7 +61,7 @@ function across(site: Site, own: ReadonlyMap<string, GridRow>, kernel: string, p
     const row = own.get(name);
     const cell = row?.cells.get(kernel);
     const shown = !site.sparse || (cell !== undefined && matters(site, cell));
-    const href = shown && row !== undefined ? `${page}#${slug(kernel)}${anchorEnd(row)}` : null;
+    const href = shown && row !== undefined ? `${page}#${site.slugOf(kernel)}${anchorEnd(row)}` : null;
     const shownCell = gridCell(site, cell, { href, words: shown });
     return isWordy(site) ? html`${shownCell}${outcomeCell(cell)}` : shownCell;
   });

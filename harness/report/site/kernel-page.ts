@@ -1,9 +1,10 @@
 import type { BootResult, KernelResult } from '../../results/results.ts';
 import { VERDICTS } from '../../results/verdicts.ts';
+import { isEndOfLife } from '../lifecycle.ts';
 import { type Html, html, type Insert, join } from './html.ts';
 import { kernelColumn } from './kernel-column.ts';
 import { counted, type Page } from './page.ts';
-import { isEndOfLifeIn, kernelPage, type Site } from './site.ts';
+import { kernelPage, type Site } from './site.ts';
 import { countBadge } from './verdict-cell.ts';
 
 /** The pages of all kernels. */
@@ -32,7 +33,7 @@ function renderKernelPage(site: Site, kernel: KernelResult, index: number): Page
     ['Version', html`<code>${version}</code>`],
     ['Source', source],
     ...(flavour === null ? [] : [['Flavour', flavour] as const]),
-    ...(isEndOfLifeIn(site.results, kernel) ? [['Line', 'end of life'] as const] : []),
+    ...(isEndOfLife(kernel, site.results.startedAt) === true ? [['Line', 'end of life'] as const] : []),
     ['vmlinuz', html`SHA256 <code class="digest">${sha256}</code>`],
   ];
   return {

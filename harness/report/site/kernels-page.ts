@@ -1,13 +1,14 @@
+import { isEndOfLife } from '../lifecycle.ts';
 import { html, join } from './html.ts';
 import { kernelTotals } from './kernel-page.ts';
 import { counted, type Page } from './page.ts';
-import { isEndOfLifeIn, kernelPage, type Site } from './site.ts';
+import { kernelPage, type Site } from './site.ts';
 
 /** The list of all kernels, oldest first. */
 export function renderKernelsPage(site: Site): Page {
   const rows = site.kernels.map((kernel) => {
     const { name, release, version, source } = kernel;
-    const ended = isEndOfLifeIn(site.results, kernel);
+    const ended = isEndOfLife(kernel, site.results.startedAt) === true;
     return html`
 <tr><th scope="row"><a href="${kernelPage(name)}">${name}</a>${ended && html` <span class="soft">end of life</span>`}<td><code>${release}</code><td>${version}<td>${source}<td>${kernelTotals(site, name)}`;
   });

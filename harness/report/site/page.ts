@@ -75,7 +75,7 @@ export function dateOf(iso: string): Html {
 export function commitOf({ commit, repository, modified }: Site['results']['origin']): Html | null {
   if (commit === null) return null;
   const short = html`<code>${commit.slice(0, 12)}</code>`;
-  const known = repository !== null && /^[\w.-]+\/[\w.-]+$/.test(repository);
+  const known = repository !== null && /^[\w.-]+\/[\w.-]+$/.test(repository) && /^[0-9a-f]+$/.test(commit);
   const link = known ? html`<a href="https://github.com/${repository}/commit/${commit}">${short}</a>` : short;
   return html`${link}${modified === true && ' with changes'}`;
 }

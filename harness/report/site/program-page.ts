@@ -7,7 +7,7 @@ import { counted, type Page } from './page.ts';
 import { groupProgramAnswers } from './program-answers.ts';
 import { commitLink } from './prose.ts';
 import { rangeTable } from './ranges.ts';
-import { anchorEnd, gridPage, kernelPage, programPage, type Site, slug } from './site.ts';
+import { anchorEnd, gridPage, kernelPage, programPage, type Site } from './site.ts';
 import { sourceListing } from './source-listing.ts';
 import { gridCell } from './verdict-cell.ts';
 
@@ -101,7 +101,7 @@ function smallGrid(site: Site, rows: readonly GridRow[]): Html {
   const heads = kernels.map(
     ({ name, release }) => html`<th scope=col><a href="../${kernelPage(name)}" title="${release}">${name}</a>`,
   );
-  const slugs = kernels.map(({ name }) => slug(name));
+  const slugs = kernels.map(({ name }) => site.slugOf(name));
   const body = rows.map((row) => {
     const end = anchorEnd(row);
     const cells = kernels.map(({ name }, index) =>

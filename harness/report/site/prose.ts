@@ -13,6 +13,7 @@ export function prose(text: string): Html {
 
 /** A commit of the kernel, linked to where it can be read. */
 export function commitLink(commit: string): Html {
+  if (!/^[0-9a-f]+$/.test(commit)) return html`<code>${commit}</code>`;
   return html`<a href="https://git.kernel.org/torvalds/c/${commit}"><code>${commit.slice(0, 12)}</code></a>`;
 }
 

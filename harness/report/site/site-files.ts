@@ -17,7 +17,7 @@ export const SITE_MARKER = '.ksym-matrix-site';
 export interface SiteFile {
   /** Relative to the root of the site, with slashes. */
   readonly path: string;
-  readonly parts: Iterable<string>;
+  readonly parts: readonly string[] | Iterable<string>;
   readonly gzip?: boolean;
 }
 

@@ -22,6 +22,8 @@ export interface Site {
   readonly classes: readonly string[];
   /** Whether there are so many cells that only those that matter have everything of theirs on the pages. */
   readonly sparse: boolean;
+  /** A kernel's name in addresses. */
+  slugOf(kernel: string): string;
   /** What became of a cell since the base run; null if nothing, or if there is none. */
   changeOf(cell: CellResult): ChangeKind | null;
 }
@@ -43,6 +45,8 @@ export function modelSite(results: RunResults, { comparison, history = [], baseU
   const classes = new Set(results.cells.map(({ outcome }) => outcome.class));
   classes.delete('ok');
   const order = gridOrder(results);
+  // There are few kernels, and many cells that need their names.
+  const slugs = new Map(results.kernels.map(({ name }) => [name, slug(name)]));
   return {
     results,
     comparison: comparison ?? null,
@@ -52,6 +56,7 @@ export function modelSite(results: RunResults, { comparison, history = [], baseU
     rows: gridRows(results).sort((left, right) => order.compare({ ...left, kernel: '' }, { ...right, kernel: '' })),
     classes: [...classes].sort(),
     sparse: results.cells.length > MOST_CELLS_IN_FULL,
+    slugOf: (kernel) => slugs.get(kernel) ?? slug(kernel),
     changeOf: (cell) => (changes.size === 0 ? null : (changes.get(cellKey(cell)) ?? null)),
   };
 }
@@ -71,11 +76,6 @@ export function gridPage({ results }: Pick<Site, 'results'>, loader: string): st
   return loader === results.loaders[0]?.name ? 'index.html' : `loader-${slug(loader)}.html`;
 }
 
-/** Whether nobody maintained a kernel's line any more when the run was made; false where that is not known. */
-export function isEndOfLifeIn(_results: Pick<RunResults, 'startedAt'>, _kernel: KernelResult): boolean {
-  return false;
-}
-
 /** Whether a row has a cell that makes the run fail. */
 export function isRed({ cells }: GridRow): boolean {
   for (const { verdict } of cells.values()) if (RED_VERDICTS.has(verdict)) return true;
@@ -87,7 +87,7 @@ export function anchorEnd({ loader, variant }: Pick<GridRow, 'loader' | 'variant
   return cellAnchor({ kernel: '', loader, variant, program: '' });
 }
 
-export { kernelPage, programPage, slug };
+export { kernelPage, programPage };
 
 /** Beyond this many cells a link for each would be most of the site. */
 const MOST_CELLS_IN_FULL = 20_000;

@@ -1,7 +1,7 @@
 import type { CellResult, ProgramResult } from '../../results/results.ts';
 import { type Html, html, join } from './html.ts';
 
-/** The C source with a number, which is an address, for each line; lines that decided cells are marked and say why. */
+/** The C source with a number and an id for each line; lines that decided cells are marked and say why. */
 export function sourceListing({ source, text }: ProgramResult, cells: readonly CellResult[]): Html {
   const notes = new Map<number, Set<string>>();
   for (const { location } of cells) {
@@ -14,7 +14,7 @@ export function sourceListing({ source, text }: ProgramResult, cells: readonly C
     .map((line, index) => {
       const number = index + 1;
       const about = [...(notes.get(number) ?? [])];
-      return html`<span class="line${about.length > 0 && ' hit'}" id="L${number}"><a href="#L${number}" aria-label="line ${number}">${number}</a><code>${line === '' ? ' ' : line}</code>${about.length > 0 && html`<em>← ${about.join('; ')}</em>`}</span>`;
+      return html`<span class="line${about.length > 0 && ' hit'}" id="L${number}"><span>${number}</span><code>${line === '' ? ' ' : line}</code>${about.length > 0 && html`<em>← ${about.join('; ')}</em>`}</span>`;
     });
   return html`<div class="listing" tabindex="0" role="region" aria-label="C source">${join(lines)}</div>`;
 }

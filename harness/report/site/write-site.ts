@@ -1,7 +1,7 @@
 import { createWriteStream } from 'node:fs';
-import { lstat, mkdir, mkdtemp, readdir, rename, rm, stat } from 'node:fs/promises';
+import { lstat, mkdir, mkdtemp, readdir, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
-import { Readable, type Transform } from 'node:stream';
+import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { createGzip } from 'node:zlib';
 import { ExplainedError } from '../../../loader/errors.ts';
@@ -83,9 +83,15 @@ async function writeFiles(
     const path = join(folder, file.path);
     if (!made.has(dirname(path))) await mkdir(dirname(path), { recursive: true });
     made.add(dirname(path));
-    const packed: Transform[] = file.gzip === true ? [createGzip()] : [];
-    // Objects, so that a part is one write; a file is never in memory as a whole unless it is one part.
-    await pipeline([Readable.from(file.parts), ...packed, createWriteStream(path)]);
+    const [only, ...others] = Array.isArray(file.parts) ? file.parts : [];
+    // A file is never in memory as a whole unless it is one part.
+    if (file.gzip !== true && typeof only === 'string' && others.length === 0) await writeFile(path, only);
+    else
+      await pipeline([
+        Readable.from(file.parts),
+        ...(file.gzip === true ? [createGzip()] : []),
+        createWriteStream(path),
+      ]);
     bytes += (await stat(path)).size;
     count++;
   }

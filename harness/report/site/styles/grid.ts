@@ -22,18 +22,18 @@ export const GRID = `
 .grid tbody:last-child tr:last-child > * { border-bottom-width: 0; }
 .grid thead th, .grid .corner { position: sticky; top: 0; z-index: 2; background: var(--panel); border-bottom-color: var(--line-strong); font-weight: 600; }
 .grid .corner { left: 0; z-index: 3; color: var(--soft); font-weight: 400; font-size: .8rem; padding: .4rem .8rem; text-align: left; vertical-align: bottom; border-right-width: 1px; white-space: nowrap; }
-.grid thead a { display: block; color: var(--ink); text-decoration: none; padding: .45rem .3rem; text-align: center; white-space: nowrap; }
+.grid thead a { display: block; min-width: 1.5rem; min-height: 1.5rem; color: var(--ink); text-decoration: none; padding: .45rem .3rem; text-align: center; white-space: nowrap; }
 .grid thead [data-eol] a { color: var(--soft); font-weight: 400; font-style: italic; }
 .grid.turned thead th { vertical-align: bottom; }
 .grid.turned thead a { writing-mode: vertical-rl; transform: rotate(180deg); padding: .3rem .1rem; margin: 0 auto; text-align: left; }
 .grid tbody th { position: sticky; left: 0; z-index: 1; background: var(--page); text-align: left; font-weight: 400; border-right-width: 1px; }
-.grid tbody th a { display: block; font-family: var(--mono); font-size: .94em; color: var(--ink); text-decoration: none; padding: .2rem .9rem .2rem .8rem; white-space: nowrap; }
+.grid tbody th a { display: block; min-height: 1.5rem; font-family: var(--mono); font-size: .94em; color: var(--ink); text-decoration: none; padding: .2rem .9rem .2rem .8rem; white-space: nowrap; }
 .grid .more a { color: var(--soft); }
 .grid .more a b { color: var(--ink); }
 .grid tbody th b { font-weight: 400; }
 .grid tbody td { text-align: center; min-width: 1.75rem; border-left: 1px solid var(--page); border-bottom-color: var(--page); height: 1.75rem; white-space: nowrap; }
 .grid.words tbody td { min-width: 6.3rem; }
-.grid td > a { display: block; color: inherit; text-decoration: none; padding: .22rem .3rem; }
+.grid td > a { display: block; min-height: 1.5rem; color: inherit; text-decoration: none; padding: .22rem .3rem; }
 .grid td b { font-weight: inherit; }
 .grid td.F, .grid td.X, .grid td.P, .grid td.T { font-weight: 650; font-size: .92em; }
 .grid td i { font-style: normal; font-weight: 650; font-size: .8em; }

@@ -61,7 +61,7 @@ details[open] > summary { margin-bottom: .35rem; }
 .repeat code { overflow-wrap: anywhere; min-width: 0; user-select: all; }
 .listing { border: 1px solid var(--line); border-radius: 8px; background: var(--panel); overflow: auto; max-height: 44rem; padding: .6rem 0; font-size: .84rem; line-height: 1.55; tab-size: 4; }
 .line { display: grid; grid-template-columns: 3.6rem minmax(max-content, 1fr); }
-.line > a { color: var(--soft); text-decoration: none; text-align: right; padding-right: 1.1rem; font-family: var(--mono); font-size: .89em; user-select: none; }
+.line > span { color: var(--soft); text-align: right; padding-right: 1.1rem; font-family: var(--mono); font-size: .89em; user-select: none; }
 .line code { white-space: pre; padding-right: 1.2rem; }
 .line em { font-style: normal; font-family: var(--sans); color: var(--soft); grid-column: 2; max-width: 52ch; padding: 0 1rem .15rem 0; line-height: 1.35; }
 .line.hit { background: var(--hit); box-shadow: inset 3px 0 var(--hit-line); }
@@ -84,7 +84,7 @@ details[open] > summary { margin-bottom: .35rem; }
   .repeat { margin: .75rem -.8rem -.75rem; padding: .5rem .8rem; }
   .turn { float: none; margin-left: .8rem; }
   .line { grid-template-columns: 2.6rem minmax(max-content, 1fr); }
-  .line > a { padding-right: .7rem; }
+  .line > span { padding-right: .7rem; }
   .facts-of table, .facts-of tbody, .facts-of tr { display: block; }
   .facts-of tr { display: flex; justify-content: space-between; gap: 1rem; border-bottom: 1px solid var(--line); }
   .facts-of th, .facts-of td { border: 0 !important; padding: .2rem 0 !important; }
