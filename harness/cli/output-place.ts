@@ -7,12 +7,18 @@ import { writeWhole } from '../results/write.ts';
  * Makes sure, before there is any work, that a file or folder can be written. Folders around a folder are made when it is written.
  *
  * @param option as the user knows it, for the message: `--output`
+ * @param what is written there
  * @throws ExplainedError `output-has-no-place`
  */
-export async function requirePlace(path: string, kind: 'file' | 'folder', option: string): Promise<void> {
+export async function requirePlace(
+  path: string,
+  kind: 'file' | 'folder',
+  option: string,
+  what: 'the report' | 'the results' = 'the report',
+): Promise<void> {
   const parent = kind === 'file' ? dirname(resolve(path)) : await nearestFolder(dirname(resolve(path)));
   const refuse = (why: string, cause?: unknown): ExplainedError =>
-    new ExplainedError('output-has-no-place', 'the report cannot be written there', {
+    new ExplainedError('output-has-no-place', `${what} cannot be written there`, {
       where: `${option} ${path}`,
       why,
       fix:
@@ -21,12 +27,14 @@ export async function requirePlace(path: string, kind: 'file' | 'folder', option
           : 'name a folder that can be written',
       cause,
     });
-  try {
-    await access(`${parent}/.`, constants.W_OK);
-  } catch (cause) {
-    throw refuse(`${parent}: ${cause instanceof Error && 'code' in cause ? cause.code : String(cause)}`, cause);
-  }
   const found = await stat(resolve(path)).catch(() => undefined);
+  // A device or a pipe is written to; beside anything else a temporary file is made first.
+  const written = found === undefined || found.isFile() || found.isDirectory() ? `${parent}/.` : resolve(path);
+  try {
+    await access(written, constants.W_OK);
+  } catch (cause) {
+    throw refuse(`${written.replace(/\/\.$/, '')}: ${cause instanceof Error && 'code' in cause ? cause.code : String(cause)}`, cause);
+  }
   if (found === undefined) return;
   if (kind === 'file' && found.isDirectory()) throw refuse('it is a folder');
   if (kind === 'folder' && !found.isDirectory()) throw refuse('it is a file');
@@ -38,7 +46,11 @@ export async function requirePlace(path: string, kind: 'file' | 'folder', option
  * @param path `-` or undefined for stdout
  * @throws ExplainedError `output-not-written`
  */
-export async function writeOutput(path: string | undefined, text: string): Promise<void> {
+export async function writeOutput(
+  path: string | undefined,
+  text: string,
+  what: 'the report' | 'the results' = 'the report',
+): Promise<void> {
   if (path === undefined || path === '-') {
     process.stdout.write(text);
     return;
@@ -50,7 +62,7 @@ export async function writeOutput(path: string | undefined, text: string): Promi
     else await writeFile(resolve(path), text);
   } catch (cause) {
     const why = cause instanceof Error ? cause.message : String(cause);
-    throw new ExplainedError('output-not-written', 'the report cannot be written', { where: path, why, cause });
+    throw new ExplainedError('output-not-written', `${what} cannot be written`, { where: path, why, cause });
   }
 }
 

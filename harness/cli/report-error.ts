@@ -21,7 +21,6 @@ const USAGE_CODES: ReadonlySet<string> = new Set([
   'lock-file-missing',
   'lock-file-invalid',
   'not-locked',
-  'json-has-no-place',
   'output-has-no-place',
   'no-history',
   'template-space-invalid',

@@ -1,22 +1,19 @@
-import { access, constants } from 'node:fs/promises';
-import { dirname, resolve } from 'node:path';
+import { resolve } from 'node:path';
 import { cacheDirectory } from '../../kernels/cache-directory.ts';
-import { ExplainedError } from '../../loader/errors.ts';
 import { loadMatrix } from '../config/load.ts';
-import { renderDetails } from '../report/details.ts';
-import { renderGrid } from '../report/grid.ts';
+import { showControls } from '../report/formats/control-characters.ts';
+import { renderTerminal } from '../report/formats/terminal.ts';
 import { paintFor } from '../report/paint.ts';
-import { renderRanges } from '../report/ranges.ts';
-import { renderSummary } from '../report/summary.ts';
 import { terminalWidth } from '../report/terminal-width.ts';
 import type { RunResults } from '../results/results.ts';
-import { toJson, writeWhole } from '../results/write.ts';
+import { toJson } from '../results/write.ts';
 import { runMatrix } from '../run/run-matrix.ts';
 import type { Isolation } from '../run/stints.ts';
 import { requireTools } from '../setup/install.ts';
 import { EXIT } from './exit-codes.ts';
 import { interruptible } from './interrupt.ts';
 import { lockOf } from './open-store.ts';
+import { requirePlace, writeOutput } from './output-place.ts';
 import { createPause } from './pause-on-fail.ts';
 import { createProgressView } from './progress.ts';
 import { reportError } from './report-error.ts';
@@ -46,7 +43,9 @@ export async function run(options: RunCommandOptions): Promise<number> {
   const matrix = await loadMatrix(resolve(options.matrix));
   const lock = await lockOf(options.matrix, options.locked);
   const cache = cacheDirectory();
-  await requirePlaceFor(options.json);
+  // A run takes a while: what must fail at its end fails before.
+  if (options.json !== undefined && options.json !== '-')
+    await requirePlace(options.json, 'file', '--json', 'the results');
   const builds = matrix.kernels.some(({ request }) => 'build' in request);
   if (options.setup === true) await installSystemPackages({ tests: false, builds });
   else requireTools();
@@ -85,46 +84,19 @@ export async function run(options: RunCommandOptions): Promise<number> {
   });
 }
 
-/** A run takes a while: what must fail at its end fails before. */
-async function requirePlaceFor(json: string | undefined): Promise<void> {
-  if (json === undefined || json === '-') return;
-  const folder = dirname(resolve(json));
-  try {
-    await access(`${folder}/.`, constants.W_OK);
-  } catch (cause) {
-    throw new ExplainedError('json-has-no-place', 'the results cannot be written there', {
-      where: `--json ${json}`,
-      why: `${folder}: ${cause instanceof Error && 'code' in cause ? cause.code : String(cause)}`,
-      fix: 'name a file in a folder that is there and can be written',
-      cause,
-    });
-  }
-}
-
 async function report(results: RunResults, json: string | undefined): Promise<number> {
   warnAboutCompiler(results);
   if (json === '-') {
     process.stdout.write(toJson(results));
     return EXIT.ok;
   }
-  const paint = paintFor(process.stdout);
-  const width = terminalWidth(process.stdout);
-  const parts = [
-    renderGrid(results, paint, width),
-    renderRanges(results.ranges, paint, width),
-    renderDetails(results, paint),
-    renderSummary(results, paint),
-  ];
-  process.stdout.write(parts.filter((part) => part !== '').join('\n'));
+  process.stdout.write(renderTerminal(results, paintFor(process.stdout), terminalWidth(process.stdout)));
   if (json === undefined) return EXIT.ok;
   try {
-    await writeWhole(resolve(json), toJson(results));
+    await writeOutput(json, toJson(results), 'the results');
     return EXIT.ok;
-  } catch (cause) {
-    const why = cause instanceof Error ? cause.message : String(cause);
-    return reportError(
-      new ExplainedError('json-not-written', 'the results cannot be written', { where: json, why, cause }),
-    );
+  } catch (error) {
+    return reportError(error);
   }
 }
 
@@ -132,7 +104,7 @@ async function report(results: RunResults, json: string | undefined): Promise<nu
 function warnAboutCompiler(results: RunResults): void {
   for (const program of results.programs) {
     if (program.compilerWarnings !== '')
-      process.stderr.write(`clang on ${program.source}:\n${program.compilerWarnings}\n`);
+      process.stderr.write(`clang on ${program.source}:\n${showControls(program.compilerWarnings)}\n`);
   }
 }
 

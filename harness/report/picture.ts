@@ -1,4 +1,5 @@
 import type { RunResults } from '../results/results.ts';
+import { escapeText } from './formats/xml.ts';
 import { renderGrid } from './grid.ts';
 import type { Paint } from './paint.ts';
 
@@ -83,9 +84,5 @@ function toPieces(line: string): Piece[] {
 function toSpan({ text, column, style }: Piece): string {
   const x = (MARGIN + column * LETTER_WIDTH).toFixed(1);
   const colour = style === undefined ? '' : ` fill="${COLOURS[style]}"`;
-  return `<tspan x="${x}"${colour}${style === 'strong' ? ' font-weight="bold"' : ''}>${escapeXml(text)}</tspan>`;
-}
-
-function escapeXml(text: string): string {
-  return text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;');
+  return `<tspan x="${x}"${colour}${style === 'strong' ? ' font-weight="bold"' : ''}>${escapeText(text)}</tspan>`;
 }

@@ -64,6 +64,7 @@ export function requirements(): Requirement[] {
           },
         ]),
     bpftool(),
+    { ...command('git', 'git', 'keeps the history of runs; tests make repositories'), tests: true },
     { ...command('readelf', 'binutils', 'an independent reading of ELF'), tests: true },
     { ...command('make', 'make', 'builds the small source that stands for a kernel'), tests: true },
     {

@@ -336,11 +336,13 @@ t.test(
       stderr: /--json .*results\.json: the results cannot be written there: .*ENOTDIR/,
     });
     t.notMatch(nowhere.stderr, 'compile');
-    // In place of the file there is a folder.
-    const { code, stdout, stderr } = await runPrograms(['refused'], '--json', place.folder);
+    const folder = await runPrograms(['refused'], '--json', place.folder);
+    t.match(folder, { code: 2, stdout: '', stderr: /the results cannot be written there: it is a folder/ });
+    // A disk that is full by the end of the run.
+    const { code, stdout, stderr } = await runPrograms(['refused'], '--json', '/dev/full');
     t.equal(code, 3);
     t.match(stdout, /^refused +○ xfail$/m);
-    t.match(stderr, /: the results cannot be written: EISDIR/);
+    t.match(stderr, /: the results cannot be written: ENOSPC/);
     t.notMatch(stderr, /defect|\n +at /);
   },
 );
