@@ -134,6 +134,12 @@ const boot = z.object({
   when: z
     .enum(['this-run', 'earlier'])
     .describe('When it was booted: in this run, or in an earlier one that saved the machine.'),
+  machine: z
+    .string()
+    .nullish()
+    .describe(
+      'Digest of all that the restored machines were made from: kernel, initramfs, agent, QEMU and its hardware; null if the machine was booted itself.',
+    ),
   restored: count.describe('Machines that were restored from it; 0 if the booted machine was used itself.'),
   restoreMs: milliseconds.nullable(),
 });

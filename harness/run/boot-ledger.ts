@@ -9,6 +9,7 @@ interface Entry extends Pick<BootResult, 'parameters' | 'cpus' | 'modules'> {
   readonly bootMs: number | null;
   readonly console: string;
   readonly when: BootResult['when'];
+  readonly machine: string | null;
   readonly restoreTimes: number[];
 }
 
@@ -41,7 +42,10 @@ export class BootLedger {
     this.#boots.set(kernel, boots);
     const { milliseconds, when } = boot.origin;
     const known = boots.get(boot.key);
-    const entry = known ?? { ...describe(kind), bootMs: milliseconds, console: boot.console, when, restoreTimes: [] };
+    // A machine that was booted for itself has no template, and its key stands for nothing else.
+    const machine = restoreMs === null ? null : boot.key;
+    const { console } = boot;
+    const entry = known ?? { ...describe(kind), bootMs: milliseconds, console, when, machine, restoreTimes: [] };
     boots.set(boot.key, entry);
     if (restoreMs !== null) entry.restoreTimes.push(restoreMs);
   }
@@ -55,6 +59,7 @@ export class BootLedger {
       bootMs: null,
       console,
       when: 'this-run',
+      machine: null,
       restoreTimes: [],
     });
   }

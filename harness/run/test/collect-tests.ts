@@ -301,9 +301,17 @@ t.test('the log of a boot that machines were restored from is kept once, beside 
   collector.addBootFailure(nosmp, '/dead.log');
   const { boots } = (await collector.finish(RUN)).kernels[0] ?? {};
   t.match(boots, [
-    { parameters: [], bootMs: 4000, when: 'earlier', restored: 3, restoreMs: 100 },
+    { parameters: [], bootMs: 4000, when: 'earlier', machine: 'one', restored: 3, restoreMs: 100 },
     { parameters: ['nosmp'], bootMs: 4000, when: 'earlier', restored: 1, restoreMs: 200 },
-    { parameters: ['nosmp'], bootMs: null, when: 'this-run', restored: 0, restoreMs: null, console: /\/dead\.log$/ },
+    {
+      parameters: ['nosmp'],
+      bootMs: null,
+      when: 'this-run',
+      machine: null,
+      restored: 0,
+      restoreMs: null,
+      console: /\/dead\.log$/,
+    },
   ]);
   t.same(
     boots?.slice(0, 2).map((boot) => readFileSync(join(evidence.path, boot.console), 'utf8')),
