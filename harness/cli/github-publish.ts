@@ -135,9 +135,9 @@ function describe({ check, comment }: Publication, { repository, pull }: Publish
   const parts: string[] = [];
   if (check !== null) {
     const { create, updates } = checkRequests(check);
-    parts.push(`POST ${root}/check-runs\n${JSON.stringify(create, null, 2)}`);
+    parts.push(`POST ${root}/check-runs\n${quote(JSON.stringify(create, null, 2))}`);
     for (const one of updates) {
-      parts.push(`PATCH ${root}/check-runs/{check_run_id}\n${JSON.stringify(one, null, 2)}`);
+      parts.push(`PATCH ${root}/check-runs/{check_run_id}\n${quote(JSON.stringify(one, null, 2))}`);
     }
   }
   if (comment !== null) {
@@ -145,7 +145,12 @@ function describe({ check, comment }: Publication, { repository, pull }: Publish
     const when = comment.mayCreate
       ? 'or PATCH of the comment that is there'
       : 'only if there is a comment already: PATCH';
-    parts.push(`POST ${root}/issues/${number}/comments (${when})\n${commentText(comment)}`);
+    parts.push(`POST ${root}/issues/${number}/comments (${when})\n${quote(commentText(comment))}`);
   }
   return parts.length === 0 ? 'Nothing would be sent.\n' : `${parts.join('\n\n')}\n`;
+}
+
+/** In the log of a workflow no line of it may be taken for a command to the runner: these begin with `::`, or have `##[` in them. */
+function quote(text: string): string {
+  return text.replace(/^/gm, '| ').replaceAll('##[', '## [');
 }

@@ -1,11 +1,13 @@
 import { constants } from 'node:fs';
 import { lstat, open, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
+import { ExplainedError } from '../../loader/errors.ts';
 import { parseResults } from '../results/read.ts';
 import type { RunResults } from '../results/results.ts';
 import { countVerdicts } from '../results/verdicts.ts';
 import { artifactBad, type JsonLimits, parseBoundedJson } from './bounded-json.ts';
 import type { PublishTarget } from './event.ts';
+import { redact } from './token.ts';
 
 /** The files that an artifact may have: the results, and those of the base that they are held against. */
 export const ARTIFACT_FILES = ['results.json', 'base.json'] as const;
@@ -26,7 +28,7 @@ export interface Artifact {
  * Reads results of a run that was not trusted, such as that of a pull request from a fork: a folder as actions/download-artifact leaves it, or a file.
  * Taken are regular files of exactly the names expected, of bounded size, that follow the schema and agree with themselves.
  *
- * @throws ExplainedError `artifact-bad`, `no-results`
+ * @throws ExplainedError `artifact-bad`
  */
 export async function readArtifact(place: string, limits = ARTIFACT_LIMITS): Promise<Artifact> {
   const found = await lstat(place).catch(() => null);
@@ -68,10 +70,20 @@ export function withoutOrigin(results: RunResults, { repository }: PublishTarget
 
 async function readChecked(path: string, limits: typeof ARTIFACT_LIMITS): Promise<RunResults> {
   const value = parseBoundedJson(await readRegularFile(path, limits.bytes), path, limits);
-  const results = parseResults(JSON.stringify(value), path);
+  const results = parseStrange(JSON.stringify(value), path);
   const wrong = contradiction(results, limits.name);
   if (wrong !== null) throw artifactBad(path, wrong);
   return { ...results, totals: countVerdicts(results.cells) };
+}
+
+/** Names in the file may be part of the message. */
+function parseStrange(text: string, path: string): RunResults {
+  try {
+    return parseResults(text, path);
+  } catch (error) {
+    if (!(error instanceof ExplainedError)) throw error;
+    throw artifactBad(path, redact(error.why ?? error.message, '').slice(0, 300));
+  }
 }
 
 /** Links, pipes and devices are not followed or waited for. */

@@ -33,15 +33,18 @@ export function takeToken(env: Record<string, string | undefined>, descriptor?: 
 }
 
 /**
- * Makes a text fit to be shown: the token and whatever else looks like one, or like a header that carries one, is replaced, and control characters are,
- * since what servers answer ends up on a terminal.
+ * Makes a text fit to be shown, on one line: the token and whatever else looks like one, or like a header that carries one, is replaced, and so are
+ * control characters, since what strangers and servers say ends up on a terminal, or in a log where a line may be a command to the runner
+ * ("Workflow commands for GitHub Actions").
  */
 export function redact(text: string, token: string): string {
-  return text
-    .replaceAll(token, HIDDEN)
+  const known = token === '' ? text : text.replaceAll(token, HIDDEN);
+  return known
     .replace(/\b(gh[a-z]_|github_pat_)[\w.-]+/g, HIDDEN)
     .replace(/\b(authorization["']?\s*[:=]\s*["']?)?(bearer|token|basic)\s+[\w.~+/=-]{16,}/gi, HIDDEN)
-    .replace(/[\0-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]/g, '\ufffd');
+    .replace(/\s+/g, ' ')
+    .replaceAll('##[', '## [')
+    .replace(/[\0-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]/g, '\ufffd');
 }
 
 const HIDDEN = '[hidden]';

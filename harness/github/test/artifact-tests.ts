@@ -52,7 +52,7 @@ t.test('size, depth and number of values are limited before anything is made of 
   t.match(await failure(readArtifact(huge)), { why: 'it has more than 67108864 bytes' });
   t.match(await refusal(folder, '['.repeat(5_000_000)), '32 levels deep');
   t.match(await refusal(folder, `[${'[],'.repeat(5_000_000)}0]`), '4000000 values');
-  t.ok(performance.now() - started < 3000);
+  t.ok(performance.now() - started < 10_000);
   t.match(await refusal(folder, `{"a":"${'[{,\\"'.repeat(10_000)}"}`), 'schemaVersion', 'brackets in strings are none');
 });
 
@@ -72,6 +72,12 @@ t.test('what is no JSON, not UTF-8 or of no schema is refused, without being quo
     'a name that nothing has',
   );
   t.equal(Reflect.get({}, 'polluted'), undefined);
+  const said = await refusal(
+    folder,
+    TEXT.replace('"facts":{}', '"facts":{"\\n::add-mask::x\\u001b[2J##[error]":[{}]}'),
+  );
+  t.match(said, 'kernels.0.facts. ::add-mask::x\ufffd[2J## [error]', 'names in messages are no commands');
+  t.notMatch(said, /\n(?! {2}→)/);
 });
 
 t.test('results have to agree with themselves', async (t) => {

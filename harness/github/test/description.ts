@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { Ajv, type ValidateFunction } from 'ajv';
 import { cacheDirectory } from '../../../kernels/cache-directory.ts';
 import { githubDescriptionPath } from '../../setup/github-description.ts';
@@ -35,7 +35,9 @@ type Json = Record<string, unknown>;
 
 /** Reads the description that `ksym-matrix setup --tests` fetched: 13 MB, of which only what is asked for is looked at. */
 export function readDescription(): Description {
-  const whole = json(JSON.parse(readFileSync(githubDescriptionPath(cacheDirectory()), 'utf8')));
+  const file = githubDescriptionPath(cacheDirectory());
+  if (!existsSync(file)) throw new Error(`${file} is not there: run \`ksym-matrix setup --tests\``);
+  const whole = json(JSON.parse(readFileSync(file, 'utf8')));
   const components = json(whole.components);
   const ajv = new Ajv({ strict: false, validateSchema: false, allErrors: true, formats: FORMATS });
   const schemas = json(components.schemas);

@@ -1,6 +1,7 @@
-import { chmodSync, copyFileSync, mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
+import { chmodSync, copyFileSync, existsSync, mkdirSync, readdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
+import { fetchGithubDescription, githubDescriptionPath } from '../github-description.ts';
 import { installMissing, missingRequirements, requireTools } from '../install.ts';
 import { findChromium, findProgram, requirements } from '../requirements.ts';
 
@@ -150,4 +151,32 @@ t.test('a busybox that needs shared libraries does not count, and a script of th
   t.equal(await found(join(fixed, 'dynamic')), undefined);
   t.equal(await found(join(fixed, 'static')), join(fixed, 'static/busybox'));
   t.equal(await found(join(fixed, 'script')), undefined);
+});
+
+t.test("GitHub's description is taken from npm only as what it is to be, and only if it is not there", async (t) => {
+  const tools = programs(t, { npm: '' });
+  const cache = join(tools, 'cache');
+  const file = githubDescriptionPath(cache);
+  const attempt = async (npm: string): Promise<{ error: unknown; steps: string[] }> => {
+    writeFileSync(join(tools, 'npm'), `#!/bin/sh\n${npm}\n`);
+    const steps: string[] = [];
+    const error = await withPath(`${tools}:${process.env.PATH}`, () =>
+      fetchGithubDescription(cache, { onStep: (text) => steps.push(text) }).catch((reason: unknown) => reason),
+    );
+    t.same(existsSync(join(file, '..')), error === file, 'all of it is there, or nothing');
+    return { error, steps };
+  };
+  const offline = await attempt('echo "npm error code ENOTFOUND" >&2; exit 1');
+  t.match(offline.error, {
+    code: 'github-description-unavailable',
+    why: 'npm error code ENOTFOUND',
+    fix: /setup --tests/,
+  });
+  const other = await attempt('echo something else >"$4/octokit-openapi-23.0.2.tgz"');
+  t.match(other.error, { code: 'github-description-unavailable', why: /^SHA-512 is / });
+  t.equal(other.steps.length, 1, 'it was said');
+  t.same(readdirSync(join(cache, 'tools')), ['.locks'], 'nothing is left');
+  mkdirSync(join(file, '..'));
+  writeFileSync(file, '{}');
+  t.same(await attempt('exit 1'), { error: file, steps: [] }, 'what is there is not fetched again');
 });
