@@ -170,6 +170,15 @@ async function command(t: Test, args: readonly string[], env: Record<string, str
   return { code, out, err };
 }
 
+/** A file of a process that may have ended. */
+function ofProcess(pid: string, name: 'cmdline' | 'environ'): string {
+  try {
+    return readFileSync(`/proc/${pid}/${name}`, 'utf8');
+  } catch {
+    return '';
+  }
+}
+
 /** Processes that another one started, by the parent that they name. */
 function childrenOf(parent: number): string[] {
   return readdirSync('/proc').filter((pid) => {
@@ -197,8 +206,9 @@ t.test('the command publishes, says where, and hands the token to nobody', async
   const seen: string[] = [];
   server.before = () => {
     for (const parent of childrenOf(process.pid)) {
-      seen.push(readFileSync(`/proc/${parent}/cmdline`, 'utf8'));
-      for (const child of childrenOf(Number(parent))) seen.push(readFileSync(`/proc/${child}/environ`, 'utf8'));
+      seen.push(ofProcess(parent, 'cmdline'));
+      for (const child of childrenOf(Number(parent)))
+        seen.push(ofProcess(child, 'environ'), ofProcess(child, 'cmdline'));
     }
   };
   const done = await command(t, [...artifact, '--check', '--site-url', 'https://example.org/site'], env);
