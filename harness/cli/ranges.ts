@@ -1,3 +1,5 @@
+import { showControlsWithin } from '../report/formats/control-characters.ts';
+import { inOrder } from '../report/formats/order.ts';
 import { paintFor } from '../report/paint.ts';
 import { renderRanges } from '../report/ranges.ts';
 import { terminalWidth } from '../report/terminal-width.ts';
@@ -12,7 +14,9 @@ export async function ranges(place: string | undefined, options: { readonly json
     process.stdout.write(toJson(results.ranges));
     return EXIT.ok;
   }
-  const text = renderRanges(results.ranges, paintFor(process.stdout), terminalWidth(process.stdout));
+  // As the report of the run has them.
+  const shown = inOrder(showControlsWithin(results));
+  const text = renderRanges(shown.ranges, paintFor(process.stdout), terminalWidth(process.stdout));
   process.stdout.write(
     text === '' ? `no two kernels of the run are of the same source and flavour: ${results.directory}\n` : text,
   );
