@@ -36,7 +36,9 @@ function keepClearOfHeads(table: HTMLTableElement): void {
 function focusCell(cell: HTMLTableCellElement): void {
   const link = linkOf(cell);
   if (link === null) cell.tabIndex = -1;
-  (link ?? cell).focus();
+  // What is cut off at an edge counts as in sight for focus() by itself.
+  (link ?? cell).focus({ preventScroll: true });
+  cell.scrollIntoView({ block: 'nearest', inline: 'nearest' });
 }
 
 /** Where a key leads; undefined for a key that does not move, null at an edge. */

@@ -55,10 +55,10 @@ t.test('the grid of each loader shows every cell, with a symbol and a word, link
 });
 
 t.test('the head and the first column stay where they are when the grid is scrolled', async (t) => {
-  const { page, open } = await visit(t, browser, folder, { viewport: { width: 500, height: 400 } });
+  const { page, open } = await visit(t, browser, folder, { viewport: { width: 900, height: 500 } });
   await open('index.html');
   await page.evaluate(
-    "Object.assign(document.querySelector('#grid').parentElement.style, { height: '150px', width: '320px' })",
+    "Object.assign(document.querySelector('#grid').parentElement.style, { height: '160px', width: '400px' })",
   );
   await page.locator('#grid').scrollIntoViewIfNeeded();
   const places = () =>
@@ -67,11 +67,11 @@ t.test('the head and the first column stay where they are when the grid is scrol
       return { head: place('#grid thead th'), name: place('#grid tbody th'), cell: place('#grid tbody td') };
     })()`);
   const before = await places();
-  await page.evaluate("document.querySelector('#grid').parentElement.scrollBy(80, 60)");
+  await page.evaluate("document.querySelector('#grid').parentElement.scrollBy(80, 40)");
   const after = await places();
   t.equal(after.head.y, before.head.y, 'the kernels stay above');
   t.equal(after.name.x, before.name.x, 'the programs stay on the left');
-  t.equal(before.cell.y - after.cell.y, 60, 'the cells move');
+  t.equal(before.cell.y - after.cell.y, 40, 'the cells move');
   t.equal(before.cell.x - after.cell.x, 80);
   const covered = await page.evaluate<boolean>(`(() => {
     const corner = document.querySelector('#grid .corner').getBoundingClientRect();

@@ -11,8 +11,8 @@ import { plantMarkup } from './planted.ts';
 
 /** A small run with everything in it: two loaders, a variant, cells that were not run, every verdict. */
 export function smallResults(seed: number): RunResults {
-  const size = { kernels: 9, programs: 5, loaders: 2 };
-  const generated = generateResults({ ...size, redEvery: 4, seed });
+  const size = { kernels: 6, programs: 5, loaders: 2 };
+  const generated = generateResults({ ...size, redEvery: 3, seed });
   const [program] = generated.programs;
   const cells = generated.cells.flatMap((cell, index): CellResult[] => {
     if (index % 31 === 7) return [];
