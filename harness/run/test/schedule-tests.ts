@@ -213,6 +213,7 @@ t.test('boots are told apart, in the order they were first needed, with what cam
     modules: ['x'],
     bootMs: null,
     when: 'this-run',
+    machine: null,
     restored: 0,
     restoreMs: null,
   };
@@ -224,6 +225,7 @@ t.test('boots are told apart, in the order they were first needed, with what cam
       bootMs: 4000,
       console: '/boot-1.log',
       when: 'earlier',
+      machine: 'a',
       restored: 3,
       restoreMs: 120,
     },
@@ -234,6 +236,7 @@ t.test('boots are told apart, in the order they were first needed, with what cam
       bootMs: 4000,
       console: '/own.log',
       when: 'this-run',
+      machine: null,
       restored: 0,
       restoreMs: null,
     },
