@@ -66,8 +66,9 @@ ${grid(site, loader, rows)}
 /**
  * What each symbol means; stands above every grid.
  * @param cells those of the grid: what none of them is, and is red, has its name there without an explanation
+ * @param ended whether heads of kernels are among them whose line has ended
  */
-export function legend(site: Site, cells: readonly CellResult[]): Html {
+export function legend(site: Site, cells: readonly CellResult[], ended = false): Html {
   const verdicts = new Set(cells.map(({ verdict }) => verdict));
   const items = VERDICTS.map((verdict) => {
     const told = verdicts.has(verdict) || !RED_VERDICTS.has(verdict);
@@ -78,7 +79,7 @@ export function legend(site: Site, cells: readonly CellResult[]): Html {
     (kind) =>
       html`<li><span class="key change ${kind}">${CHANGE_LOOKS[kind].sign}</span> <b>${CHANGE_LOOKS[kind].word}</b> <span>${CHANGE_LOOKS[kind].means}</span>`,
   );
-  return html`<ul class="legend" aria-label="Legend">${join(items)}<li><span class="key n">${NOT_RUN_LETTER}</span> <b>not run</b>${join(changes)}</ul>`;
+  return html`<ul class="legend" aria-label="Legend">${join(items)}<li><span class="key n">${NOT_RUN_LETTER}</span> <b>not run</b>${join(changes)}${ended && html`<li><span class="eol">5.4</span> <b>kernel of a line that has ended</b>`}</ul>`;
 }
 
 /** Up to this many columns there is room for a word in each cell. */

@@ -5,7 +5,7 @@ import { cellLink, programPage } from '../cell-link.ts';
 import { LOOKS } from '../looks.ts';
 import { attribute, type Html, html, join, webLink } from './html.ts';
 import { commitOf, counted, dateOf, type Page } from './page.ts';
-import type { Site } from './site.ts';
+import { cellsInOrder, type Site } from './site.ts';
 import { badge, countBadge } from './verdict-cell.ts';
 
 /** Past runs and this one: their totals, what is red since when, and how each row fared. */
@@ -49,8 +49,9 @@ function runTable({ results }: Site, runs: readonly HistoryRun[]): Html {
 const MOST_RED = 200;
 
 /** Since which run each cell is red that is red now. */
-function redSince({ results }: Site, runs: readonly HistoryRun[]): Html {
-  const red = results.cells.filter(({ verdict }) => RED_VERDICTS.has(verdict));
+function redSince(site: Site, runs: readonly HistoryRun[]): Html {
+  const { results } = site;
+  const red = cellsInOrder(site).filter(({ verdict }) => RED_VERDICTS.has(verdict));
   const here = runs.findIndex(({ id }) => id === results.id);
   const until = runs.slice(Math.max(0, here));
   const rows = red.slice(0, MOST_RED).map((cell) => {

@@ -93,9 +93,9 @@ function factTables(facts: KernelResult['facts']): Html {
     if (own.length === 0) return null;
     const rows = own.map(
       (name) => html`
-<tr><th scope=row>${name}<td>${factValue(facts[name])}`,
+<tr><th scope=row>${prefix === '' ? name : name.slice(prefix.length + 1)}<td>${factValue(facts[name])}`,
     );
-    return html`<section class="facts-of"><h3>${title}</h3><table class="list"><tbody>${join(rows)}</table></section>`;
+    return html`<section class="facts-of"><h3>${title}${prefix !== '' && html`<code>${prefix}.</code>`}</h3><table class="list"><tbody>${join(rows)}</table></section>`;
   });
   return html`<div class="columns">${join(tables)}</div>`;
 }

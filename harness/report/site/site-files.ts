@@ -7,7 +7,7 @@ import { kernelPages } from './kernel-page.ts';
 import { renderKernelsPage } from './kernels-page.ts';
 import { type Page, renderPage } from './page.ts';
 import { programPages } from './program-page.ts';
-import { compatFile, resultsFile, type Site } from './site.ts';
+import { cellsInOrder, compatFile, resultsFile, type Site } from './site.ts';
 import { STYLES } from './styles.ts';
 
 /** Lies in every site, and says that the folder may be replaced. */
@@ -44,12 +44,12 @@ function* pages(site: Site): Generator<Page> {
 }
 
 /** The results without white space, in parts: as one text, those of a very large run would be longer than a string may be. */
-function* compactJson({ results }: Site): Generator<string> {
-  const { cells, ...others } = results;
+function* compactJson(site: Site): Generator<string> {
+  const { cells: _, ...others } = site.results;
   const text = JSON.stringify({ ...others, cells: [] });
   yield text.slice(0, -2);
   let part = '';
-  for (const [index, cell] of cells.entries()) {
+  for (const [index, cell] of cellsInOrder(site).entries()) {
     part += `${index === 0 ? '' : ','}${JSON.stringify(cell)}`;
     if (part.length < PART_LENGTH) continue;
     yield part;

@@ -61,6 +61,17 @@ export function modelSite(results: RunResults, { comparison, history = [], baseU
   };
 }
 
+/** All cells in the order of the grid, whatever their order in the results. */
+export function cellsInOrder({
+  results,
+  rows,
+  kernels,
+}: Pick<Site, 'results' | 'rows' | 'kernels'>): readonly CellResult[] {
+  const cells = rows.flatMap((row) => kernels.flatMap(({ name }) => row.cells.get(name) ?? []));
+  // A cell twice, or of a kernel that is not listed, has no place in a grid; it is not to be lost for that.
+  return cells.length === results.cells.length ? cells : results.cells;
+}
+
 /** Where the results themselves lie, relative to the root of the site. */
 export function resultsFile({ sparse }: Pick<Site, 'sparse'>): string {
   return sparse ? 'results.json.gz' : 'results.json';

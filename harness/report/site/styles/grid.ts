@@ -14,6 +14,7 @@ export const GRID = `
 .legend li { display: inline-flex; align-items: center; gap: .38rem; }
 .legend b { color: var(--ink); font-weight: 600; }
 .key { display: inline-grid; place-items: center; width: 1.35rem; height: 1.2rem; border: 1px solid; border-radius: 4px; font-size: .78rem; line-height: 1; font-weight: 400; }
+.legend .eol { font-style: italic; font-weight: 400; }
 .key.n { border-color: var(--line); }
 .key.change { margin: 0; border-color: var(--line); }
 .box { position: relative; overflow: auto; max-height: calc(100vh - 4.2rem); border: 1px solid var(--line); border-radius: 8px; width: fit-content; max-width: 100%; }
@@ -32,7 +33,7 @@ export const GRID = `
 .grid .more a b { color: var(--ink); }
 .grid tbody th b { font-weight: 400; }
 .grid tbody td { text-align: center; min-width: 1.75rem; border-left: 1px solid var(--page); border-bottom-color: var(--page); height: 1.75rem; white-space: nowrap; }
-.grid.words tbody td { min-width: 6.3rem; }
+.grid.words tbody td { min-width: 6.1rem; }
 .grid td > a { display: block; min-height: 1.5rem; color: inherit; text-decoration: none; padding: .22rem .3rem; }
 .grid td b { font-weight: inherit; }
 .grid td.F, .grid td.X, .grid td.P, .grid td.T { font-weight: 650; font-size: .92em; }

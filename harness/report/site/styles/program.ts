@@ -73,7 +73,8 @@ details[open] > summary { margin-bottom: .35rem; }
 .facts-of .list { width: 100%; font-size: .85rem; }
 .facts-of tr { break-inside: avoid; }
 .facts-of th, .facts-of td { overflow-wrap: anywhere; font-family: var(--mono); font-size: .94em; }
-.facts-of td { min-width: 11rem; }
+.facts-of th { min-width: 12rem; }
+.facts-of h3 code { font-weight: 400; color: var(--soft); margin-left: .4rem; }
 .facts-of td span { font-family: var(--sans); }
 .named { max-width: none; line-height: 1.9; }
 .named .badge { margin-right: .3rem; }
@@ -90,6 +91,7 @@ details[open] > summary { margin-bottom: .35rem; }
   .facts-of th, .facts-of td { border: 0 !important; padding: .2rem 0 !important; }
   .facts-of td { min-width: 0; text-align: right; }
   .columns { columns: auto; }
+  .facts-of th { min-width: 0; }
 }
 @media print { .log, .listing { max-height: none; overflow: visible; white-space: pre-wrap; } .answer { break-inside: avoid-page; } }
 `;
