@@ -37,7 +37,7 @@ export const reportBench: Bench = {
         const file = join(folder, `report-${kernels}x${programs}x${loaders}.json`);
         const site = file.replace(/\.json$/, '');
         const run = (...args: (string | number)[]) =>
-          execa(process.execPath, ['--max-old-space-size=4096', WORKER, ...args.map(String)], { cancelSignal: signal });
+          execa(process.execPath, [WORKER, ...args.map(String)], { cancelSignal: signal });
         await run('make', kernels, programs, loaders, file);
         const { stdout } = await run('report', file, site);
         const { times, sizes, failures }: WorkerReport = JSON.parse(stdout);

@@ -5,7 +5,10 @@ import { join } from 'node:path';
 import t from 'tap';
 import { loadMatrix } from '../../config/load.ts';
 import { ConfigError } from '../../config/yaml-file.ts';
+import { parseResults } from '../../results/read.ts';
+import { launchChromium } from '../chromium.ts';
 import { type Finding, quantity, ratioOf, reached, renderFindings } from '../figures.ts';
+import { generateResults } from '../generated-results.ts';
 import { memoryOf, ProcessSampler, residentSize } from '../process-sampler.ts';
 import { BENCHES, runBenches } from '../run-benches.ts';
 import { median, spreadOf, takeTurns } from '../statistics.ts';
@@ -159,3 +162,26 @@ t.test(
     t.strictSame(said, []);
   },
 );
+
+t.test('Generated results follow the schema, are as many as asked for, and the same for the same seed', async (t) => {
+  const size = { kernels: 12, programs: 10, loaders: 3 };
+  const text = JSON.stringify(generateResults(size));
+  const results = parseResults(text, 'generated');
+  t.equal(JSON.stringify(results), text, 'nothing in them that the schema does not know');
+  t.equal(results.cells.length, 360);
+  const keys = results.cells.map(({ kernel, program, loader }) => [kernel, program, loader].join());
+  t.equal(new Set(keys).size, 360, 'no cell is there twice');
+  t.ok(results.totals.pass > 100 && results.totals.xfail > 10, JSON.stringify(results.totals));
+  t.equal(JSON.stringify(generateResults(size)), text);
+  t.not(JSON.stringify(generateResults({ ...size, seed: 2 })), text);
+});
+
+t.test('Where there is no Chromium, that and what to do about it is said', async (t) => {
+  const before = process.env.KSYM_MATRIX_CHROMIUM;
+  process.env.KSYM_MATRIX_CHROMIUM = '/nowhere/chromium';
+  t.teardown(() => {
+    if (before === undefined) delete process.env.KSYM_MATRIX_CHROMIUM;
+    else process.env.KSYM_MATRIX_CHROMIUM = before;
+  });
+  await t.rejects(launchChromium(), { code: 'no-chromium', fix: /apt-get install chromium/ });
+});
