@@ -33,6 +33,7 @@ function signals(name: string, number: number): TestProgram {
 /** That a cell is as it should be, and that its evidence is there. */
 function holds(
   t: Test,
+  { directory }: RunResults,
   cell: CellResult,
   wanted: { readonly verdict: string; readonly class: string; readonly fault?: string | undefined },
   console?: RegExp,
@@ -44,10 +45,11 @@ function holds(
     `${cell.program}: ${cell.why}`,
   );
   t.equal(cell.outcome.fault, fault, `${cell.program}: ${cell.why}`);
-  t.ok(cell.evidence.console !== null && existsSync(cell.evidence.console), `${cell.program} has a console log`);
+  const path = (evidence: string | null): string => join(directory, evidence ?? 'none');
+  t.ok(existsSync(path(cell.evidence.console)), `${cell.program} has a console log`);
   if (console === undefined) return;
-  t.match(readFileSync(cell.evidence.console ?? '', 'utf8'), console);
-  t.match(readFileSync(cell.evidence.cellConsole ?? '', 'utf8'), console, 'what was printed meanwhile is kept apart');
+  t.match(readFileSync(path(cell.evidence.console), 'utf8'), console);
+  t.match(readFileSync(path(cell.evidence.cellConsole), 'utf8'), console, 'what was printed meanwhile is kept apart');
 }
 
 // The boot, which must not run into the short deadlines below.
@@ -89,11 +91,12 @@ test('programs that kill the agent, stop it or starve the kernel are charged, al
   );
   t.same(answers[0], answers[1], 'a machine of their own changes no verdict');
   for (const { cell, events, results } of runs) {
-    for (const name of ['fine-1', 'fine-2', 'fine-3']) holds(t, cell(name), { verdict: 'pass', class: 'ok' });
-    holds(t, cell('kills'), { verdict: 'fail', class: 'agent-killed' }, /agent ended with status 137/);
-    holds(t, cell('stops'), { verdict: 'timeout', class: 'agent-hung' });
+    for (const name of ['fine-1', 'fine-2', 'fine-3']) holds(t, results, cell(name), { verdict: 'pass', class: 'ok' });
+    holds(t, results, cell('kills'), { verdict: 'fail', class: 'agent-killed' }, /agent ended with status 137/);
+    holds(t, results, cell('stops'), { verdict: 'timeout', class: 'agent-hung' });
     holds(
       t,
+      results,
       cell('starved'),
       { verdict: 'panic', class: 'kernel-panic' },
       /Kernel panic - not syncing: .*[Oo]ut of memory/,
@@ -113,11 +116,11 @@ test('a program that locks the kernel up ends when the kernel says so, and not w
     { ...works('after'), expect: `variants: [watched]\n${expectation('works', CHECK)}` },
   ];
   const more = 'variants: {watched: {sysctl: {kernel.watchdog_thresh: 1}}}\n';
-  const { cell } = await runReal(place, place.write('spinning', KERNEL, programs, more));
-  holds(t, cell('spins'), { verdict: 'timeout', class: 'kernel-lockup' }, /soft lockup - CPU#\d stuck/);
+  const { cell, results } = await runReal(place, place.write('spinning', KERNEL, programs, more));
+  holds(t, results, cell('spins'), { verdict: 'timeout', class: 'kernel-lockup' }, /soft lockup - CPU#\d stuck/);
   t.match(cell('spins').splats, [{ rule: 'soft-lockup' }]);
   t.ok(cell('spins').durationMs < 45_000, 'a request has a minute');
-  holds(t, cell('after'), { verdict: 'pass', class: 'ok' });
+  holds(t, results, cell('after'), { verdict: 'pass', class: 'ok' });
   t.not(cell('after').evidence.console, cell('spins').evidence.console);
 });
 
@@ -146,9 +149,9 @@ for (const [index, injections] of INJECTIONS.entries()) {
     for (const injection of injections) {
       const before = cell(`before-${injection.name}`);
       const hit = cell(injection.name);
-      holds(t, before, { verdict: 'xpass', class: 'ok' });
+      holds(t, results, before, { verdict: 'xpass', class: 'ok' });
       t.equal(hit.evidence.console, before.evidence.console, 'both ran on the machine that was tampered with');
-      holds(t, hit, injection, injection.console);
+      holds(t, results, hit, injection, injection.console);
       if (injection.leftovers === undefined) t.same(hit.leftovers, []);
       else t.match(hit.leftovers[0], injection.leftovers);
       const said = events.some((event) => event.kind === 'leftovers' && event.cell === injection.name);
@@ -156,7 +159,7 @@ for (const [index, injections] of INJECTIONS.entries()) {
       const next = results.cells[results.cells.indexOf(hit) + 1];
       t.equal(next?.evidence.console !== hit.evidence.console, injection.replaced, 'the machine is replaced');
     }
-    holds(t, cell('last'), { verdict: 'pass', class: 'ok' });
+    holds(t, results, cell('last'), { verdict: 'pass', class: 'ok' });
   });
 }
 
