@@ -57,6 +57,7 @@ ${filters(site, rows)}
 ${legend(
   site,
   rows.flatMap((row) => [...row.cells.values()]),
+  site.kernels.some((kernel) => isEndOfLife(kernel, site.results.startedAt) === true),
 )}
 ${grid(site, loader, rows)}
 </section>`,

@@ -13,16 +13,11 @@ export function* kernelPages(site: Site): Generator<Page> {
 }
 
 /** How many cells of a kernel have each verdict that occurs. */
-export function kernelTotals({ rows }: Pick<Site, 'rows'>, kernel: string): Html {
-  const counts = new Map<string, number>();
-  for (const row of rows) {
-    const verdict = row.cells.get(kernel)?.verdict;
-    if (verdict !== undefined) counts.set(verdict, (counts.get(verdict) ?? 0) + 1);
-  }
-  const badges = VERDICTS.flatMap((verdict) => {
-    const count = counts.get(verdict);
-    return count === undefined ? [] : html`<li>${countBadge(verdict, count)}`;
-  });
+export function kernelTotals(site: Site, kernel: string): Html {
+  const counts = site.totalsOf(kernel);
+  const badges = VERDICTS.flatMap((verdict) =>
+    counts[verdict] === 0 ? [] : html`<li>${countBadge(verdict, counts[verdict])}`,
+  );
   return html`<ul class="totals" aria-label="Cells by verdict">${badges.length === 0 ? html`<li class="soft">not run` : join(badges)}</ul>`;
 }
 

@@ -2,7 +2,7 @@ import type { ChangeKind, Comparison } from '../../results/compare.ts';
 import { cellKey, gridOrder } from '../../results/grid-order.ts';
 import type { HistoryRun } from '../../results/history.ts';
 import type { CellResult, KernelResult, RunResults } from '../../results/results.ts';
-import { RED_VERDICTS } from '../../results/verdicts.ts';
+import { countVerdicts, RED_VERDICTS, type Verdict } from '../../results/verdicts.ts';
 import { cellAnchor, kernelPage, programPage, slug } from '../cell-link.ts';
 import { type GridRow, gridRows } from '../rows.ts';
 
@@ -24,6 +24,8 @@ export interface Site {
   readonly sparse: boolean;
   /** A kernel's name in addresses. */
   slugOf(kernel: string): string;
+  /** How many of a kernel's cells have each verdict. */
+  totalsOf(kernel: string): Readonly<Record<Verdict, number>>;
   /** What became of a cell since the base run; null if nothing, or if there is none. */
   changeOf(cell: CellResult): ChangeKind | null;
 }
@@ -42,6 +44,12 @@ export interface SiteOptions {
 export function modelSite(results: RunResults, { comparison, history = [], baseUrl }: SiteOptions): Site {
   const changes = new Map<string, ChangeKind>();
   for (const change of comparison?.changes ?? []) changes.set(cellKey(change), change.kind);
+  const byKernel = new Map<string, CellResult[]>();
+  for (const cell of results.cells) {
+    const own = byKernel.get(cell.kernel);
+    if (own === undefined) byKernel.set(cell.kernel, [cell]);
+    else own.push(cell);
+  }
   const classes = new Set(results.cells.map(({ outcome }) => outcome.class));
   classes.delete('ok');
   const order = gridOrder(results);
@@ -57,6 +65,7 @@ export function modelSite(results: RunResults, { comparison, history = [], baseU
     classes: [...classes].sort(),
     sparse: results.cells.length > MOST_CELLS_IN_FULL,
     slugOf: (kernel) => slugs.get(kernel) ?? slug(kernel),
+    totalsOf: (kernel) => countVerdicts(byKernel.get(kernel) ?? []),
     changeOf: (cell) => (changes.size === 0 ? null : (changes.get(cellKey(cell)) ?? null)),
   };
 }
