@@ -1,12 +1,23 @@
 import type { CellResult, RunResults } from '../results/results.ts';
-import { cellName } from '../run/select.ts';
 
 /** The command that runs a cell again, in the root of the repository that its matrix lies in. */
-export function repeatCommand(cell: CellResult, { matrix }: Pick<RunResults, 'matrix'>): string {
+export function repeatCommand(cell: CellResult, { matrix, cells }: Pick<RunResults, 'matrix' | 'cells'>): string {
   const words = ['ksym-matrix', 'run'];
   if (matrix.path !== 'matrix.yaml') words.push('--matrix', matrix.path);
-  words.push('--kernel', cell.kernel, '--program', cellName(cell.program, cell.variant));
+  // The name alone would run all variants.
+  const alone = cell.variant === 'default' && !programsWithVariants(cells).has(cell.program);
+  words.push('--kernel', cell.kernel, '--program', alone ? cell.program : `${cell.program}@${cell.variant}`);
   return words.map(shellWord).join(' ');
+}
+
+/** A report asks once for each cell. */
+const known = new WeakMap<RunResults['cells'], ReadonlySet<string>>();
+
+function programsWithVariants(cells: RunResults['cells']): ReadonlySet<string> {
+  const found =
+    known.get(cells) ?? new Set(cells.filter(({ variant }) => variant !== 'default').map((cell) => cell.program));
+  known.set(cells, found);
+  return found;
 }
 
 /** A word as a POSIX shell reads it back. */

@@ -3,6 +3,7 @@ import type { Verdict } from '../../results/verdicts.ts';
 import { renderDetails } from '../details.ts';
 import { renderGrid } from '../grid.ts';
 import { paintFor } from '../paint.ts';
+import { repeatCommand } from '../repeat.ts';
 import { renderSummary } from '../summary.ts';
 import { cell, NOTHING, PLAIN, results, stream, WARNED, withEnvironment } from './samples.ts';
 import './history-tests.ts';
@@ -243,5 +244,25 @@ t.test('colour adds escape codes and changes nothing that can be seen', (t) => {
     // The blanks that fill a column's last cell may stand inside its colour.
     t.equal(text.replace(/\u001b\[\d+m/g, '').replace(/ +$/gm, ''), render(sample, PLAIN));
   }
+  t.end();
+});
+
+t.test('the command that repeats a cell runs that cell alone, whatever the names', (t) => {
+  const cells = [
+    cell('6.12', 'one', 'fail'),
+    cell('6.12', 'two', 'fail'),
+    cell('6.12', 'two', 'fail', { variant: 'cap-bpf' }),
+    cell("it's", 'one', 'fail'),
+  ];
+  const all = results(cells, { matrix: { path: 'ci/my matrix.yaml', title: null } });
+  t.same(
+    cells.map((one) => repeatCommand(one, all)),
+    [
+      "ksym-matrix run --matrix 'ci/my matrix.yaml' --kernel 6.12 --program one",
+      "ksym-matrix run --matrix 'ci/my matrix.yaml' --kernel 6.12 --program two@default",
+      "ksym-matrix run --matrix 'ci/my matrix.yaml' --kernel 6.12 --program two@cap-bpf",
+      "ksym-matrix run --matrix 'ci/my matrix.yaml' --kernel 'it'\\''s' --program one",
+    ],
+  );
   t.end();
 });
