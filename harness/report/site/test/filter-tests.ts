@@ -91,6 +91,11 @@ t.test(
     await again.page.goto(`${fresh}#class=there-is-none&text=%E0%A4&red=`);
     t.same(sorted(await shown(again)).rows.length, 0, 'a broken address breaks nothing');
 
+    const ended = page.getByLabel('Hide end-of-life kernels');
+    await ended.check();
+    const isMaintained = ({ kernel }: CellResult) => kernel.startsWith('5.10');
+    t.same(sorted(await shown(window)), expectShown(isMaintained));
+    await ended.uncheck();
     await page.getByLabel('Only differences').check();
     const { changes } = around(results, earlier).comparison;
     const differing = new Set(changes.map(({ head }) => head));

@@ -34,7 +34,7 @@ t.test('the grid of each loader shows every cell, with a symbol and a word, link
     const found = await page.evaluate<
       Record<string, string[]>
     >(`Object.fromEntries([...document.querySelectorAll('#grid tbody tr')].map((row) =>
-      [row.dataset.program + '@' + row.dataset.variant, [...row.querySelectorAll('td')].map((cell) => cell.textContent + ' → ' + (cell.querySelector('a')?.getAttribute('href') ?? ''))]))`);
+      [row.dataset.program + '@' + row.dataset.variant, [...row.querySelectorAll('td')].map((cell) => cell.textContent.trim() + ' → ' + (cell.querySelector('a')?.getAttribute('href') ?? ''))]))`);
     const rows = gridRows(results).filter((row) => row.loader === name);
     t.equal(Object.keys(found).length, rows.length);
     for (const row of rows) {

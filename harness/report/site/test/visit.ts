@@ -40,7 +40,7 @@ export async function visit(
     context,
     offences,
     open: async (path) => {
-      await page.goto(addressOf(folder, path));
+      await page.goto(addressOf(folder, path), { waitUntil: 'domcontentloaded' });
     },
   };
 }
