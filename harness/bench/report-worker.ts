@@ -2,9 +2,6 @@
  * What the bench `report` runs in a process of its own, so that the memory of each step is its own: `node report-worker.js make KERNELS PROGRAMS
  * LOADERS FILE` writes results, `node report-worker.js report FILE FOLDER` makes every report of them. What was measured goes to stdout as JSON.
  */
-import { once } from 'node:events';
-import { createWriteStream } from 'node:fs';
-import { finished } from 'node:stream/promises';
 import { renderBadge } from '../report/formats/badge.ts';
 import { renderCompat } from '../report/formats/compat.ts';
 import { renderJson } from '../report/formats/json.ts';
@@ -19,6 +16,8 @@ import { renderMarkdown } from '../report/markdown/render-markdown.ts';
 import { writeSite } from '../report/site/write-site.ts';
 import { readResults } from '../results/read.ts';
 import type { RunResults } from '../results/results.ts';
+import { resultsJson } from '../results/results-json.ts';
+import { writeWhole } from '../results/write.ts';
 import { generateResults } from './generated-results.ts';
 
 /** What the worker measured: milliseconds and bytes by name, and what could not be made, with why. */
@@ -28,7 +27,7 @@ export interface WorkerReport {
   readonly failures: readonly string[];
 }
 
-const TEXTS: Readonly<Record<string, (results: RunResults) => string>> = {
+const TEXTS: Readonly<Record<string, (results: RunResults) => string | Iterable<string>>> = {
   terminal: (results) => renderTerminal(results, PLAIN, undefined, []),
   markdown: (results) => renderMarkdown(results),
   'job summary': (results) => renderJobSummary(results),
@@ -46,7 +45,7 @@ const [task, ...args] = process.argv.slice(2);
 if (task === 'make') {
   const [kernels = '', programs = '', loaders = '', file = ''] = args;
   const size = { kernels: Number(kernels), programs: Number(programs), loaders: Number(loaders) };
-  await writeResults(generateResults(size), file);
+  await writeWhole(file, resultsJson(generateResults(size)));
 } else {
   const [file = '', folder = ''] = args;
   process.stdout.write(JSON.stringify(await reportAll(file, folder)));
@@ -74,22 +73,16 @@ async function reportAll(file: string, folder: string): Promise<WorkerReport> {
   if (site !== undefined) sizes.site = site.bytes;
   sizes['memory with the site'] = process.resourceUsage().maxRSS * 1024;
   for (const [name, render] of Object.entries(TEXTS)) {
-    const text = await time(name, () => render(results));
-    if (text !== undefined) sizes[name] = Buffer.byteLength(text);
+    const size = await time(name, () => sizeOf(render(results)));
+    if (size !== undefined) sizes[name] = size;
   }
   sizes['memory at most'] = process.resourceUsage().maxRSS * 1024;
   return { times, sizes, failures };
 }
 
-/** Cell by cell: a very large run is longer than a text may be. */
-async function writeResults({ cells, ...others }: RunResults, file: string): Promise<void> {
-  const stream = createWriteStream(file);
-  stream.write(`${JSON.stringify(others).slice(0, -1)},"cells":[`);
-  for (const [index, cell] of cells.entries()) {
-    if (!stream.write((index === 0 ? '' : ',') + JSON.stringify(cell))) {
-      await once(stream, 'drain');
-    }
-  }
-  stream.end(']}\n');
-  await finished(stream);
+/** Bytes of a text, or of its pieces, which are not kept. */
+function sizeOf(text: string | Iterable<string>): number {
+  let size = 0;
+  for (const piece of typeof text === 'string' ? [text] : text) size += Buffer.byteLength(piece);
+  return size;
 }

@@ -2,7 +2,7 @@ import { ConfigError } from '../config/yaml-file.ts';
 import { mergeResults } from '../results/merge.ts';
 import { readResults } from '../results/read.ts';
 import type { RunResults } from '../results/results.ts';
-import { toJson } from '../results/write.ts';
+import { resultsJson } from '../results/results-json.ts';
 import { EXIT } from './exit-codes.ts';
 import { requirePlace, writeOutput } from './output-place.ts';
 
@@ -25,7 +25,7 @@ export async function merge(places: readonly string[], { output, shards }: Merge
   const runs: RunResults[] = [];
   for (const place of places) runs.push(await readResults(place));
   const merged = mergeResults(runs, places);
-  await writeOutput(output, toJson(merged));
+  await writeOutput(output, resultsJson(merged));
   const { cells, kernels, complete } = merged;
   const interrupted = places.filter((_, index) => runs[index]?.complete === false);
   process.stderr.write(`${cells.length} cells on ${kernels.length} kernels from ${places.length} shards\n`);

@@ -1,3 +1,4 @@
+import { once } from 'node:events';
 import { access, constants, stat, writeFile } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
 import { ExplainedError } from '../../loader/errors.ts';
@@ -33,7 +34,10 @@ export async function requirePlace(
   try {
     await access(written, constants.W_OK);
   } catch (cause) {
-    throw refuse(`${written.replace(/\/\.$/, '')}: ${cause instanceof Error && 'code' in cause ? cause.code : String(cause)}`, cause);
+    throw refuse(
+      `${written.replace(/\/\.$/, '')}: ${cause instanceof Error && 'code' in cause ? cause.code : String(cause)}`,
+      cause,
+    );
   }
   if (found === undefined) return;
   if (kind === 'file' && found.isDirectory()) throw refuse('it is a folder');
@@ -41,18 +45,20 @@ export async function requirePlace(
 }
 
 /**
- * Writes text to a file, which is there whole or not at all, or to stdout.
+ * Writes text, or its pieces in order, to a file, which is there whole or not at all, or to stdout.
  *
  * @param path `-` or undefined for stdout
  * @throws ExplainedError `output-not-written`
  */
 export async function writeOutput(
   path: string | undefined,
-  text: string,
+  text: string | Iterable<string>,
   what: 'the report' | 'the results' = 'the report',
 ): Promise<void> {
   if (path === undefined || path === '-') {
-    process.stdout.write(text);
+    for (const piece of typeof text === 'string' ? [text] : text) {
+      if (!process.stdout.write(piece)) await once(process.stdout, 'drain');
+    }
     return;
   }
   try {

@@ -38,7 +38,7 @@ type Renderer = (
   results: RunResults,
   comparison: Comparison | undefined,
   options: ReportCommandOptions,
-) => Promise<string>;
+) => Promise<string | Iterable<string>>;
 
 const RENDERERS: Readonly<Record<Exclude<ReportFormat, 'html'>, Renderer>> = {
   terminal: async (results, comparison, { output }) => {

@@ -6,7 +6,7 @@ import { renderTerminal } from '../report/formats/terminal.ts';
 import { paintFor } from '../report/paint.ts';
 import { terminalWidth } from '../report/terminal-width.ts';
 import type { RunResults } from '../results/results.ts';
-import { toJson } from '../results/write.ts';
+import { resultsJson } from '../results/results-json.ts';
 import { runMatrix } from '../run/run-matrix.ts';
 import type { Isolation } from '../run/stints.ts';
 import { requireTools } from '../setup/install.ts';
@@ -87,13 +87,13 @@ export async function run(options: RunCommandOptions): Promise<number> {
 async function report(results: RunResults, json: string | undefined): Promise<number> {
   warnAboutCompiler(results);
   if (json === '-') {
-    process.stdout.write(toJson(results));
+    await writeOutput(json, resultsJson(results), 'the results');
     return EXIT.ok;
   }
   process.stdout.write(renderTerminal(results, paintFor(process.stdout), terminalWidth(process.stdout)));
   if (json === undefined) return EXIT.ok;
   try {
-    await writeOutput(json, toJson(results), 'the results');
+    await writeOutput(json, resultsJson(results), 'the results');
     return EXIT.ok;
   } catch (error) {
     return reportError(error);

@@ -81,7 +81,8 @@ const attempt = z.object({
   evidence,
 });
 
-const cell = z.object({
+/** A cell by itself. */
+export const cellSchema = z.object({
   kernel: z.string(),
   loader: z.string(),
   program: z.string(),
@@ -248,7 +249,7 @@ export const resultsSchema = z.object({
   loaders: z.array(z.object({ name: z.string(), version: z.string() })),
   kernels: z.array(kernel),
   programs: z.array(program),
-  cells: z.array(cell),
+  cells: z.array(cellSchema),
   ranges: ranges.describe('Since when, and until when, each program works.'),
   directory: z.string().describe('Folder with all evidence, on the machine that ran it.'),
   complete: z.boolean().describe('False if the run was interrupted: cells are then missing.'),

@@ -6,8 +6,12 @@ export function toJson(value: unknown): string {
   return `${JSON.stringify(value, (_key, part: unknown) => (typeof part === 'bigint' ? `0x${part.toString(16)}` : part), 2)}\n`;
 }
 
-/** Writes a file so that nobody ever sees half of it. */
-export async function writeWhole(path: string, text: string): Promise<void> {
+/**
+ * Writes a file so that nobody ever sees half of it.
+ *
+ * @param text all of it, or its pieces in order
+ */
+export async function writeWhole(path: string, text: string | Iterable<string>): Promise<void> {
   const temporary = `${path}.${randomUUID()}.tmp`;
   try {
     await writeFile(temporary, text);

@@ -2,7 +2,8 @@ import { randomUUID } from 'node:crypto';
 import { copyFile, mkdir, readdir, rename, rm, symlink } from 'node:fs/promises';
 import { basename, dirname, join, relative } from 'node:path';
 import { ExplainedError } from '../../loader/errors.ts';
-import type { Evidence } from '../results/results.ts';
+import type { Evidence, RunResults } from '../results/results.ts';
+import { resultsJson } from '../results/results-json.ts';
 import { toJson, writeWhole } from '../results/write.ts';
 import type { Outcome } from './outcome.ts';
 
@@ -35,8 +36,8 @@ export class EvidenceFolder {
   }
 
   /** Writes the results of the run, and makes it the one that `latest` names: a run that was killed is none to look at. */
-  async writeResults(results: unknown): Promise<void> {
-    await writeWhole(join(this.path, 'results.json'), toJson(results));
+  async writeResults(results: RunResults): Promise<void> {
+    await writeWhole(join(this.path, 'results.json'), resultsJson(results));
     await pointTo(join(dirname(this.path), LATEST), basename(this.path));
   }
 

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import t from 'tap';
 import { cell, results } from '../../report/test/samples.ts';
 import { parseResults, readResults } from '../read.ts';
+import { resultsJson } from '../results-json.ts';
 import { toJson } from '../write.ts';
 import './ranges-tests.ts';
 
@@ -51,4 +52,31 @@ t.test('results of many cells are read in time and memory that fit them', (t) =>
   t.equal(parseResults(text, 'x').cells.length, 5000);
   t.ok(performance.now() - started < 5000, 'far less than a millisecond for each');
   t.end();
+});
+
+t.test('a file that is longer than a string may be is read line by line, as it is written', async (t) => {
+  const odd = cell('6.12', 'p', 'fail', {
+    why: 'two\nlines, "quoted", \u2028 and ],\n]',
+    console: ['{', '[', '"cells": ['],
+  });
+  const run = results([cell('5.10', 'p', 'pass'), odd], { directory: '/ü' });
+  const text = [...resultsJson(run)].join('');
+  t.same(JSON.parse(text), run, 'it is plain JSON for everybody else');
+  t.equal(text.split('\n').filter((line) => line.includes('"verdict":')).length, 2, 'with a line for each cell');
+  const folder = t.testdir({ 'results.json': text, other: toJson(run) });
+  t.same(await readResults(folder, 0), run);
+  t.same(await readResults(folder), run);
+  // Without a cell, without a kernel.
+  writeFileSync(join(folder, 'empty'), [...resultsJson(results([], { kernels: [] }))].join(''));
+  t.same(await readResults(join(folder, 'empty'), 0), results([], { kernels: [] }));
+
+  const refuse = async (name: string, content: string, why: string | RegExp): Promise<void> => {
+    writeFileSync(join(folder, name), content);
+    await t.rejects(readResults(join(folder, name), 0), { code: 'no-results', why }, name);
+  };
+  await refuse('verdict', text.replace('"verdict":"fail"', '"verdict":"great"'), /a cell's `verdict`/);
+  await refuse('version', text.replace('"schemaVersion": 2', '"schemaVersion": 3'), /a newer version/);
+  await refuse('cut', text.slice(0, -40), /not in the form that this program writes|JSON/);
+  await refuse('half', text.slice(0, text.indexOf('"verdict":"fail"')), /JSON/);
+  await refuse('pretty', toJson(run), /not in the form that this program writes, a line for each cell/);
 });
