@@ -13,12 +13,13 @@ export interface ProgramAnswer {
 
 /** What the cells of a program came to, each answer once: red ones first, then variant by variant. */
 export function groupProgramAnswers({ kernels }: Pick<Site, 'kernels'>, rows: readonly GridRow[]): ProgramAnswer[] {
+  const withoutNumbers = numbersRemover();
   const groups = new Map<string, { variant: string; red: boolean; cells: [CellResult, ...CellResult[]] }>();
   for (const row of rows) {
     for (const { name } of kernels) {
       const cell = row.cells.get(name);
       if (cell === undefined) continue;
-      const key = answerKey(cell);
+      const key = answerKey(cell, withoutNumbers);
       const group = groups.get(key);
       if (group === undefined)
         groups.set(key, { variant: row.variant, red: RED_VERDICTS.has(cell.verdict), cells: [cell] });
@@ -33,7 +34,10 @@ export function groupProgramAnswers({ kernels }: Pick<Site, 'kernels'>, rows: re
 }
 
 /** Addresses and counts differ from kernel to kernel, so numbers do not tell answers apart; reasons of expectations are compared as they stand. */
-function answerKey({ variant, verdict, outcome, why, expected, splats, leftovers, attempts = [] }: CellResult): string {
+function answerKey(
+  { variant, verdict, outcome, why, expected, splats, leftovers, attempts = [] }: CellResult,
+  withoutNumbers: (text: string) => string,
+): string {
   const said = verdict === 'pass' || verdict === 'xfail' ? null : withoutNumbers(why);
   const more = [
     splats.map(({ rule, allowed }) => [rule, allowed]),
@@ -53,6 +57,12 @@ function answerKey({ variant, verdict, outcome, why, expected, splats, leftovers
   ]);
 }
 
-function withoutNumbers(text: string): string {
-  return text.replace(/0x[0-9a-f]+|\d+/g, 'N');
+/** Many cells say the same: a large run has few texts, and each need be looked at but once. */
+function numbersRemover(): (text: string) => string {
+  const known = new Map<string, string>();
+  return (text) => {
+    const found = known.get(text) ?? text.replace(/0x[0-9a-f]+|\d+/g, 'N');
+    known.set(text, found);
+    return found;
+  };
 }

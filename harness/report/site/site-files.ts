@@ -48,14 +48,13 @@ function* compactJson(site: Site): Generator<string> {
   const { cells: _, ...others } = site.results;
   const text = JSON.stringify({ ...others, cells: [] });
   yield text.slice(0, -2);
-  let part = '';
-  for (const [index, cell] of cellsInOrder(site).entries()) {
-    part += `${index === 0 ? '' : ','}${JSON.stringify(cell)}`;
-    if (part.length < PART_LENGTH) continue;
-    yield part;
-    part = '';
+  const cells = cellsInOrder(site);
+  for (let start = 0; start < cells.length; start += CELLS_OF_PART) {
+    const part = JSON.stringify(cells.slice(start, start + CELLS_OF_PART));
+    yield `${start === 0 ? '' : ','}${part.slice(1, -1)}`;
   }
-  yield `${part}]}\n`;
+  yield ']}\n';
 }
 
-const PART_LENGTH = 1 << 18;
+/** A cell is a few kilobytes, or 64 KiB and more with a long log. */
+const CELLS_OF_PART = 64;
