@@ -12,8 +12,13 @@ if [ "$EXIT_CODE" -gt 1 ]; then
 	stop "the run could not find everything out (exit code $EXIT_CODE; cells that could not be tried: $INFRA): nothing can be said of those"
 fi
 if [ "$FAIL_ON" = regressed ] && [ -n "$BASE_RESULTS" ]; then
-	quoted ksym_matrix diff "$BASE_RESULTS" "$RESULTS" --fail-on regressed,new-red,flaky && exit 0
-	stop "worse than the base run: the changes are above and in the summary"
+	status=0
+	quoted ksym_matrix diff "$BASE_RESULTS" "$RESULTS" --fail-on regressed,new-red,flaky || status=$?
+	case $status in
+	0) exit 0 ;;
+	1) stop "worse than the base run: the changes are above and in the summary" ;;
+	*) stop "the base run could not be compared with (exit code $status; the reason is above)" ;;
+	esac
 fi
 [ "$FAIL_ON" != regressed ] || [ "$RED" -eq 0 ] || notice "there is no base run to compare with, so every red cell counts"
 [ "$RED" -eq 0 ] || stop "red cells: $RED; they are in the summary"

@@ -118,7 +118,8 @@ if (args[0] === 'diff' && args.includes('--output')) writeFileSync(after('--outp
 if (args[0] === 'report' && args.includes('html')) mkdirSync(after('--output'));
 else process.stdout.write('output of ' + args[0] + (args[0] === 'report' ? ' ' + after('--format') : '') + '\\n');
 if (args[0] === 'run') process.stdout.write('::error file=planted::a log says so\\n::add-mask::0\\n');
-process.exitCode = JSON.parse(EXITS)[args[0]] ?? 0;
+const exits = JSON.parse(EXITS);
+process.exitCode = exits[args[0] === 'report' ? 'report ' + after('--format') : args[0]] ?? 0;
 `;
 
 /** What {@link NOTING_LAUNCH} noted. */

@@ -16,6 +16,8 @@ import './workflow-tests.ts';
 const TOKEN = 'a-token-that-nobody-may-see';
 const GREEN = results({ pass: 3 });
 const RED = results({ pass: 1, fail: 2 });
+/** The command that looks whether a base can be read. */
+const UNREADABLE = 'report badge';
 
 t.test('a pull request from a fork: everything is shown, nothing is kept, and the job fails last', async (t) => {
   const job = runJob(t, { github: pullRequest('stranger/project'), inputs: { comment: 'always' } });
@@ -97,6 +99,9 @@ t.test('a run that could not find out fails the job, whatever it is to fail on, 
   t.match(nothing.step('Run').commands, [error(/^there are no results: ksym-matrix ended with exit code 2/)]);
   t.notOk(nothing.actions.includes('actions/upload-artifact'));
   t.match(nothing.step('Report'), { outcome: 'skipped' });
+  t.equal(job.outputs.red, '1', 'what could not be tried is red here as everywhere');
+  const empty = runJob(t, { found: results({}) });
+  t.match(empty.step('Gate').commands, [error(/exit code 3/)], 'nothing at all is not green');
   const interrupted = runJob(t, { found: results({ pass: 1 }, false) });
   t.match(interrupted.step('Gate').commands, [error(/exit code 3; cells that could not be tried: 0\)/)]);
 });
@@ -110,9 +115,27 @@ t.test('held against a base, only what is worse fails the job', async (t) => {
   t.match(base, /--base \S+\/results\/base\.json/);
   const worse = runJob(t, { inputs, uses: withBase, exits: { diff: 1 }, found: RED });
   t.match(worse.step('Gate').commands, [error(/^worse than the base run/)]);
+  const broken = runJob(t, { inputs, uses: withBase, exits: { diff: 2 } });
+  t.match(broken.step('Gate').commands, [error(/^the base run could not be compared with \(exit code 2/)]);
   const alone = runJob(t, { inputs });
   t.equal(alone.failed, true, 'without a base every red cell counts');
   t.match(alone.step('Gate').commands[0], { command: 'notice', message: /no base run/ });
+});
+
+t.test('a base that another version of this program wrote is none', async (t) => {
+  const job = runJob(t, { uses: withBase, found: GREEN, exits: { [UNREADABLE]: 2 } });
+  t.equal(job.failed, false);
+  t.match(job.step('Run').commands, [{ command: 'notice', message: /default branch cannot be read/ }]);
+  t.notOk(
+    job.calls.some(({ args }) => args.includes('--base') || args[0] === 'diff'),
+    'nothing is compared with it',
+  );
+  t.ok(keysOf(job.used, 'actions/cache/save').includes('ksym-matrix-base-4711-1'), 'the next one finds another');
+  const own = { inputs: { base: 'main.json' }, files: { 'main.json': '{"schemaVersion": 1}' }, found: GREEN };
+  const named = runJob(t, { ...own, exits: { [UNREADABLE]: 2 } });
+  t.equal(named.failed, true);
+  t.match(named.step('Run').commands, [error(/^input base: main\.json cannot be read/)]);
+  t.match(named.step('Report').outcome, 'success', 'what was found is shown');
 });
 
 t.test('shards are merged in place of a run, whatever order their folders come in', async (t) => {
@@ -126,6 +149,7 @@ t.test('shards are merged in place of a run, whatever order their folders come i
   t.match(merge?.args.slice(1, 3), [/shard-1-results\/results\.json$/, /shard-2-results\/results\.json$/]);
   t.notOk(keysOf(job.used, 'actions/cache/restore').some((key) => key.includes('kernels')));
   t.match(job.step('Allow KVM'), { outcome: 'skipped' });
+  t.match([job.step('Install').outcome, job.step('Install what merging needs').outcome], ['skipped', 'success']);
   const none = runJob(t, { inputs: { shards: 'empty' }, files: { 'empty/other.txt': '' } });
   t.match(none.step('Run').commands, [error(/no results\.json below empty/)]);
 });
