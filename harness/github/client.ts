@@ -157,10 +157,14 @@ function parseApiUrl(text: string): string {
   if (url !== null && isSafe && url.username === '' && url.search === '' && url.hash === '') {
     return url.href.replace(/\/+$/, '');
   }
-  throw new ExplainedError('bad-address', `not the address of GitHub's API: ${JSON.stringify(text)}`, {
-    where: 'GITHUB_API_URL',
-    fix: 'Give it as in https://HOST/PATH; a token goes over nothing else.',
-  });
+  throw new ExplainedError(
+    'bad-address',
+    `not the address of GitHub's API: ${JSON.stringify(redact(text.replace(/\/\/[^/]*@/, '//'), ''))}`,
+    {
+      where: 'GITHUB_API_URL',
+      fix: 'Give it as in https://HOST/PATH; a token goes over nothing else.',
+    },
+  );
 }
 
 /** Node's own AbortSignal.any with AbortSignal.timeout may be collected before it fires. */

@@ -111,6 +111,8 @@ t.test('the token goes to no other server, over no open line, and to no child pr
   for (const apiUrl of ['http://api.github.com', 'ftp://x', 'https://u:p@x', 'no']) {
     t.throws(() => openGithub({ token: TOKEN, say: () => undefined, apiUrl }), { code: 'bad-address' }, apiUrl);
   }
+  const own = { token: TOKEN, say: () => undefined, apiUrl: 'https://me:secret@example.org' };
+  t.throws(() => openGithub(own), { message: /"https:\/\/example\.org"$/ }, 'a password in an address is not told');
   const env: Record<string, string | undefined> = { GITHUB_TOKEN: ` ${TOKEN}\n`, GH_TOKEN: 'other', PATH: '/bin' };
   t.equal(takeToken(env), TOKEN);
   t.same(env, { PATH: '/bin' });

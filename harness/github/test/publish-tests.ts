@@ -132,6 +132,10 @@ t.test("a stranger's results end up in one comment and a check run of the commit
   t.match(await publish(github, target(), green), { comment: { outcome: 'updated' } });
   server.comments = [];
   t.match(await publish(github, target(), green), { comment: { outcome: 'not-wanted' } });
+  for (const unfinished of [{ complete: false }, { cells: [] }]) {
+    const { comment } = preparePublication({ results: { ...GREEN, ...unfinished }, base: null }, target(), OPTIONS);
+    t.equal(comment?.mayCreate, true, 'a run that was broken off is not green');
+  }
   t.equal(preparePublication({ results: RED, base: null }, target(), { ...OPTIONS, comment: 'off' }).comment, null);
 });
 
