@@ -9,7 +9,8 @@ export function headline({ totals, cells, complete }: RunResults, comparison?: C
   const red = countRed(totals);
   const state =
     red === 0
-      ? `✔ ${cells.length === 1 ? 'the only cell is' : `all ${cells.length} cells are`} as expected`
+      ? // What is missing may be red.
+        `${complete ? '✔' : '!'} ${cells.length === 1 ? 'the only cell is' : `all ${cells.length} cells are`} as expected`
       : `✖ ${red} of ${counted(cells.length, CELLS)} ${red === 1 ? 'is' : 'are'} red`;
   const regressed = comparison?.counts.regressed ?? 0;
   return [
@@ -29,10 +30,10 @@ export function changesLine({ base, counts, unchanged }: Comparison): string {
 
 /** The first lines of a comment or summary: heading, what was run, what changed. */
 export function shortHead(results: RunResults, { comparison, siteUrl }: MarkdownOptions, runUrl?: string): Part[] {
-  const { matrix, kernels, programs, loaders, host, totals } = results;
+  const { matrix, kernels, programs, loaders, host, totals, cells } = results;
   const commit = commitLink(results.origin);
   const facts = [
-    countsInWords(totals),
+    ...(cells.length === 0 ? [] : [countsInWords(totals)]),
     `${counted(programs.length, PROGRAMS)} × ${counted(kernels.length, KERNELS)} × ${counted(loaders.length, LOADERS)}`,
     ...(commit === null ? [] : [`commit ${commit}${modifiedNote(results.origin)}`]),
     host.accelerator.toUpperCase(),

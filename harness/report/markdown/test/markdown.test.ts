@@ -207,6 +207,9 @@ t.test('a comment on a run that changed nothing and is green is short', (t) => {
   t.match(text, 'Since `c0ffeec0ffee` no cell changed.');
   t.notMatch(text, 'Red cells');
   t.ok(text.length < 600, text);
+  const broken = renderComment({ ...green, complete: false });
+  t.match(broken, '## ! the only cell is as expected, the run was interrupted', 'and what is missing may be red');
+  t.match(renderComment({ ...green, cells: [] }), /^## ! no cell was run\n\n1 program × /);
   t.end();
 });
 
