@@ -1,5 +1,6 @@
 import { ExplainedError } from '../../loader/errors.ts';
 import { ConfigError } from '../config/yaml-file.ts';
+import { showControls } from '../report/formats/control-characters.ts';
 import { EXIT } from './exit-codes.ts';
 
 /** Codes of errors that are the user's to mend in what was asked for, not in the machine. */
@@ -54,7 +55,8 @@ const USAGE_CODES: ReadonlySet<string> = new Set([
 /** Prints an error for a person and gives the exit code. Only a defect of this program shows a stack trace. */
 export function reportError(error: unknown): number {
   if (error instanceof ExplainedError) {
-    process.stderr.write(`ksym-matrix: ${error.explain()}\n`);
+    // Names and excerpts of files are part of it.
+    process.stderr.write(`ksym-matrix: ${showControls(error.explain())}\n`);
     return error instanceof ConfigError || USAGE_CODES.has(error.code) ? EXIT.usage : EXIT.broken;
   }
   const code = error instanceof Error && 'code' in error ? error.code : undefined;

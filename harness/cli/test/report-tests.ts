@@ -140,9 +140,10 @@ t.test('report is of the last run unless another is named; mistakes exit with 2 
   mkdirSync(join(cache, 'runs', 'one'), { recursive: true });
   symlinkSync('one', join(cache, 'runs', 'latest'));
   writeFileSync(join(cache, 'runs', 'one', 'results.json'), toJson(run));
+  writeFileSync(join(place.folder, 'odd.json'), '\x1b[2J{');
   const old = write('old.json', { ...run, schemaVersion: 1 } as unknown as RunResults);
   const environment = { KSYM_MATRIX_CACHE: cache };
-  const [last, help, format, address, older, noBase, unused] = await Promise.all([
+  const [last, help, format, address, older, noBase, unused, odd] = await Promise.all([
     place.run(['report', '--format', 'json'], { environment }),
     place.run(['report', '--help']),
     place.run(['report', head, '--format', 'xml']),
@@ -150,6 +151,7 @@ t.test('report is of the last run unless another is named; mistakes exit with 2 
     place.run(['report', old]),
     place.run(['report', head, '--base', join(place.folder, 'nowhere.json')]),
     place.run(['report', head, '--format', 'badge', '--base', base]),
+    place.run(['report', join(place.folder, 'odd.json')]),
   ]);
   t.same([last.code, JSON.parse(last.stdout).id], [0, run.id]);
   for (const [name, { about }] of Object.entries(REPORT_FORMATS))
@@ -158,6 +160,7 @@ t.test('report is of the last run unless another is named; mistakes exit with 2 
     [format, /'xml' is invalid. Allowed choices are terminal, /],
     [address, /an address is wanted/],
     [older, /old\.json: .*an older version of this program wrote it/],
+    [odd, /odd\.json: .*it is no JSON: .*␛/],
     [noBase, /nowhere\.json: .*no such file/],
   ] as const;
   for (const [{ code, stdout, stderr }, message] of cases) {
