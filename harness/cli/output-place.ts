@@ -1,4 +1,3 @@
-import { once } from 'node:events';
 import { access, constants, stat, writeFile } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
 import { ExplainedError } from '../../loader/errors.ts';
@@ -57,7 +56,8 @@ export async function writeOutput(
 ): Promise<void> {
   if (path === undefined || path === '-') {
     for (const piece of typeof text === 'string' ? [text] : text) {
-      if (!process.stdout.write(piece)) await once(process.stdout, 'drain');
+      // Why it failed is told at the end (main.ts), unless the reader is gone and nobody misses the rest.
+      if (!(await writeToStdout(piece))) return;
     }
     return;
   }
@@ -70,6 +70,13 @@ export async function writeOutput(
     const why = cause instanceof Error ? cause.message : String(cause);
     throw new ExplainedError('output-not-written', `${what} cannot be written`, { where: path, why, cause });
   }
+}
+
+/** Waits where the reader is slow. @returns whether there is any use in writing on */
+async function writeToStdout(text: string): Promise<boolean> {
+  return new Promise((resolve) => {
+    if (process.stdout.write(text, (error) => resolve(error === null || error === undefined))) resolve(true);
+  });
 }
 
 async function nearestFolder(path: string): Promise<string> {

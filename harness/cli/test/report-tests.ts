@@ -56,7 +56,7 @@ const TELLING: Readonly<Record<Exclude<ReportFormat, 'html'>, RegExp>> = {
   markdown: /first/,
   junit: /^<\?xml version="1.0" encoding="UTF-8"\?>\n<testsuites /,
   tap: /^TAP version 14\n/,
-  json: /^\{\n {2}"schemaVersion": 2,/,
+  json: /^\{\n"schemaVersion": 2,/,
   compat: /^\{\n {2}"schemaVersion": 1,\n {2}"run": \{/,
   badge: /"message": "1 of 3 red on 2 kernels"/,
   'github-summary': /first/,
@@ -142,8 +142,10 @@ t.test('report is of the last run unless another is named; mistakes exit with 2 
   writeFileSync(join(cache, 'runs', 'one', 'results.json'), toJson(run));
   writeFileSync(join(place.folder, 'odd.json'), '\x1b[2J{');
   const old = write('old.json', { ...run, schemaVersion: 1 } as unknown as RunResults);
+  const lines = Array.from({ length: 2000 }, (_, index) => cell('5.10', `program-${index}`, 'pass'));
+  const large = write('large.json', results(lines));
   const environment = { KSYM_MATRIX_CACHE: cache };
-  const [last, help, format, address, older, noBase, unused, odd] = await Promise.all([
+  const [last, help, format, address, older, noBase, unused, odd, cut] = await Promise.all([
     place.run(['report', '--format', 'json'], { environment }),
     place.run(['report', '--help']),
     place.run(['report', head, '--format', 'xml']),
@@ -152,6 +154,9 @@ t.test('report is of the last run unless another is named; mistakes exit with 2 
     place.run(['report', head, '--base', join(place.folder, 'nowhere.json')]),
     place.run(['report', head, '--format', 'badge', '--base', base]),
     place.run(['report', join(place.folder, 'odd.json')]),
+    place.run(['report', large, '--format', 'json'], {
+      prefix: ['bash', '-c', 'set -o pipefail; "$@" | head -c 1', '-'],
+    }),
   ]);
   t.same([last.code, JSON.parse(last.stdout).id], [0, run.id]);
   for (const [name, { about }] of Object.entries(REPORT_FORMATS))
@@ -168,6 +173,7 @@ t.test('report is of the last run unless another is named; mistakes exit with 2 
     t.match(stderr, message);
     t.notMatch(stderr, /\n {4}at /, 'no stack trace');
   }
+  t.match(cut, { code: 0, stdout: '{', stderr: '' }, 'who reads no further misses nothing');
   t.equal(unused.code, 0);
   t.match(unused.stderr, '--base changes nothing about --format badge');
 });
