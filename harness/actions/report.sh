@@ -19,7 +19,12 @@ report() { ksym_matrix report "$RESULTS" --format "$@"; }
 summary=$FOLDER/summary.md
 if report github-summary "${base[@]}" "${links[@]}" >"$summary"; then cat -- "$summary" >>"$GITHUB_STEP_SUMMARY"; else failed+=(summary); fi
 report github-annotations "${base[@]}" || failed+=(annotations)
-if report html "${base[@]}" "${links[@]}" "${runs[@]}" --output "$FOLDER/site"; then output site "$FOLDER/site"; else failed+=(site); fi
+if report html "${base[@]}" "${links[@]}" "${runs[@]}" --output "$FOLDER/site"; then
+	output site "$FOLDER/site"
+	output pages-artifact "$(pages_artifact)"
+else
+	failed+=(site)
+fi
 
 if [ -n "$BASE_RESULTS" ]; then
 	if ksym_matrix diff "$BASE_RESULTS" "$RESULTS" --format json --output "$FOLDER/changes.json"; then

@@ -19,4 +19,5 @@ mkdir -p "$FOLDER/history/runs"
 ksym_matrix history add "$results" --to "$FOLDER/history/runs" --keep "$KEEP"
 ksym_matrix report "$results" --format html "${arguments[@]}" --output "$FOLDER/site"
 output site "$FOLDER/site"
+output pages-artifact "$(pages_artifact)"
 output written true

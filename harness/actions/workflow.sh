@@ -24,6 +24,9 @@ stop() {
 	exit 2
 }
 
+# The artifact for actions/deploy-pages, under its usual name in the first attempt of a run. Artifacts of earlier attempts stay, and it refuses two of one name.
+pages_artifact() { if [ "$GITHUB_RUN_ATTEMPT" = 1 ]; then echo github-pages; else echo "github-pages-$GITHUB_RUN_ATTEMPT"; fi; }
+
 # The command line, wherever this action was unpacked to.
 # shellcheck disable=SC2154 # who sources this file has set root
 ksym_matrix() { node "$root/harness/launch.mjs" "$@"; }

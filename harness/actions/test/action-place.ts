@@ -77,7 +77,10 @@ export function createActionPlace(launch: string): ActionPlace {
     recursive: true,
     filter: (path) => !path.endsWith('/test'),
   });
-  writeFileSync(join(action, 'harness', 'launch.mjs'), launch);
+  writeFileSync(join(action, 'harness', 'launch.mjs'), launch, { mode: 0o755 });
+  // The steps start it with Node, whatever it is.
+  const node = `#!/bin/sh\ncase $1 in */harness/launch.mjs) exec "$@" ;; esac\nexec '${process.execPath}' "$@"\n`;
+  if (launch.startsWith('#!')) writeFileSync(join(programs, 'node'), node, { mode: 0o755 });
   let jobs = 0;
   return {
     workspace,
@@ -105,26 +108,45 @@ export function createActionPlace(launch: string): ActionPlace {
   };
 }
 
-/** A command line that notes how it was called, and writes the results that it was given. */
-export const NOTING_LAUNCH = `
-import { appendFileSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
-const args = process.argv.slice(2);
-const after = (option) => args[args.indexOf(option) + 1];
-const { CALLS, RESULTS = '', EXITS = '{}', GITHUB_TOKEN } = process.env;
-appendFileSync(CALLS, JSON.stringify({ args, token: GITHUB_TOKEN ?? null }) + '\\n');
-if (args[0] === 'run' && RESULTS !== '') writeFileSync(after('--json'), RESULTS);
-if (args[0] === 'merge' && RESULTS !== '') writeFileSync(after('--output'), RESULTS);
-if (args[0] === 'diff' && args.includes('--output')) writeFileSync(after('--output'), '{"changes": [1, 2]}');
-if (args[0] === 'report' && args.includes('html')) mkdirSync(after('--output'));
-else process.stdout.write('output of ' + args[0] + (args[0] === 'report' ? ' ' + after('--format') : '') + '\\n');
-if (args[0] === 'run') process.stdout.write('::error file=planted::a log says so\\n::add-mask::0\\n');
-const exits = JSON.parse(EXITS);
-process.exitCode = exits[args[0] === 'report' ? 'report ' + after('--format') : args[0]] ?? 0;
+/**
+ * A command line that notes how it was called, and writes the results that it was given. In shell, because there are some eighty calls in these tests, and
+ * each would start a Node.
+ */
+export const NOTING_LAUNCH = `#!/bin/sh
+token=\${GITHUB_TOKEN+had it: }\${GITHUB_TOKEN-}
+printf '%s\\0' "$#" "$token" "$@" >>"$CALLS"
+command=$1 key=$1 output= format=
+while [ "$#" -gt 0 ]; do
+	case $1 in
+	--json | --output) output=$2 ;;
+	--format) format=$2 ;;
+	esac
+	shift
+done
+[ "$command" != report ] || key="report $format"
+case $command in
+run | merge) [ -z "$RESULTS" ] || printf '%s' "$RESULTS" >"$output" ;;
+diff) [ -z "$output" ] || echo '{"changes": [1, 2]}' >"$output" ;;
+esac
+if [ "$key" = 'report html' ]; then mkdir "$output"; else echo "output of $key"; fi
+[ "$command" != run ] || printf '::error file=planted::a log says so\\n::add-mask::0\\n'
+# EXITS is JSON: how commands end that do not end well.
+case $EXITS in *'"'"$key"'":'*) ;; *) exit 0 ;; esac
+code=\${EXITS#*'"'"$key"'":'}
+exit "\${code%%[,'}']*}"
 `;
 
 /** What {@link NOTING_LAUNCH} noted. */
 export function readCalls(path: string): { readonly args: readonly string[]; readonly token: string | null }[] {
   if (!existsSync(path)) return [];
-  const lines = readFileSync(path, 'utf8').trimEnd().split('\n');
-  return lines.map((line) => JSON.parse(line) as { args: string[]; token: string | null });
+  const words = readFileSync(path, 'utf8').split('\0').slice(0, -1);
+  const calls: { args: string[]; token: string | null }[] = [];
+  while (words.length > 0) {
+    const [count, token = ''] = words.splice(0, 2);
+    const hadToken = token.startsWith(HAD_TOKEN);
+    calls.push({ args: words.splice(0, Number(count)), token: hadToken ? token.slice(HAD_TOKEN.length) : null });
+  }
+  return calls;
 }
+
+const HAD_TOKEN = 'had it: ';

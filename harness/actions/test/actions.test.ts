@@ -49,6 +49,10 @@ t.test('a pull request of the repository is commented on, and that command alone
   t.match(comment?.args.join(' '), /--results \S+\/results --event \S+ --comment changes --name ksym-matrix$/);
   const said = JSON.stringify([job.calls.map(({ args }) => args), job.steps.map(({ log, summary }) => [log, summary])]);
   t.notOk(said.includes(TOKEN), 'it is in no argument, log or summary');
+  const published = runJob(t, { found: GREEN, inputs: { publish: 'true' } });
+  const [pages] = published.used.filter(({ action }) => action === 'actions/upload-pages-artifact');
+  t.match(pages?.inputs, { name: 'github-pages', path: published.outputs.site });
+  t.equal(published.outputs['pages-artifact'], 'github-pages');
   const refused = runJob(t, {
     github: pullRequest(),
     inputs: { comment: 'always' },

@@ -141,7 +141,7 @@ function runShell(
       GITHUB_REF: String(github.ref),
       GITHUB_REPOSITORY: String(github.repository),
       GITHUB_RUN_ID: '4711',
-      GITHUB_RUN_ATTEMPT: '1',
+      GITHUB_RUN_ATTEMPT: environment.GITHUB_RUN_ATTEMPT ?? '1',
       GITHUB_OUTPUT: output,
       GITHUB_ENV: file('env'),
       GITHUB_PATH: file('path'),

@@ -25,14 +25,14 @@ t.test('the history lies on a branch of its own, in one commit however many runs
   const git = (...args: readonly string[]): string =>
     execFileSync('git', ['-C', remote, ...args], { encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] }).trim();
   git('init', '--quiet', '--bare');
-  const run = (id: string) =>
+  const run = (id: string, attempt = '1') =>
     place.run(
       {
         github: {
           event_name: 'workflow_run',
           event: { workflow_run: { id: 5 }, repository: { default_branch: 'main' } },
         },
-        environment: { GITHUB_SERVER_URL: `file://${place.temporary}` },
+        environment: { GITHUB_SERVER_URL: `file://${place.temporary}`, GITHUB_RUN_ATTEMPT: attempt },
         uses: (action, { path = '' }) => {
           if (action === 'actions/download-artifact' && id !== '') {
             mkdirSync(path, { recursive: true });
@@ -47,7 +47,10 @@ t.test('the history lies on a branch of its own, in one commit however many runs
   const first = run('run-1');
   t.equal(first.failed, false, { logs: first.steps.map(({ log }) => log) });
   t.match(first.outputs, { written: 'true' });
-  t.match(first.used.at(-1), { action: 'actions/upload-pages-artifact', inputs: { path: first.outputs.site } });
+  t.match(first.used.at(-1), {
+    action: 'actions/upload-pages-artifact',
+    inputs: { name: 'github-pages', path: first.outputs.site },
+  });
   t.same(readdirSync(first.outputs.site ?? ''), ['index.html'], 'the history is not in the site');
   t.match(readFileSync(join(first.outputs.site ?? '', 'index.html'), 'utf8'), /--history \S+\/history\/runs/);
 
@@ -55,7 +58,10 @@ t.test('the history lies on a branch of its own, in one commit however many runs
   t.equal(git('ls-tree', '-r', '--name-only', branch), 'runs/run-1.json\nruns/run-2.json');
   t.equal(git('rev-list', '--count', branch), '1', 'the repository grows by what is kept, and no more');
   const before = git('rev-parse', branch);
-  t.equal(run('run-2').failed, false, 'a run that is published again');
+  const again = run('run-2', '2');
+  t.equal(again.failed, false, 'a run that is published again');
+  t.equal(again.used.at(-1)?.inputs.name, 'github-pages-2', 'beside the artifact of the first attempt');
+  t.equal(again.outputs['pages-artifact'], 'github-pages-2');
   t.equal(git('rev-parse', branch), before, 'changes nothing');
 
   const nothing = run('');
