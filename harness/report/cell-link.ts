@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import type { CellResult } from '../results/results.ts';
 
 /** What of a cell makes its address. */
@@ -24,14 +25,22 @@ export function cellLink(cell: CellName): string {
 }
 
 /**
- * A name as part of a file's name, an address or an HTML id, whatever is in it: letters, digits, `.` and `-` stay, every other byte of its UTF-8 is
- * `_` and two hex digits, so that no two names become one. A name of dots alone is no file.
+ * A name as part of a file's name, an address or an HTML id, whatever is in it: small letters, digits, `.` and `-` stay, every other byte of its UTF-8
+ * is `_` and two hex digits, so that no two names become one, not even on disks that do not tell small letters from capitals. A name of dots alone is
+ * no file. Of a name that is too long for a file only the beginning stays, with `__` and a part of its SHA-256.
  */
 export function slug(name: string): string {
   const bytes = Buffer.from(name, 'utf8');
-  const text = [...bytes].map((byte) => {
+  const parts = [...bytes].map((byte) => {
     const character = String.fromCharCode(byte);
-    return /[A-Za-z0-9.-]/.test(character) ? character : `_${byte.toString(16).padStart(2, '0')}`;
+    return /[a-z0-9.-]/.test(character) ? character : `_${byte.toString(16).padStart(2, '0')}`;
   });
-  return text.join('').replace(/^\.+/, (dots) => '_2e'.repeat(dots.length));
+  const text = parts.join('').replace(/^\.+/, (dots) => '_2e'.repeat(dots.length));
+  if (text.length <= MOST_CHARACTERS) return text;
+  const digest = createHash('sha256').update(bytes).digest('hex').slice(0, DIGITS);
+  return `${text.slice(0, MOST_CHARACTERS - DIGITS - 2).replace(/_.?$/, '')}__${digest}`;
 }
+
+/** File names may have 255 bytes; the folder that holds the site, and what is put around a slug, need some too. */
+const MOST_CHARACTERS = 120;
+const DIGITS = 20;

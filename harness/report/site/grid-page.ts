@@ -29,18 +29,16 @@
  *   <details> may hold the element that the address's fragment names: open it, and scroll there.
  */
 
-import { CHANGE_KINDS } from '../../results/compare.ts';
-import { NOT_RUN_LETTER } from '../../results/history.ts';
-import type { CellResult, KernelResult } from '../../results/results.ts';
-import { RED_VERDICTS, VERDICTS } from '../../results/verdicts.ts';
+import type { KernelResult } from '../../results/results.ts';
+import { RED_VERDICTS } from '../../results/verdicts.ts';
 import { isEndOfLife } from '../lifecycle.ts';
-import { LOOKS, MEANINGS } from '../looks.ts';
 import type { GridRow } from '../rows.ts';
 import { attribute, type Html, html, join } from './html.ts';
+import { legend } from './legend.ts';
 import { counted, type Page } from './page.ts';
 import { headline, runStrip } from './run-strip.ts';
 import { anchorEnd, gridPage, isRed, kernelPage, programPage, type Site } from './site.ts';
-import { CHANGE_LOOKS, gridCell, verdictClass, wordOf } from './verdict-cell.ts';
+import { gridCell } from './verdict-cell.ts';
 
 /** The page of a loader's grid: programs down, kernels from the oldest to the newest across. */
 export function renderGridPage(site: Site, loader: string): Page {
@@ -51,36 +49,20 @@ export function renderGridPage(site: Site, loader: string): Page {
     about: `${headline(site)}.`,
     section: 'grid',
     body: html`${runStrip(site)}
-<section aria-label="Grid">
+<section class="grid-of" aria-label="Grid">
 ${loaderSwitch(site, loader)}
 ${filters(site, rows)}
 ${legend(
   site,
   rows.flatMap((row) => [...row.cells.values()]),
-  site.kernels.some((kernel) => isEndOfLife(kernel, site.results.startedAt) === true),
+  {
+    places: rows.length * site.kernels.length,
+    ended: rows.length > 0 && site.kernels.some((kernel) => isEndOfLife(kernel, site.results.startedAt) === true),
+  },
 )}
 ${grid(site, loader, rows)}
 </section>`,
   };
-}
-
-/**
- * What each symbol means; stands above every grid.
- * @param cells those of the grid: what none of them is, and is red, has its name there without an explanation
- * @param ended whether heads of kernels are among them whose line has ended
- */
-export function legend(site: Site, cells: readonly CellResult[], ended = false): Html {
-  const verdicts = new Set(cells.map(({ verdict }) => verdict));
-  const items = VERDICTS.map((verdict) => {
-    const told = verdicts.has(verdict) || !RED_VERDICTS.has(verdict);
-    return html`<li><span class="key ${verdictClass(verdict)}">${LOOKS[verdict].symbol}</span> <b>${wordOf(verdict)}</b>${told && html` <span>${MEANINGS[verdict]}</span>`}`;
-  });
-  const kinds = new Set(cells.map((cell) => site.changeOf(cell)));
-  const changes = CHANGE_KINDS.filter((kind) => kinds.has(kind)).map(
-    (kind) =>
-      html`<li><span class="key change ${kind}">${CHANGE_LOOKS[kind].sign}</span> <b>${CHANGE_LOOKS[kind].word}</b> <span>${CHANGE_LOOKS[kind].means}</span>`,
-  );
-  return html`<ul class="legend" aria-label="Legend">${join(items)}<li><span class="key n">${NOT_RUN_LETTER}</span> <b>not run</b>${join(changes)}${ended && html`<li><span class="eol">5.4</span> <b>kernel of a line that has ended</b>`}</ul>`;
 }
 
 /** Up to this many columns there is room for a word in each cell. */

@@ -1,8 +1,8 @@
 import type { CellResult } from '../../results/results.ts';
 import { RED_VERDICTS, VERDICTS, type Verdict } from '../../results/verdicts.ts';
 import type { GridRow } from '../rows.ts';
-import { legend } from './grid-page.ts';
 import { type Html, html, join } from './html.ts';
+import { legend } from './legend.ts';
 import { anchorEnd, programPage, type Site } from './site.ts';
 import { badge, gridCell } from './verdict-cell.ts';
 
@@ -46,7 +46,7 @@ function table(site: Site, kernel: string, rows: readonly Html[]): Html {
   const heads = isWordy(site)
     ? html`<th scope=col><span>Verdict</span><th scope=col class=told><span>Outcome</span>`
     : join(loaders.map((loader) => html`<th scope=col><span>${loader.name}</span>`));
-  return html`${legend(site, cells)}
+  return html`${legend(site, cells, { places: rows.length * loaders.length })}
 <div class="box" role="region" aria-label="Programs down, loaders across" tabindex="0"><table class="grid words small">
 <thead><tr><td class="corner">Program${heads}<tbody>${join(rows)}</table></div>`;
 }

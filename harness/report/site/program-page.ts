@@ -1,8 +1,8 @@
 import type { ProgramResult } from '../../results/results.ts';
 import type { GridRow } from '../rows.ts';
 import { answerArticle } from './answer-article.ts';
-import { legend } from './grid-page.ts';
 import { attribute, type Html, html, join } from './html.ts';
+import { legend } from './legend.ts';
 import { counted, type Page } from './page.ts';
 import { groupProgramAnswers } from './program-answers.ts';
 import { commitLink } from './prose.ts';
@@ -46,10 +46,10 @@ ${
       .map((paragraph) => html`<p>${paragraph}</p>`),
   )
 }
-${needs(program)}
 <h2>Where it works</h2>
 ${smallGrid(site, rows)}
 ${rangeTable(site, name)}
+${needs(program)}
 <div class="beside"><section>
 <h2>What happened <span class="soft">${counted(cells.length, 'cell')}, ${counted(answers.length, 'answer')}</span></h2>
 ${answers.length === 0 && html`<p class="empty">It was not run.</p>`}
@@ -113,6 +113,7 @@ function smallGrid(site: Site, rows: readonly GridRow[]): Html {
   return html`${legend(
     site,
     rows.flatMap((row) => [...row.cells.values()]),
+    { places: rows.length * kernels.length },
   )}
 <div class="box" role="region" aria-label="Variants down, kernels across" tabindex="0"><table class="grid small${words && ' words'}${kernels.some(({ name }) => name.length > 10) && ' turned'}"${attribute('aria-label', 'Variants and kernels')}>
 <thead><tr><td class="corner">Variant${join(heads)}<tbody>${join(body)}</table></div>`;

@@ -1,6 +1,6 @@
 import { CHANGE_KINDS } from '../../results/compare.ts';
 import { RED_VERDICTS, VERDICTS } from '../../results/verdicts.ts';
-import { type Html, html, type Insert, join, webLink } from './html.ts';
+import { type Html, html, type Insert, join, markup, webLink } from './html.ts';
 import { commitOf, counted, dateOf, formatCount } from './page.ts';
 import type { Site } from './site.ts';
 import { CHANGE_LOOKS, countBadge } from './verdict-cell.ts';
@@ -14,7 +14,8 @@ export function runStrip(site: Site): Html {
 ${totals(site)}
 ${delta(site)}
 </div>
-<dl class="facts">${facts(site).map(([name, value]) => html`<div><dt>${name}</dt><dd>${value}</dd></div>`)}</dl>
+<div class="about-run"><p>${join(when(site), markup(' <span class="dot">·</span> '))}</p>
+<details><summary>Versions and machine</summary><dl class="facts">${facts(site).map(([name, value]) => html`<div><dt>${name}</dt><dd>${value}</dd></div>`)}</dl></details></div>
 ${!results.complete && html`<p class="warning"><b>Interrupted.</b> The run was stopped before its end: cells are missing.</p>`}
 </div>`;
 }
@@ -51,15 +52,22 @@ function delta({ comparison }: Site): Html | null {
   return html`<p class="delta">${what} since <a href="changes.html">run <code>${base.id}</code></a>${base.origin.commit !== null && html` of <code>${base.origin.commit.slice(0, 12)}</code>`}</p>`;
 }
 
-function facts({ results }: Site): (readonly [string, Insert])[] {
-  const { id, startedAt, origin, tool, host, timings, shards, engine, loaders, matrix } = results;
-  const run = webLink(origin.url, html`<code>${id}</code>`);
+/** What tells one run from another, at a glance. */
+function when({ results }: Site): readonly Insert[] {
+  const { startedAt, origin, host } = results;
   const commit = commitOf(origin);
-  const repository = origin.repository === null ? null : html` in ${origin.repository}`;
   return [
-    ['Run', run],
-    ['Date', dateOf(startedAt)],
-    ...(commit === null ? [] : [['Commit', html`${commit}${repository}`] as const]),
+    dateOf(startedAt),
+    ...(commit === null ? [] : [html`commit ${commit}`]),
+    host.accelerator === 'kvm' ? 'KVM' : 'emulated',
+  ];
+}
+
+function facts({ results }: Site): (readonly [string, Insert])[] {
+  const { id, origin, tool, host, timings, shards, engine, loaders, matrix } = results;
+  return [
+    ['Run', webLink(origin.url, html`<code>${id}</code>`)],
+    ...(origin.repository === null ? [] : [['Repository', origin.repository] as const]),
     ['Matrix', html`<code>${matrix.path}</code>`],
     ['Tool', `${tool.name} ${tool.version}`],
     [loaders.length === 1 ? 'Loader' : 'Loaders', listLoaders(loaders)],

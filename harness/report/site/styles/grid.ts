@@ -33,7 +33,7 @@ export const GRID = `
 .grid .more a b { color: var(--ink); }
 .grid tbody th b { font-weight: 400; }
 .grid tbody td { text-align: center; min-width: 1.75rem; border-left: 1px solid var(--page); border-bottom-color: var(--page); height: 1.75rem; white-space: nowrap; }
-.grid.words tbody td { min-width: 6.1rem; }
+.grid.words tbody td { min-width: 4.8rem; }
 .grid td > a { display: block; min-height: 1.5rem; color: inherit; text-decoration: none; padding: .22rem .3rem; }
 .grid td b { font-weight: inherit; }
 .grid td.F, .grid td.X, .grid td.P, .grid td.T { font-weight: 650; font-size: .92em; }
@@ -60,7 +60,11 @@ export const GRID = `
   .grid.words td b { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); white-space: nowrap; }
   .grid tbody th a { white-space: normal; overflow-wrap: anywhere; width: 9.6rem; padding: .2rem .5rem; line-height: 1.25; }
   .grid .corner { padding: .3rem .5rem; white-space: normal; }
+  .filters { gap: .35rem .9rem; margin-bottom: .6rem; }
   .filters .search, .filters .search input { width: 100%; }
+  .filters select { max-width: 11rem; }
+  .grid-of { display: flex; flex-direction: column; }
+  .grid-of .legend { order: 1; margin: .7rem 0 0; }
 }
 @media print { .box { max-height: none; overflow: visible; border: 0; } .grid thead th, .grid tbody th, .grid .corner { position: static; } }
 `;

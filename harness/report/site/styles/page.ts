@@ -18,7 +18,11 @@ footer p { margin: .15rem 0; max-width: none; }
 time, .list .change { white-space: nowrap; }
 .lead { font-size: 1.08rem; color: var(--soft); margin: .35rem 0 0; }
 .strip { margin-bottom: 1.3rem; }
-.facts { display: flex; flex-wrap: wrap; gap: .1rem 1.5rem; margin: .9rem 0 0; padding-top: .7rem; border-top: 1px solid var(--line); font-size: .84rem; }
+.about-run { display: flex; flex-wrap: wrap; gap: 0 1.4rem; margin: .7rem 0 0; color: var(--soft); font-size: .87rem; }
+.about-run p { margin: 0; }
+.about-run details { margin: 0; }
+.about-run details[open] { flex-basis: 100%; }
+.facts { display: flex; flex-wrap: wrap; gap: .1rem 1.5rem; margin: .3rem 0 0; color: var(--ink); font-size: .96em; }
 .facts div { display: flex; gap: .5rem; min-width: 0; }
 .facts dt { color: var(--soft); white-space: nowrap; }
 .facts dd { margin: 0; overflow-wrap: anywhere; min-width: 0; }
@@ -55,6 +59,11 @@ table.list tr:last-child > * { border-bottom: 0; }
   .bar nav a { padding: .4rem .6rem; }
   h1 { font-size: 1.35rem; }
   .facts { gap: .1rem 1.1rem; }
+  main { padding-top: 1.1rem !important; }
+  .strip { margin-bottom: .9rem; }
+  .totals { gap: .3rem; margin-top: .6rem; }
+  .delta, .about-run { margin-top: .5rem; }
+  .badge { padding: 0 .4rem; }
 }
 @media print {
   .bar nav, .filters, .loaders, .copy, .skip { display: none !important; }

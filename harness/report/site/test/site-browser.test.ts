@@ -3,3 +3,4 @@ import './grid-tests.ts';
 import './filter-tests.ts';
 import './page-tests.ts';
 import './planted-tests.ts';
+import './folder-tests.ts';
