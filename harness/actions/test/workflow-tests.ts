@@ -72,6 +72,18 @@ t.test('no workflow gives anything away: pins, rights, time, scripts without exp
   }
 });
 
+t.test('a run that publishes nothing is in the queue of none that does', async (t) => {
+  for (const path of WORKFLOWS) {
+    const { on, concurrency, jobs = {} } = parse(read(path)) as Workflow;
+    if (!('workflow_run' in on)) continue;
+    const [first] = Object.values(jobs);
+    const wanted = (first?.if ?? '').trim();
+    t.ok(wanted.includes('github.event.workflow_run.event =='), path);
+    const group = concurrency?.group ?? '';
+    t.ok(group.includes(`\${{ ${wanted} && `) && group.endsWith(' || github.run_id }}'), `${path}: ${group}`);
+  }
+});
+
 t.test('one check stands for all jobs, and fails if one of them did not pass', async (t) => {
   for (const path of WORKFLOWS.filter((one) => /ci\.yml|shards/.test(one))) {
     const { jobs = {} } = parse(read(path)) as Workflow;
@@ -109,7 +121,7 @@ interface Step {
 interface Workflow {
   readonly on: object;
   readonly permissions?: object;
-  readonly concurrency?: object;
+  readonly concurrency?: { readonly group: string };
   readonly jobs?: Readonly<
     Record<
       string,
