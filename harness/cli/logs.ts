@@ -2,10 +2,11 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { lookOf, paintVerdict } from '../report/looks.ts';
 import { type Paint, paintFor } from '../report/paint.ts';
+import { cellName } from '../results/cell-name.ts';
 import { readResults } from '../results/read.ts';
 import type { CellResult } from '../results/results.ts';
 import { RED_VERDICTS } from '../results/verdicts.ts';
-import { cellName, nameMatches } from '../run/select.ts';
+import { nameMatches } from '../run/select.ts';
 import { EXIT } from './exit-codes.ts';
 
 export interface LogsOptions {

@@ -3,9 +3,9 @@ import type { KernelProgress } from '../../kernels/store.ts';
 import { lookOf, paintVerdict } from '../report/looks.ts';
 import { paintFor } from '../report/paint.ts';
 import { seconds } from '../report/summary.ts';
+import { cellName } from '../results/cell-name.ts';
 import { RED_VERDICTS } from '../results/verdicts.ts';
 import type { RunEvent } from '../run/events.ts';
-import { cellName } from '../run/select.ts';
 
 /** Shows a person what goes on, on stderr. */
 export interface ProgressView {

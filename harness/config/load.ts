@@ -4,6 +4,7 @@ import { dirname, join, resolve } from 'node:path';
 import { ExplainedError } from '../../loader/errors.ts';
 import { DEFAULT_DEADLINES, type Deadlines } from '../vm/machine-parts.ts';
 import type { CapabilityChange } from './capabilities.ts';
+import { DEFAULT_VARIANT } from './default-variant.ts';
 import { checkKernels, type MatrixKernel, readKernels } from './kernel-entries.ts';
 import {
   type Condition,
@@ -56,9 +57,6 @@ export interface Variant {
   /** Processors of the machine; undefined for as many as the matrix gives every machine. */
   readonly cpus?: number | undefined;
 }
-
-/** The variant that changes nothing. */
-export const DEFAULT_VARIANT = 'default';
 
 /**
  * Reads matrix.yaml and every program it names.

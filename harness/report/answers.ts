@@ -1,6 +1,6 @@
+import { cellName } from '../results/cell-name.ts';
 import type { CellResult, RunResults } from '../results/results.ts';
 import { RED_VERDICTS, type Verdict } from '../results/verdicts.ts';
-import { cellName } from '../run/select.ts';
 import { lookOf } from './looks.ts';
 
 /** Cells that ended in the same way, to be told once: one or several programs, each on the same kernels. */

@@ -1,9 +1,9 @@
 import { join } from 'node:path';
+import { cellName } from '../results/cell-name.ts';
 import type { BisectReport, BisectStep, KernelEvidence } from '../run/bisect.ts';
 import type { BisectPlan } from '../run/bisect-plan.ts';
 import type { Answered } from '../run/bisect-search.ts';
 import { differingFacts, type FactDifference } from '../run/fact-differences.ts';
-import { cellName } from '../run/select.ts';
 import { lookOf, paintVerdict } from './looks.ts';
 import type { Paint } from './paint.ts';
 import { seconds } from './summary.ts';

@@ -1,7 +1,7 @@
+import { cellName } from '../results/cell-name.ts';
 import type { CellChange, ChangeKind } from '../results/compare.ts';
 import type { CellResult } from '../results/results.ts';
 import { RED_VERDICTS } from '../results/verdicts.ts';
-import { cellName } from '../run/select.ts';
 import { answerKey, describeAnswer, groupBy } from './answers.ts';
 
 /** Changes that are told at once: one or several programs whose cells changed alike on the same kernels. */

@@ -1,5 +1,5 @@
+import { cellName } from '../results/cell-name.ts';
 import type { BootResult, CellResult, RunResults } from '../results/results.ts';
-import { cellName } from '../run/select.ts';
 
 /** How the machines of a run were used, where they came from, and what a person should know of them; lines without an end. */
 export function describeMachines(results: RunResults): string[] {

@@ -1,6 +1,6 @@
+import { cellName } from '../results/cell-name.ts';
 import { wasNotRun } from '../results/ranges.ts';
 import type { AxisResult, OutcomeRange, RangesResult } from '../results/results.ts';
-import { cellName } from '../run/select.ts';
 import type { Paint } from './paint.ts';
 
 const INDENT = '    ';

@@ -1,5 +1,5 @@
+import { cellName } from '../results/cell-name.ts';
 import type { CellResult, RunResults } from '../results/results.ts';
-import { cellName } from '../run/select.ts';
 
 /** A line of the grid: one program with one variant, by one loader. */
 export interface GridRow {

@@ -1,6 +1,6 @@
+import { cellName } from '../results/cell-name.ts';
 import type { CellResult } from '../results/results.ts';
 import type { Verdict } from '../results/verdicts.ts';
-import { cellName } from '../run/select.ts';
 
 const SAYS: Readonly<Record<Verdict, string>> = {
   pass: 'works',

@@ -1,3 +1,4 @@
+import { DEFAULT_VARIANT } from '../config/default-variant.ts';
 import { oldestFirst } from './kernel-axes.ts';
 import type { CellResult, KernelResult, RunResults } from './results.ts';
 
@@ -48,9 +49,6 @@ export function compareText(left: string, right: string): number {
 export function cellKey({ kernel, loader, program, variant }: Placed): string {
   return JSON.stringify([kernel, loader, program, variant]);
 }
-
-/** The name of the variant that every program has unless its file says otherwise. */
-const DEFAULT_VARIANT = 'default';
 
 function compareVariants(left: string, right: string): number {
   if (left === right) return 0;

@@ -1,7 +1,7 @@
 import { type Flavour, type KernelRequest, requestName } from '../../kernels/request.ts';
 import type { KernelStore } from '../../kernels/store.ts';
+import { DEFAULT_VARIANT } from '../config/default-variant.ts';
 import type { Matrix, Program, Variant } from '../config/load.ts';
-import { DEFAULT_VARIANT } from '../config/load.ts';
 import { ConfigError, unknownWord } from '../config/yaml-file.ts';
 import { groupByAxis } from '../results/kernel-axes.ts';
 import { mostHalvings } from './bisect-search.ts';

@@ -1,5 +1,6 @@
 import { basename, join, relative } from 'node:path';
 import type { Matrix, Program } from '../config/load.ts';
+import { cellName } from '../results/cell-name.ts';
 import type { DatedKernel } from '../results/kernel-axes.ts';
 import { deriveRanges } from '../results/ranges.ts';
 import type { AttemptResult, CellResult, KernelResult, RunResults } from '../results/results.ts';
@@ -15,7 +16,7 @@ import type { EvidenceFolder } from './evidence.ts';
 import type { FactValues } from './facts.ts';
 import { OUR_LOADER } from './loaders.ts';
 import type { Attempt } from './run-stint.ts';
-import { type BootGroup, type Cell, cellName, describeGroup, type SelectedKernel } from './select.ts';
+import { type BootGroup, type Cell, describeGroup, type SelectedKernel } from './select.ts';
 import { SourceFiles } from './source-files.ts';
 import { locateInSource } from './source-line.ts';
 import { type AppliedExpectation, findExpectation, type Judgement, judge } from './verdict.ts';

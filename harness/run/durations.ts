@@ -1,8 +1,8 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
+import { cellName } from '../results/cell-name.ts';
 import { writeWhole } from '../results/write.ts';
-import { cellName } from './select.ts';
 
 /** What a cell is taken to need when nobody has run it yet: a median on two emulated cores, in milliseconds. */
 const USUAL_CELL_MS = 30;

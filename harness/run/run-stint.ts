@@ -1,4 +1,5 @@
 import { ExplainedError } from '../../loader/errors.ts';
+import { cellName } from '../results/cell-name.ts';
 import { ConsoleMarker, isMarker } from '../vm/console-marker.ts';
 import { MachineError } from '../vm/errors.ts';
 import type { OpenedMachine } from '../vm/machine-source.ts';
@@ -9,7 +10,7 @@ import { LeftoverWatch } from './leftovers.ts';
 import { describeMachineFailure, endsMachine, infra, isConnectionLost } from './machine-failure.ts';
 import type { Outcome } from './outcome.ts';
 import { runWithSettings } from './run-with-settings.ts';
-import { type Cell, cellName } from './select.ts';
+import type { Cell } from './select.ts';
 import { withSplats } from './splat-outcome.ts';
 import type { Isolation, Stint } from './stints.ts';
 import { whenCrashed } from './when-crashed.ts';

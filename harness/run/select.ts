@@ -4,7 +4,6 @@ import type { Kernel, KernelStore } from '../../kernels/store.ts';
 import { ExplainedError } from '../../loader/errors.ts';
 import type { MatrixKernel } from '../config/kernel-entries.ts';
 import type { Matrix, Program, Variant } from '../config/load.ts';
-import { DEFAULT_VARIANT } from '../config/load.ts';
 import { type KernelVersion, parseKernelVersion } from '../config/version-range.ts';
 import { ConfigError, unknownWord } from '../config/yaml-file.ts';
 
@@ -237,11 +236,6 @@ export function describeGroup({ boot, cpus, modules }: Pick<BootGroup, 'boot' | 
     ...(cpus === null ? [] : [`cpus=${cpus}`]),
     ...(modules.length === 0 ? [] : [`modules=${modules.join(',')}`]),
   ].join(' ');
-}
-
-/** The cell's name for people and paths: `program`, or `program@variant`. */
-export function cellName(program: string, variant: string): string {
-  return variant === DEFAULT_VARIANT ? program : `${program}@${variant}`;
 }
 
 /** Whether a name is one of the patterns, in which `*` stands for anything; without patterns every name is. */

@@ -1,6 +1,6 @@
+import { cellName } from '../../results/cell-name.ts';
 import type { CellResult, RunResults } from '../../results/results.ts';
 import { RED_VERDICTS } from '../../results/verdicts.ts';
-import { cellName } from '../../run/select.ts';
 import { explainCell, redType, shortWhy } from './cell-text.ts';
 import { type Suite, toSuites } from './suites.ts';
 import { element, type Xml, xmlDocument } from './xml.ts';

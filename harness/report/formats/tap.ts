@@ -1,7 +1,7 @@
 import { stringify } from 'yaml';
+import { cellName } from '../../results/cell-name.ts';
 import type { CellResult, RunResults } from '../../results/results.ts';
 import { RED_VERDICTS } from '../../results/verdicts.ts';
-import { cellName } from '../../run/select.ts';
 import { repeatCommand } from '../repeat.ts';
 import { redType } from './cell-text.ts';
 import { showControlsWithin, showOnOneLine } from './control-characters.ts';

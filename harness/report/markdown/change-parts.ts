@@ -1,7 +1,7 @@
+import { cellName } from '../../results/cell-name.ts';
 import { type CellChange, CHANGE_KINDS, type ChangeKind, type Comparison } from '../../results/compare.ts';
 import type { CellResult } from '../../results/results.ts';
 import { countVerdicts, RED_VERDICTS } from '../../results/verdicts.ts';
-import { cellName } from '../../run/select.ts';
 import { answerKey, groupBy } from '../answers.ts';
 import type { Group, Leaf, Part } from './budget.ts';
 import { codeSpan, inlineText, link, tableHead, tableRow } from './escape.ts';

@@ -1,6 +1,6 @@
+import { cellName } from '../../results/cell-name.ts';
 import type { Comparison } from '../../results/compare.ts';
 import type { CellResult, RunResults } from '../../results/results.ts';
-import { cellName } from '../../run/select.ts';
 import { answerKey, groupBy } from '../answers.ts';
 import { lookOf } from '../looks.ts';
 import { repeatCommand } from '../repeat.ts';

@@ -1,6 +1,6 @@
+import { cellName } from '../../results/cell-name.ts';
 import { wasNotRun } from '../../results/ranges.ts';
 import type { OutcomeRange, RunResults } from '../../results/results.ts';
-import { cellName } from '../../run/select.ts';
 import { groupAnswers } from '../answers.ts';
 import { kernelPage, programPage } from '../cell-link.ts';
 import type { Group, Leaf } from './budget.ts';

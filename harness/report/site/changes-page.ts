@@ -1,6 +1,6 @@
+import { cellName } from '../../results/cell-name.ts';
 import { type CellChange, CHANGE_KINDS, type ChangeKind, type Comparison } from '../../results/compare.ts';
 import type { CellResult } from '../../results/results.ts';
-import { cellName } from '../../run/select.ts';
 import { cellLink, programPage } from '../cell-link.ts';
 import { type Html, html, join, webLink } from './html.ts';
 import { commitOf, counted, dateOf, formatCount, type Page } from './page.ts';

@@ -29,6 +29,7 @@
  *   <details> may hold the element that the address's fragment names: open it, and scroll there.
  */
 
+import { DEFAULT_VARIANT } from '../../config/default-variant.ts';
 import type { KernelResult } from '../../results/results.ts';
 import { RED_VERDICTS } from '../../results/verdicts.ts';
 import { isEndOfLife } from '../lifecycle.ts';
@@ -118,8 +119,6 @@ function gridRow(site: Site, row: GridRow, { title, slugs, first }: RowLook): Ht
   return html`
 <tr${marks}><th scope=row${attribute('class', first ? null : 'more')}><a href="${page}" title="${title}">${row.program}${own}</a>${join(cells)}`;
 }
-
-const DEFAULT_VARIANT = 'default';
 
 /** Rows of one program together; they are neighbours already. */
 function byProgram(rows: readonly GridRow[]): GridRow[][] {

@@ -1,6 +1,6 @@
+import { cellName } from '../../results/cell-name.ts';
 import { firstBadRun, type HistoryRun, NOT_RUN_LETTER, summariseRun, VERDICT_LETTERS } from '../../results/history.ts';
 import { RED_VERDICTS, VERDICTS } from '../../results/verdicts.ts';
-import { cellName } from '../../run/select.ts';
 import { cellLink, programPage } from '../cell-link.ts';
 import { LOOKS } from '../looks.ts';
 import { attribute, type Html, html, join, webLink } from './html.ts';
@@ -24,9 +24,10 @@ export function renderHistoryPage(site: Site): Page {
         ? NO_HISTORY
         : html`<h1>History</h1>
 <p class="lead">${counted(runs.length, 'run')}, newest first</p>
-${runTable(site, runs)}
 ${redSince(site, runs)}
-${trends(site, runs)}`,
+${trends(site, runs)}
+<h2>Runs <span class="soft">newest first</span></h2>
+${runTable(site, runs)}`,
   };
 }
 

@@ -1,10 +1,11 @@
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
+import { cellName } from '../../results/cell-name.ts';
 import { BootLedger } from '../boot-ledger.ts';
 import { chooseCapacity, type Host } from '../capacity.ts';
 import { Durations } from '../durations.ts';
-import { type BootGroup, type Cell, cellName, planGroups } from '../select.ts';
+import { type BootGroup, type Cell, planGroups } from '../select.ts';
 import { type Isolation, planStints, type Stint } from '../stints.ts';
 import { sampleMatrix, sampleProgram, selected } from './samples.ts';
 
