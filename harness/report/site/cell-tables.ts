@@ -1,7 +1,7 @@
 import type { CellResult, ExternResult, ObservedValue } from '../../results/results.ts';
 import { type Html, html, type Insert, join } from './html.ts';
 import { counted } from './page.ts';
-import { listWords } from './prose.ts';
+import { listWords, prose } from './prose.ts';
 
 /** What became of each extern, kernels with the same answer together; null if there are none. */
 export function externTable(cells: readonly CellResult[]): Html | null {
@@ -114,7 +114,7 @@ function describeExtern(extern: ExternResult): Html {
         ', ',
       )}${addresses.length > MOST_ADDRESSES && ` and ${addresses.length - MOST_ADDRESSES} more`}`,
     );
-  if (explanation !== undefined) parts.push(html`<br><span class="soft">${explanation}</span>`);
+  if (explanation !== undefined) parts.push(html`<br><span class="soft">${prose(explanation)}</span>`);
   if (declaration !== undefined) parts.push(html`<pre class="declaration">${declaration}</pre>`);
   return join(parts);
 }

@@ -5,7 +5,7 @@ import { attribute, type Html, html, join } from './html.ts';
 import { legend } from './legend.ts';
 import { counted, type Page } from './page.ts';
 import { groupProgramAnswers } from './program-answers.ts';
-import { commitLink } from './prose.ts';
+import { commitLink, prose } from './prose.ts';
 import { rangeTable } from './ranges.ts';
 import { anchorEnd, gridPage, kernelPage, programPage, type Site } from './site.ts';
 import { sourceListing } from './source-listing.ts';
@@ -36,14 +36,14 @@ function renderProgramPage(site: Site, program: ProgramResult, rows: readonly Gr
     section: 'grid',
     body: html`<p class="crumbs"><a href="../index.html">Grid</a> / Programs${neighbours(site, index)}</p>
 <h1 class="mono">${name}</h1>
-<p class="lead">${title}</p>
+<p class="lead">${prose(title)}</p>
 ${
   about !== null &&
   join(
     about
       .trim()
       .split(/\n{2,}/)
-      .map((paragraph) => html`<p>${paragraph}</p>`),
+      .map((paragraph) => html`<p>${prose(paragraph)}</p>`),
   )
 }
 <h2>Where it works</h2>

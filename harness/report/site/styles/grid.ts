@@ -25,6 +25,8 @@ export const GRID = `
 .grid .corner { left: 0; z-index: 3; color: var(--soft); font-weight: 400; font-size: .8rem; padding: .4rem .8rem; text-align: left; vertical-align: bottom; border-right-width: 1px; white-space: nowrap; }
 .grid thead a { display: block; min-width: 1.5rem; min-height: 1.5rem; color: var(--ink); text-decoration: none; padding: .45rem .3rem; text-align: center; white-space: nowrap; }
 .grid thead [data-eol] a { color: var(--soft); font-weight: 400; font-style: italic; }
+.grid thead a, .grid thead th > span { max-inline-size: 14rem; overflow: hidden; text-overflow: ellipsis; }
+.grid tbody th > * { max-width: 30rem; overflow: hidden; text-overflow: ellipsis; }
 .grid.turned thead th { vertical-align: bottom; }
 .grid.turned thead a { writing-mode: vertical-rl; transform: rotate(180deg); padding: .3rem .1rem; margin: 0 auto; text-align: left; }
 .grid tbody th { position: sticky; left: 0; z-index: 1; background: var(--page); text-align: left; font-weight: 400; border-right-width: 1px; }

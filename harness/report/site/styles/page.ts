@@ -18,9 +18,10 @@ footer p { margin: .15rem 0; max-width: none; }
 time, .list .change { white-space: nowrap; }
 .lead { font-size: 1.08rem; color: var(--soft); margin: .35rem 0 0; }
 .strip { margin-bottom: 1.3rem; }
-.about-run { display: flex; flex-wrap: wrap; gap: 0 1.4rem; margin: .7rem 0 0; color: var(--soft); font-size: .87rem; }
+.about-run { display: flex; flex-wrap: wrap; align-items: baseline; gap: 0 1.4rem; margin: .7rem 0 0; color: var(--soft); font-size: .87rem; }
 .about-run p { margin: 0; }
-.about-run details { margin: 0; }
+.about-run details { margin: 0; min-width: 0; }
+.about-run summary { font-size: 1em; }
 .about-run details[open] { flex-basis: 100%; }
 .facts { display: flex; flex-wrap: wrap; gap: .1rem 1.5rem; margin: .3rem 0 0; color: var(--ink); font-size: .96em; }
 .facts div { display: flex; gap: .5rem; min-width: 0; }
@@ -64,6 +65,12 @@ table.list tr:last-child > * { border-bottom: 0; }
   .totals { gap: .3rem; margin-top: .6rem; }
   .delta, .about-run { margin-top: .5rem; }
   .badge { padding: 0 .4rem; }
+  .list .totals { flex-wrap: nowrap; }
+}
+@media (forced-colors: active) {
+  /* Backgrounds and shadows are gone there. */
+  .bar nav a[aria-current], .loaders a[aria-current], .answer:has(:target), .cells :target { outline: 2px solid Highlight; outline-offset: -2px; }
+  .grid td[data-d], .line.hit, .wrong { outline: 2px solid; outline-offset: -2px; }
 }
 @media print {
   .bar nav, .filters, .loaders, .copy, .skip { display: none !important; }

@@ -2,7 +2,8 @@
 export const PROGRAM = `
 h1.mono { font-family: var(--mono); font-size: 1.45rem; letter-spacing: -.02em; overflow-wrap: anywhere; }
 h2 .soft, h3 .soft { font-weight: 400; font-size: .88rem; margin-left: .4rem; }
-.turn { float: right; display: inline-flex; gap: 1rem; }
+.turn { float: right; display: inline-flex; gap: 1rem; max-width: 100%; }
+.turn a { min-width: 0; overflow-wrap: anywhere; }
 .grid.small thead th.told > span { text-align: left; }
 .grid.small tbody th > span, .grid.small thead th > span { display: block; font-size: .94em; padding: .2rem .9rem .2rem .8rem; white-space: nowrap; }
 .grid.small tbody th > span { font-family: var(--mono); }
@@ -35,6 +36,7 @@ h2 .soft, h3 .soft { font-weight: 400; font-size: .88rem; margin-left: .4rem; }
 .answer h4 { font-size: .9rem; font-weight: 650; margin: .9rem 0 .3rem; }
 .cells { display: flex; flex-wrap: wrap; gap: .2rem .6rem; margin: .55rem 0; font-size: .87rem; }
 .cells ul { display: flex; flex-wrap: wrap; gap: .25rem; list-style: none; padding: 0; margin: 0; }
+.cells > *, .cells li { min-width: 0; overflow-wrap: anywhere; }
 .cells li { border: 1px solid var(--line); border-radius: 5px; padding: 0 .45rem; background: var(--page); font-variant-numeric: tabular-nums; scroll-margin-top: 5rem; }
 .cells p { margin: 0; max-width: none; }
 .cells li a { color: inherit; text-decoration: none; }
