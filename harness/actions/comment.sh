@@ -9,8 +9,8 @@ if [ "$GITHUB_EVENT_NAME" != pull_request ]; then
 	echo "no pull request, so no comment"
 	exit 0
 fi
-# GitHub gives these a token that can only read, whatever the workflow asks for.
-if [ "$HEAD_REPOSITORY" != "$GITHUB_REPOSITORY" ] || [ "$PULL_REQUEST_AUTHOR" = 'dependabot[bot]' ]; then
+# GitHub gives these a token that can only read, whatever the workflow asks for. Dependabot's has what the workflow asks for.
+if [ "$HEAD_REPOSITORY" != "$GITHUB_REPOSITORY" ]; then
 	notice "the token of a pull request from a fork can only read: the workflow that runs after this one comments (docs/github.md, \"Comments, from forks too\")"
 	exit 0
 fi

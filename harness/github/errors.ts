@@ -69,7 +69,7 @@ export function explainFailure(
     return because(
       'github-forbidden',
       'this token may not do that',
-      `Give the job \`permissions:\` with \`${permissionFor(asked)}\`. A run for a pull request from a fork, or of Dependabot, never has it: publish from a workflow_run job (docs/github.md).`,
+      `Give the job \`permissions:\` with \`${permissionFor(asked)}\`. A run for a pull request from a fork never has it: publish from a workflow_run job (docs/github.md).`,
     );
   }
   if (status === 404) {

@@ -49,6 +49,16 @@ t.test('a pull request of the repository is commented on, and that command alone
   t.match(comment?.args.join(' '), /--results \S+\/results --event \S+ --comment changes --name ksym-matrix$/);
   const said = JSON.stringify([job.calls.map(({ args }) => args), job.steps.map(({ log, summary }) => [log, summary])]);
   t.notOk(said.includes(TOKEN), 'it is in no argument, log or summary');
+  const bot = pullRequest();
+  const ofBot = {
+    ...bot,
+    event: { ...bot.event, pull_request: { ...bot.event.pull_request, user: { login: 'dependabot[bot]' } } },
+  };
+  const updated = runJob(t, { github: ofBot, inputs: { comment: 'always', report: 'false' } });
+  t.ok(
+    updated.calls.some(({ args }) => args[0] === 'github'),
+    "Dependabot's token has the rights that the job asks for",
+  );
   const published = runJob(t, { found: GREEN, inputs: { publish: 'true' } });
   const [pages] = published.used.filter(({ action }) => action === 'actions/upload-pages-artifact');
   t.match(pages?.inputs, { name: 'github-pages', path: published.outputs.site });
