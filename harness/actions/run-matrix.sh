@@ -48,12 +48,12 @@ fi
 output results "$results"
 node "$root/harness/actions/totals.mjs" "$results" "$status" >>"$GITHUB_OUTPUT"
 
-base=$FOLDER/base/results.json
-[ -s "$base" ] || exit 0
+restored=$FOLDER/base/results.json
+[ -s "$restored" ] || exit 0
 # Another version of this program may have written it.
-if quoted ksym_matrix report "$base" --format badge --output /dev/null; then
+if quoted ksym_matrix report "$restored" --format badge --output /dev/null; then
 	# In the artifact it is base.json, so that a comment says what this gate said.
-	cp -- "$base" "$FOLDER/results/base.json"
+	cp -- "$restored" "$FOLDER/results/base.json"
 	output base "$FOLDER/results/base.json"
 elif [ "$BASE" = default-branch ]; then
 	notice "the results of the default branch cannot be read (the reason is above), so nothing is compared with them; its next run leaves others"
