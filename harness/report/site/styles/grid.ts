@@ -52,14 +52,16 @@ export const GRID = `
 .grid tbody tr:hover th { background: var(--panel); }
 .grid td:hover { box-shadow: inset 0 0 0 2px var(--line-strong); }
 .grid a:focus-visible { outline-offset: -2px; }
-@media (max-width: 40rem) {
+@media (max-width: 40rem), print {
   .grid.words tbody td { min-width: 2rem; }
   .grid.words td s { display: inline; }
   .grid td[data-d] > a, .grid td > a { display: block; padding: .22rem 0; }
   .grid td[data-d] { line-height: 1.1; }
   .grid td[data-d] i { display: block; padding: 0 0 .15rem; }
-  .legend li > span:last-child:not(.key) { display: none; }
   .grid.words td b { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); white-space: nowrap; }
+}
+@media (max-width: 40rem) {
+  .legend li > span:last-child:not(.key) { display: none; }
   .grid tbody th a { white-space: normal; overflow-wrap: anywhere; width: 9.6rem; padding: .2rem .5rem; line-height: 1.25; }
   .grid .corner { padding: .3rem .5rem; white-space: normal; }
   .filters { gap: .35rem .9rem; margin-bottom: .6rem; }
@@ -68,5 +70,4 @@ export const GRID = `
   .grid-of { display: flex; flex-direction: column; }
   .grid-of .legend { order: 1; margin: .7rem 0 0; }
 }
-@media print { .box { max-height: none; overflow: visible; border: 0; } .grid thead th, .grid tbody th, .grid .corner { position: static; } }
 `;

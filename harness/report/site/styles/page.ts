@@ -67,14 +67,4 @@ table.list tr:last-child > * { border-bottom: 0; }
   .badge { padding: 0 .4rem; }
   .list .totals { flex-wrap: nowrap; }
 }
-@media (forced-colors: active) {
-  /* Backgrounds and shadows are gone there. */
-  .bar nav a[aria-current], .loaders a[aria-current], .answer:has(:target), .cells :target { outline: 2px solid Highlight; outline-offset: -2px; }
-  .grid td[data-d], .line.hit, .wrong { outline: 2px solid; outline-offset: -2px; }
-}
-@media print {
-  .bar nav, .filters, .loaders, .copy, .skip { display: none !important; }
-  body { font-size: 10pt; }
-  * { print-color-adjust: exact; -webkit-print-color-adjust: exact; }
-}
 `;

@@ -11,7 +11,7 @@ h2 .soft, h3 .soft { font-weight: 400; font-size: .88rem; margin-left: .4rem; }
 .grid.small thead th b { font-weight: 400; }
 .grid.small + .scroll { margin-top: 1rem; }
 .grid td.told, .grid th.told > span { text-align: left; }
-.grid td.told { padding: .2rem .9rem; white-space: normal; min-width: 24rem; max-width: 60rem; color: var(--soft); overflow-wrap: anywhere; }
+.grid.words tbody td.told { padding: .2rem .9rem; white-space: normal; min-width: min(24rem, 60vw); max-width: 60rem; color: var(--soft); overflow-wrap: anywhere; }
 .grid td.told code { color: var(--ink); margin-right: .4rem; }
 .box + .scroll { margin-top: 1.1rem; }
 .scroll.tall { margin-top: 1rem; }
