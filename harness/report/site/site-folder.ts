@@ -56,16 +56,24 @@ const OWN =
 export async function replaceFolder<T>({ path }: SiteFolder, fill: (folder: string) => Promise<T>): Promise<T> {
   await makeFolder(dirname(path));
   const beside = await mkdtemp(join(dirname(path), `.${basename(path).slice(0, 100)}-`));
-  const clear = (): void => rmSync(beside, { recursive: true, force: true });
-  process.on('exit', clear);
+  if (unfinished.size === 0) process.on('exit', clearUnfinished);
+  unfinished.add(beside);
   try {
     const filled = await fill(join(beside, 'new'));
     await swap(beside, path);
     return filled;
   } finally {
-    process.off('exit', clear);
-    clear();
+    rmSync(beside, { recursive: true, force: true });
+    unfinished.delete(beside);
+    if (unfinished.size === 0) process.off('exit', clearUnfinished);
   }
+}
+
+/** What is to go if this program ends before it is done. */
+const unfinished = new Set<string>();
+
+function clearUnfinished(): void {
+  for (const folder of unfinished) rmSync(folder, { recursive: true, force: true });
 }
 
 /** Somebody else may put a site there between a look and a move: then that one is replaced. */

@@ -20,7 +20,7 @@ export interface Site {
   readonly rows: readonly GridRow[];
   /** The classes that occur, `ok` left out; their place here is what pages write in their stead. */
   readonly classes: readonly string[];
-  /** Whether there are so many cells that only those that matter have everything of theirs on the pages. */
+  /** Whether there are so many cells that only those that matter have everything of theirs on the pages: links for all would be most of the site. */
   readonly sparse: boolean;
   /** A kernel's name in addresses. */
   slugOf(kernel: string): string;
@@ -38,10 +38,15 @@ export interface SiteOptions {
   readonly history?: readonly HistoryRun[];
   /** Where the site will be published. */
   readonly baseUrl?: string;
+  /** Up to how many cells each has all that is known of it, and a link wherever it is shown; default 20,000. */
+  readonly fullUpTo?: number;
 }
 
 /** Works out what all pages of a site have in common. */
-export function modelSite(results: RunResults, { comparison, history = [], baseUrl }: SiteOptions): Site {
+export function modelSite(
+  results: RunResults,
+  { comparison, history = [], baseUrl, fullUpTo = 20_000 }: SiteOptions,
+): Site {
   const changes = new Map<string, ChangeKind>();
   for (const change of comparison?.changes ?? []) changes.set(cellKey(change), change.kind);
   const byKernel = new Map<string, CellResult[]>();
@@ -63,7 +68,7 @@ export function modelSite(results: RunResults, { comparison, history = [], baseU
     kernels: order.kernels,
     rows: gridRows(results).sort((left, right) => order.compare({ ...left, kernel: '' }, { ...right, kernel: '' })),
     classes: [...classes].sort(),
-    sparse: results.cells.length > MOST_CELLS_IN_FULL,
+    sparse: results.cells.length > fullUpTo,
     slugOf: (kernel) => slugs.get(kernel) ?? slug(kernel),
     totalsOf: (kernel) => countVerdicts(byKernel.get(kernel) ?? []),
     changeOf: (cell) => (changes.size === 0 ? null : (changes.get(cellKey(cell)) ?? null)),
@@ -108,6 +113,3 @@ export function anchorEnd({ loader, variant }: Pick<GridRow, 'loader' | 'variant
 }
 
 export { kernelPage, programPage };
-
-/** Beyond this many cells a link for each would be most of the site. */
-const MOST_CELLS_IN_FULL = 20_000;
