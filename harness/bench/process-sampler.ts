@@ -76,6 +76,8 @@ export class ProcessSampler {
 
 /** What a process holds now; undefined if it has ended. */
 export function memoryOf(pid: number): Memory | undefined {
+  // Before the rest, so that a process that grows meanwhile has no share larger than its whole.
+  const proportional = field(read(`/proc/${pid}/smaps_rollup`), 'Pss');
   const status = read(`/proc/${pid}/status`);
   const anonymous = field(status, 'RssAnon');
   if (anonymous === undefined) return undefined;
@@ -83,7 +85,7 @@ export function memoryOf(pid: number): Memory | undefined {
     anonymous,
     file: field(status, 'RssFile') ?? 0,
     shared: field(status, 'RssShmem') ?? 0,
-    proportional: field(read(`/proc/${pid}/smaps_rollup`), 'Pss'),
+    proportional,
   };
 }
 

@@ -1,5 +1,5 @@
-import { accessSync, constants, existsSync, readdirSync, readFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { accessSync, constants, existsSync, readdirSync, readFileSync, realpathSync } from 'node:fs';
+import { basename, join } from 'node:path';
 
 /** Something of the system that the project cannot do without. */
 export interface Requirement {
@@ -20,8 +20,8 @@ export interface Requirement {
 /** Folders that an ordinary user's PATH lacks on Debian. */
 const EXTRA_FOLDERS = ['/usr/sbin', '/sbin'];
 
-/** Names of browsers with Chromium's engine, as Debian, Ubuntu, GitHub's runners and Google have them. */
-const CHROMIUMS = ['chromium', 'chromium-browser', 'google-chrome', 'google-chrome-stable'] as const;
+/** Names of browsers with Chromium's engine, as Debian, Google, GitHub's runners and Ubuntu have them; the last is a script there that starts a snap. */
+const CHROMIUMS = ['chromium', 'google-chrome', 'google-chrome-stable', 'chromium-browser'] as const;
 
 /** What `npm run matrix` and `npm test` need of the system. npm packages and virtme-ng are not among them: those are fetched. */
 export function requirements(): Requirement[] {
@@ -84,11 +84,20 @@ export function findProgram(name: string): string | undefined {
   return folders.map((folder) => join(folder, name)).find(isExecutable);
 }
 
-/** The path of Chromium or Chrome: what `KSYM_MATRIX_CHROMIUM` names, or else the first in PATH. */
+/**
+ * The path of Chromium or Chrome: what `KSYM_MATRIX_CHROMIUM` names, or else the first in PATH. A snap comes last: it sees no files outside of the user's
+ * home and has a /tmp of its own ("The home interface" in snapd's documentation), and in containers it does not start.
+ */
 export function findChromium(): string | undefined {
   const named = process.env.KSYM_MATRIX_CHROMIUM;
   if (named !== undefined && named !== '') return isExecutable(named) ? named : undefined;
-  return CHROMIUMS.map(findProgram).find((path) => path !== undefined);
+  const found = CHROMIUMS.map(findProgram).filter((path) => path !== undefined);
+  return found.find((path) => !isSnap(path)) ?? found[0];
+}
+
+/** Whatever is started from /snap/bin is a link to snapd's own program. */
+function isSnap(path: string): boolean {
+  return basename(realpathSync(path)) === 'snap';
 }
 
 function command(name: string, packageName: string, purpose: string): Requirement {

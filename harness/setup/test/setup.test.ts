@@ -4,6 +4,7 @@ import t, { type Test } from 'tap';
 import { fetchGithubDescription, githubDescriptionPath } from '../github-description.ts';
 import { installMissing, missingRequirements, requireTools } from '../install.ts';
 import { findChromium, findProgram, requirements } from '../requirements.ts';
+import './repository-tests.ts';
 
 /** Runs with another PATH; root's privileges and sudo are out of reach if it leads nowhere. */
 async function withPath<T>(path: string, work: () => T | Promise<T>): Promise<T> {
@@ -82,6 +83,12 @@ t.test(
     });
     delete process.env.KSYM_MATRIX_CHROMIUM;
     await withPath(folder, () => t.equal(findChromium(), join(folder, 'google-chrome')));
+    const snaps = join(folder, 'snaps');
+    mkdirSync(snaps);
+    writeFileSync(join(snaps, 'snap'), '#!/bin/sh\n', { mode: 0o755 });
+    symlinkSync('snap', join(snaps, 'chromium'));
+    await withPath(`${snaps}:${folder}`, () => t.equal(findChromium(), join(folder, 'google-chrome'), 'no snap'));
+    await withPath(snaps, () => t.equal(findChromium(), join(snaps, 'chromium'), 'but where there is nothing else'));
     process.env.KSYM_MATRIX_CHROMIUM = join(folder, 'mine');
     await withPath(folder, () => t.equal(findChromium(), join(folder, 'mine')));
     process.env.KSYM_MATRIX_CHROMIUM = join(folder, 'text');
