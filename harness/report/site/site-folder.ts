@@ -1,4 +1,4 @@
-import { renameSync, rmSync } from 'node:fs';
+import { existsSync, renameSync, rmSync } from 'node:fs';
 import { lstat, mkdir, mkdtemp, readdir, realpath } from 'node:fs/promises';
 import { basename, dirname, join, resolve, sep } from 'node:path';
 import { ConfigError } from '../../config/yaml-file.ts';
@@ -34,7 +34,12 @@ export async function siteFolder(folder: string): Promise<SiteFolder> {
   if (`${process.cwd()}${sep}`.startsWith(`${path}${path === sep ? '' : sep}`)) {
     throw refuse('it is, or is around, the folder that this was started in, which would be gone');
   }
-  const names = await readdir(path);
+  // Another report may just be moving it away.
+  const names = await readdir(path).catch((error: unknown) => {
+    if (codeOf(error) === 'ENOENT') return null;
+    throw error;
+  });
+  if (names === null) return { path, exists: false };
   if (names.length > 0 && !names.includes(SITE_MARKER))
     throw refuse(`it is no site that ksym-matrix wrote: there is no ${SITE_MARKER} in it`);
   const foreign = names.filter((name) => !OWN.test(name)).sort();
@@ -89,21 +94,27 @@ async function swap(beside: string, path: string): Promise<void> {
       renameSync(join(beside, 'new'), path);
       return;
     } catch (error) {
-      if (moved) renameSync(old, path);
-      const code = error instanceof Error && 'code' in error ? error.code : undefined;
-      if (attempt === MOST_ATTEMPTS || (code !== 'ENOENT' && code !== 'ENOTEMPTY' && code !== 'EEXIST')) throw error;
+      if (moved && !existsSync(path)) renameSync(old, path);
+      if (attempt === MOST_ATTEMPTS || !CROSSED.has(codeOf(error))) throw error;
     }
   }
 }
 
-const MOST_ATTEMPTS = 5;
+/** What moving a folder ends with if somebody else has moved another one there, or that one away. */
+const CROSSED: ReadonlySet<unknown> = new Set(['ENOENT', 'ENOTEMPTY', 'EEXIST']);
+
+const MOST_ATTEMPTS = 50;
+
+function codeOf(error: unknown): unknown {
+  return error instanceof Error && 'code' in error ? error.code : undefined;
+}
 
 /** `mkdir -p`; Node's own never ends below /proc, where a folder is but none can be made. */
 async function makeFolder(path: string): Promise<void> {
   try {
     await mkdir(path);
   } catch (error) {
-    const code = error instanceof Error && 'code' in error ? error.code : undefined;
+    const code = codeOf(error);
     if (code === 'EEXIST') return;
     if (code !== 'ENOENT' || dirname(path) === path || (await isThere(dirname(path)))) throw error;
     await makeFolder(dirname(path));

@@ -66,7 +66,7 @@ t.test('several reports into one folder at once: one of them is there, whole', a
     await writeFile(join(folder, 'index.html'), 'whole');
   };
   const folder = await siteFolder(site);
-  await Promise.all(Array.from({ length: 8 }, () => replaceFolder(folder, fill)));
+  await Promise.all(Array.from({ length: 12 }, () => replaceFolder(folder, fill)));
   t.same((await readdir(site)).sort(), ['.ksym-matrix-site', 'index.html']);
   t.same(await readdir(place), ['site']);
   // What came to lie there meanwhile is no site.

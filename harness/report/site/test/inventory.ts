@@ -2,16 +2,19 @@ import type { Page } from 'playwright-core';
 
 /** What a page leads to, and what can be led to in it. */
 export interface Inventory {
-  /** Whole addresses. */
+  /** As they stand. */
   readonly links: readonly string[];
   readonly ids: readonly string[];
 }
 
-/** Reads a page as the browser has understood it. */
-export function readPage(page: Page): Promise<Inventory> {
-  return page.evaluate(`({
-    links: [...document.querySelectorAll('a[href]')].map((link) => link.href),
-    ids: [...document.querySelectorAll('[id]')].map((element) => element.id),
+/** Reads the markup of pages as the browser understands it, without laying them out. */
+export function readPages(page: Page, pages: readonly string[]): Promise<Inventory[]> {
+  return page.evaluate(`${JSON.stringify(pages)}.map((text) => {
+    const parsed = new DOMParser().parseFromString(text, 'text/html');
+    return {
+      links: [...parsed.querySelectorAll('a[href]')].map((link) => link.getAttribute('href')),
+      ids: [...parsed.querySelectorAll('[id]')].map((element) => element.id),
+    };
   })`);
 }
 

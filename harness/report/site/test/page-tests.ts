@@ -5,7 +5,7 @@ import { fileURLToPath } from 'node:url';
 import t from 'tap';
 import { cellLink } from '../../cell-link.ts';
 import { gridRows } from '../../rows.ts';
-import { type Inventory, readPage } from './inventory.ts';
+import { type Inventory, readPages } from './inventory.ts';
 import { browser, folder, KINDS, loader, results } from './shared.ts';
 import { addressOf, pagesOf } from './sites.ts';
 import { visit } from './visit.ts';
@@ -20,16 +20,17 @@ t.test(
   async (t) => {
     const { page, open, offences } = await visit(t, browser, folder);
     const pages = await pagesOf(folder);
+    await open('index.html');
+    const texts = await Promise.all(pages.map((path) => readFile(join(folder, path), 'utf8')));
+    const read = await readPages(page, texts);
     const inventories = new Map<string, Inventory>();
-    for (const path of pages) {
-      await open(path);
-      inventories.set(addressOf(folder, path), await readPage(page));
-    }
+    for (const [index, inventory] of read.entries()) inventories.set(addressOf(folder, pages[index] ?? ''), inventory);
     const broken: string[] = [];
     let checked = 0;
     for (const [address, { links, ids }] of inventories) {
       if (new Set(ids).size !== ids.length) broken.push(`${address}: an id is there twice`);
-      for (const link of links.filter((one) => one.startsWith('file:'))) {
+      const whole = links.map((link) => new URL(link, address).href);
+      for (const link of whole.filter((one) => one.startsWith('file:'))) {
         const [file = '', fragment] = link.split('#');
         const target = inventories.get(file);
         checked++;
