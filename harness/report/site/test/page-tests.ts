@@ -3,8 +3,12 @@ import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import t from 'tap';
-import { cellLink } from '../../cell-link.ts';
+import { generateResults } from '../../../bench/generated-results.ts';
+import { VERDICTS } from '../../../results/verdicts.ts';
+import { cellLink, programPage } from '../../cell-link.ts';
+import { LOOKS } from '../../looks.ts';
 import { gridRows } from '../../rows.ts';
+import { writeSite } from '../write-site.ts';
 import { type Inventory, readPages } from './inventory.ts';
 import { browser, folder, KINDS, loader, results } from './shared.ts';
 import { addressOf, pagesOf } from './sites.ts';
@@ -147,4 +151,39 @@ t.test('pages are accessible in light, in dark and on a phone, where only the gr
     );
   }
   t.same(offences, []);
+});
+
+t.test('what people came for comes first', async (t) => {
+  const wide = join(t.testdir({}), 'site');
+  const run = generateResults({ kernels: 11, programs: 4, loaders: 1, redEvery: 12 });
+  await writeSite(run, wide);
+  const { page, open } = await visit(t, browser, folder);
+  await page.goto(addressOf(wide, 'index.html'));
+  const box = await page.evaluate<{ width: number; room: number }>(
+    "(({ scrollWidth: width, clientWidth: room }) => ({ width, room }))(document.querySelector('.box'))",
+  );
+  t.equal(box.width, box.room, 'eleven kernels are in sight in a window of 1280 pixels');
+  const told = await page.evaluate<string[]>(
+    "[...document.querySelectorAll('.legend b')].map((word) => word.textContent)",
+  );
+  const occurring = VERDICTS.filter((verdict) => run.totals[verdict] > 0).map(
+    (verdict) => LOOKS[verdict].text.split(' ')[1],
+  );
+  t.ok(occurring.length < VERDICTS.length);
+  t.same(told.slice(0, occurring.length), occurring, 'the legend tells of the verdicts that occur');
+  t.notOk(told.includes('not run'), 'and of cells that were not run only if there are some');
+
+  await page.setViewportSize(PHONE);
+  await open('index.html');
+  const top = await page.evaluate<number>("document.querySelector('#grid').getBoundingClientRect().top");
+  t.ok(top < PHONE.height - 100, `the grid begins on the first screen of a phone, at ${top} of ${PHONE.height}`);
+  const seen = await page.evaluate<string>("document.querySelector('.strip').innerText");
+  t.match(seen, /2026-01-31 12:00 UTC · commit c0ffeec0ffee · emulated/);
+  t.notMatch(seen, /QEMU/, 'versions are there when they are asked for');
+
+  await open(programPage(results.programs.find(({ needs }) => needs.length > 0)?.name ?? ''));
+  const heads = await page.evaluate<string[]>(
+    "[...document.querySelectorAll('h2')].map((head) => head.firstChild.textContent.trim())",
+  );
+  t.same(heads, ['Where it works', 'What it needs of the kernel', 'What happened', 'Source']);
 });
