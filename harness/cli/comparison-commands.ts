@@ -1,5 +1,6 @@
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import { GATES, type Gate } from '../results/gate.ts';
+import { positive } from './whole-number.ts';
 
 const GATE_WORDS = `
 What --fail-on can name, several with commas between them:
@@ -79,10 +80,4 @@ function gates(text: string): Gate[] {
 
 function isGate(name: string): name is Gate {
   return GATES.some((gate) => gate === name);
-}
-
-function positive(text: string): number {
-  const value = Number(text);
-  if (!Number.isInteger(value) || value < 1) throw new InvalidArgumentError('a whole number from 1 up is wanted');
-  return value;
 }

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
+import { Command, CommanderError, Option } from 'commander';
 import { PACKAGE_ROOT } from '../package-root.ts';
 import { addComparisonCommands } from './comparison-commands.ts';
 import { EXIT } from './exit-codes.ts';
@@ -9,6 +9,7 @@ import { wasInterrupted, watchInterruptions } from './interrupt.ts';
 import { addKernelCommands } from './kernel-commands.ts';
 import { addReportCommands } from './report-commands.ts';
 import { reportError } from './report-error.ts';
+import { natural, positive } from './whole-number.ts';
 
 const FOOTER = `
 Environment:
@@ -245,21 +246,9 @@ function createProgram(args: readonly string[], setExitCode: (code: number) => v
   return program;
 }
 
-function natural(text: string): number {
-  const value = Number(text);
-  if (!Number.isInteger(value) || value < 0) throw new InvalidArgumentError('a whole number from 0 up is wanted');
-  return value;
-}
-
 /** For options that may be given several times, each with one value, so that an operand may follow. */
 function collected(text: string, before: readonly string[] = []): string[] {
   return [...before, text];
-}
-
-function positive(text: string): number {
-  const value = Number(text);
-  if (!Number.isInteger(value) || value < 1) throw new InvalidArgumentError('a whole number from 1 up is wanted');
-  return value;
 }
 
 function packageVersion(): string {

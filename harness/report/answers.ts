@@ -1,6 +1,7 @@
 import { cellName } from '../results/cell-name.ts';
 import type { CellResult, RunResults } from '../results/results.ts';
 import { RED_VERDICTS, type Verdict } from '../results/verdicts.ts';
+import { inGroups } from './group-by.ts';
 import { lookOf } from './looks.ts';
 
 /** Cells that ended in the same way, to be told once: one or several programs, each on the same kernels. */
@@ -28,15 +29,15 @@ export function groupAnswers({ cells, programs }: Pick<RunResults, 'cells' | 'pr
   const order = new Map(programs.map(({ name }, index) => [name, index]));
   const position = ([first]: readonly CellResult[]): number => order.get(first?.program ?? '') ?? -1;
   const failures = cells.filter((cell) => cell.verdict !== 'pass');
-  const onKernels = groupBy(failures, (cell) =>
+  const onKernels = inGroups(failures, (cell) =>
     JSON.stringify([cell.verdict, cell.loader, cell.program, cell.variant, answerOf(cell)]),
   ).sort((left, right) => position(left) - position(right));
-  const byPrograms = groupBy(onKernels, (group) => {
+  const byPrograms = inGroups(onKernels, (group) => {
     const [first] = group;
     if (first?.verdict !== 'xfail') return group;
     return JSON.stringify([first.loader, answerOf(first), group.map((cell) => cell.kernel)]);
   });
-  const byLoaders = groupBy(byPrograms, (groups) => {
+  const byLoaders = inGroups(byPrograms, (groups) => {
     const [group = []] = groups;
     const [first] = group;
     if (first === undefined) return groups;
@@ -51,9 +52,9 @@ export function groupAnswers({ cells, programs }: Pick<RunResults, 'cells' | 'pr
     return {
       verdict,
       red: RED_VERDICTS.has(verdict),
-      programs: distinct(all.map(({ program, variant }) => cellName(program, variant))),
-      kernels: distinct(all.map((cell) => cell.kernel)),
-      loaders: distinct(all.map((cell) => cell.loader)),
+      programs: [...new Set(all.map(({ program, variant }) => cellName(program, variant)))],
+      kernels: [...new Set(all.map((cell) => cell.kernel))],
+      loaders: [...new Set(all.map((cell) => cell.loader))],
       example,
       cells: all,
     };
@@ -68,22 +69,6 @@ export function describeAnswer({ example, programs }: Pick<Answer, 'example' | '
 /** The same for cells that gave the same answer, whatever their kernels, and different for others. */
 export function answerKey(cell: CellResult): string {
   return JSON.stringify(answerOf(cell));
-}
-
-/** Items put together that have the same key, in the order of the first of each; an item that is its own key stays alone. */
-export function groupBy<T>(items: readonly T[], keyOf: (item: T) => unknown): T[][] {
-  const groups = new Map<unknown, T[]>();
-  for (const item of items) {
-    const key = keyOf(item);
-    const group = groups.get(key);
-    if (group === undefined) groups.set(key, [item]);
-    else group.push(item);
-  }
-  return [...groups.values()];
-}
-
-function distinct<T>(items: readonly T[]): T[] {
-  return [...new Set(items)];
 }
 
 /** An expected failure is told by its class and reason; any other needs its own words, though addresses and counts differ from kernel to kernel. */

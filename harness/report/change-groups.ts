@@ -2,7 +2,8 @@ import { cellName } from '../results/cell-name.ts';
 import type { CellChange, ChangeKind } from '../results/compare.ts';
 import type { CellResult } from '../results/results.ts';
 import { RED_VERDICTS } from '../results/verdicts.ts';
-import { answerKey, describeAnswer, groupBy } from './answers.ts';
+import { answerKey, describeAnswer } from './answers.ts';
+import { inGroups } from './group-by.ts';
 
 /** Changes that are told at once: one or several programs whose cells changed alike on the same kernels. */
 export interface ChangeGroup {
@@ -29,11 +30,11 @@ export function groupChanges(changes: readonly CellChange[]): ChangeGroup[] {
     group[0] === undefined ? '' : alike.get(group[0]),
     group.map(({ kernel }) => kernel),
   ];
-  const onKernels = groupBy(changes, (change) =>
+  const onKernels = inGroups(changes, (change) =>
     JSON.stringify([change.loader, change.program, change.variant, alike.get(change)]),
   );
-  const byPrograms = groupBy(onKernels, (group) => JSON.stringify([group[0]?.loader, ofGroup(group)]));
-  const byLoaders = groupBy(byPrograms, (groups) => {
+  const byPrograms = inGroups(onKernels, (group) => JSON.stringify([group[0]?.loader, ofGroup(group)]));
+  const byLoaders = inGroups(byPrograms, (groups) => {
     const names = groups.map(([change]) => [change?.program, change?.variant]);
     return JSON.stringify([names, ofGroup(groups[0] ?? [])]);
   });
@@ -43,9 +44,9 @@ export function groupChanges(changes: readonly CellChange[]): ChangeGroup[] {
     if (example === undefined) return [];
     return {
       kind: example.kind,
-      programs: distinct(all.map(({ program, variant }) => cellName(program, variant))),
-      kernels: distinct(all.map(({ kernel }) => kernel)),
-      loaders: distinct(all.map(({ loader }) => loader)),
+      programs: [...new Set(all.map(({ program, variant }) => cellName(program, variant)))],
+      kernels: [...new Set(all.map(({ kernel }) => kernel))],
+      loaders: [...new Set(all.map(({ loader }) => loader))],
       example,
       changes: all,
     };
@@ -86,8 +87,4 @@ function likeness({ kind, base, head }: CellChange): string {
 
 function isRed({ verdict }: CellResult): boolean {
   return RED_VERDICTS.has(verdict);
-}
-
-function distinct<T>(items: readonly T[]): T[] {
-  return [...new Set(items)];
 }

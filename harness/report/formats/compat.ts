@@ -1,8 +1,8 @@
 import type { CellResult, OutcomeRange, ProgramRanges, RunResults } from '../../results/results.ts';
 import { toJson } from '../../results/write.ts';
+import { groupBy } from '../group-by.ts';
 import { gridRows } from '../rows.ts';
 import { COMPAT_SCHEMA_VERSION, type Compat, type CompatFinding, type CompatRange } from './compat-schema.ts';
-import { groupBy } from './group-by.ts';
 import { inOrder } from './order.ts';
 
 /** compat.json of a run ({@link compatOf}); ends with a newline. */

@@ -1,5 +1,5 @@
 import type { CellResult, KernelResult, LoaderResult, RunResults } from '../../results/results.ts';
-import { groupBy } from './group-by.ts';
+import { groupBy } from '../group-by.ts';
 import { inOrder } from './order.ts';
 
 /** The cells of one kernel by one loader, which formats of tests have as a suite. */

@@ -2,7 +2,8 @@ import { cellName } from '../../results/cell-name.ts';
 import { type CellChange, CHANGE_KINDS, type ChangeKind, type Comparison } from '../../results/compare.ts';
 import type { CellResult } from '../../results/results.ts';
 import { countVerdicts, RED_VERDICTS } from '../../results/verdicts.ts';
-import { answerKey, groupBy } from '../answers.ts';
+import { answerKey } from '../answers.ts';
+import { inGroups } from '../group-by.ts';
 import type { Group, Leaf, Part } from './budget.ts';
 import { codeSpan, inlineText, link, tableHead, tableRow } from './escape.ts';
 import { priorityOf } from './folded.ts';
@@ -65,7 +66,7 @@ const WORDS: Readonly<Record<ChangeKind, string>> = {
  * kernels. Those of new and vanished cells need not have ended alike for that.
  */
 function groupChanges(changes: readonly CellChange[]): CellChange[][] {
-  const onKernels = groupBy(changes, (change) => {
+  const onKernels = inGroups(changes, (change) => {
     const { kind, loader, program, variant, base, head } = change;
     return JSON.stringify([
       kind,
@@ -76,7 +77,7 @@ function groupChanges(changes: readonly CellChange[]): CellChange[][] {
       sideKey(head, kind),
     ]);
   });
-  const groups = groupBy(onKernels, (group) => {
+  const groups = inGroups(onKernels, (group) => {
     const [first] = group;
     if (first === undefined || isRed(first)) return group;
     const { kind, loader, base, head } = first;

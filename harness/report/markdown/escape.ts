@@ -113,7 +113,8 @@ function isPlain(word: string): boolean {
   return PLAIN.test(word) && !ALIVE.test(word);
 }
 
-function oneLine(text: string): string {
+/** {@link visible} text on one line, with single spaces. */
+export function oneLine(text: string): string {
   return visible(text).replace(/\s+/g, ' ').trim();
 }
 

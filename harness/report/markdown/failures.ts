@@ -1,10 +1,11 @@
 import { cellName } from '../../results/cell-name.ts';
 import type { Comparison } from '../../results/compare.ts';
 import type { CellResult, RunResults } from '../../results/results.ts';
-import { answerKey, groupBy } from '../answers.ts';
+import { answerKey } from '../answers.ts';
+import { inGroups } from '../group-by.ts';
 import { lookOf } from '../looks.ts';
 import { repeatCommand } from '../repeat.ts';
-import { visible } from './escape.ts';
+import { oneLine, visible } from './escape.ts';
 import { lastLines } from './log-lines.ts';
 import { plainLines } from './phrases.ts';
 import { redAnswers } from './red-parts.ts';
@@ -29,7 +30,7 @@ export function listFailures(results: RunResults, comparison: Comparison | undef
   const found = redAnswers(results, comparison).flatMap(({ cells, change }) =>
     cells.map((cell) => ({ cell, change, ...placeOf(cell, sources) })),
   );
-  const groups = groupBy(found, ({ cell, change, path, line }) =>
+  const groups = inGroups(found, ({ cell, change, path, line }) =>
     JSON.stringify([path, line, cell.verdict, change, answerKey(cell)]),
   );
   return groups.flatMap((group) => {
@@ -92,8 +93,4 @@ function placeOf(
 
 function names(all: readonly string[]): string {
   return [...new Set(all)].join(', ');
-}
-
-function oneLine(text: string): string {
-  return visible(text).replace(/\s+/g, ' ').trim();
 }
