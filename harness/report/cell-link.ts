@@ -30,15 +30,14 @@ export function cellLink(cell: CellName): string {
  * no file. Of a name that is too long for a file only the beginning stays, with `__` and a part of its SHA-256.
  */
 export function slug(name: string): string {
-  const bytes = Buffer.from(name, 'utf8');
-  const parts = [...bytes].map((byte) => {
-    const character = String.fromCharCode(byte);
-    return /[a-z0-9.-]/.test(character) ? character : `_${byte.toString(16).padStart(2, '0')}`;
-  });
-  const text = parts.join('').replace(/^\.+/, (dots) => '_2e'.repeat(dots.length));
+  const text = name.replace(/[^a-z0-9.-]/gu, inBytes).replace(/^\.+/, (dots) => '_2e'.repeat(dots.length));
   if (text.length <= MOST_CHARACTERS) return text;
-  const digest = createHash('sha256').update(bytes).digest('hex').slice(0, DIGITS);
+  const digest = createHash('sha256').update(name, 'utf8').digest('hex').slice(0, DIGITS);
   return `${text.slice(0, MOST_CHARACTERS - DIGITS - 2).replace(/_.?$/, '')}__${digest}`;
+}
+
+function inBytes(character: string): string {
+  return Buffer.from(character, 'utf8').toString('hex').replace(/../g, '_$&');
 }
 
 /** File names may have 255 bytes; the folder that holds the site, and what is put around a slug, need some too. */
