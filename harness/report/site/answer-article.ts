@@ -72,7 +72,7 @@ function anchor(site: Site, cell: CellResult, id: string): Html {
     change !== null &&
     html` <span class="change ${change}">${CHANGE_LOOKS[change].sign} ${CHANGE_LOOKS[change].word}</span>`;
   if (site.sparse) return html`<li${attribute('id', id)}>${cell.kernel}${mark}`;
-  return html`<li${attribute('id', id)}><a href="#${id}" title="address of this cell">${cell.kernel}</a>${mark}`;
+  return html`<li${attribute('id', id)}><a href="#${id}">${cell.kernel}</a>${mark}`;
 }
 
 function facts(program: ProgramResult, cell: CellResult): (readonly [string, Insert])[] {

@@ -1,3 +1,4 @@
+import { resultsJson } from '../../results/results-json.ts';
 import { renderBadge } from '../formats/badge.ts';
 import { renderCompat } from '../formats/compat.ts';
 import { renderChangesPage } from './changes-page.ts';
@@ -21,15 +22,19 @@ export interface SiteFile {
   readonly gzip?: boolean;
 }
 
-/** Every file of a site, each made when it is asked for. */
+/** Every file of a site, each made when it is asked for; first what takes longest to write. */
 export function* siteFiles(site: Site, scripts: string): Generator<SiteFile> {
   yield { path: SITE_MARKER, parts: ['This folder was written by ksym-matrix, which replaces it as a whole.\n'] };
+  yield {
+    path: resultsFile(site),
+    parts: resultsJson({ ...site.results, cells: cellsInOrder(site) }),
+    gzip: site.compressed,
+  };
   yield { path: 'assets/site.css', parts: [STYLES] };
   yield { path: 'assets/site.js', parts: [scripts] };
   for (const page of pages(site)) yield { path: page.path, parts: [renderPage(site, page)] };
-  yield { path: compatFile(site), parts: [renderCompat(site.results)], gzip: site.sparse };
+  yield { path: compatFile(site), parts: [renderCompat(site.results)], gzip: site.compressed };
   yield { path: 'badge.json', parts: [renderBadge(site.results)] };
-  yield { path: resultsFile(site), parts: compactJson(site), gzip: site.sparse };
 }
 
 function* pages(site: Site): Generator<Page> {
@@ -42,19 +47,3 @@ function* pages(site: Site): Generator<Page> {
   yield renderChangesPage(site);
   yield renderHistoryPage(site);
 }
-
-/** The results without white space, in parts: as one text, those of a very large run would be longer than a string may be. */
-function* compactJson(site: Site): Generator<string> {
-  const { cells: _, ...others } = site.results;
-  const text = JSON.stringify({ ...others, cells: [] });
-  yield text.slice(0, -2);
-  const cells = cellsInOrder(site);
-  for (let start = 0; start < cells.length; start += CELLS_OF_PART) {
-    const part = JSON.stringify(cells.slice(start, start + CELLS_OF_PART));
-    yield `${start === 0 ? '' : ','}${part.slice(1, -1)}`;
-  }
-  yield ']}\n';
-}
-
-/** A cell is a few kilobytes, or 64 KiB and more with a long log. */
-const CELLS_OF_PART = 64;

@@ -22,6 +22,8 @@ export interface Site {
   readonly classes: readonly string[];
   /** Whether there are so many cells that only those that matter have everything of theirs on the pages: links for all would be most of the site. */
   readonly sparse: boolean;
+  /** Whether there are so many cells that the JSON beside the pages would be heavier than all of them. */
+  readonly compressed: boolean;
   /** A kernel's name in addresses. */
   slugOf(kernel: string): string;
   /** How many of a kernel's cells have each verdict. */
@@ -69,6 +71,7 @@ export function modelSite(
     rows: gridRows(results).sort((left, right) => order.compare({ ...left, kernel: '' }, { ...right, kernel: '' })),
     classes: [...classes].sort(),
     sparse: results.cells.length > fullUpTo,
+    compressed: results.cells.length > MOST_CELLS_UNCOMPRESSED,
     slugOf: (kernel) => slugs.get(kernel) ?? slug(kernel),
     totalsOf: (kernel) => countVerdicts(byKernel.get(kernel) ?? []),
     changeOf: (cell) => (changes.size === 0 ? null : (changes.get(cellKey(cell)) ?? null)),
@@ -87,13 +90,13 @@ export function cellsInOrder({
 }
 
 /** Where the results themselves lie, relative to the root of the site. */
-export function resultsFile({ sparse }: Pick<Site, 'sparse'>): string {
-  return sparse ? 'results.json.gz' : 'results.json';
+export function resultsFile({ compressed }: Pick<Site, 'compressed'>): string {
+  return compressed ? 'results.json.gz' : 'results.json';
 }
 
 /** Where the ranges lie as JSON, relative to the root of the site. */
-export function compatFile({ sparse }: Pick<Site, 'sparse'>): string {
-  return sparse ? 'compat.json.gz' : 'compat.json';
+export function compatFile({ compressed }: Pick<Site, 'compressed'>): string {
+  return compressed ? 'compat.json.gz' : 'compat.json';
 }
 
 /** Page of the grid of a loader, relative to the root of the site: the first one has the front page. */
@@ -113,3 +116,5 @@ export function anchorEnd({ loader, variant }: Pick<GridRow, 'loader' | 'variant
 }
 
 export { kernelPage, programPage };
+
+const MOST_CELLS_UNCOMPRESSED = 4000;

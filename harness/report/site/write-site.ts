@@ -45,23 +45,44 @@ async function writeFiles(
   files: Iterable<SiteFile>,
 ): Promise<{ readonly files: number; readonly bytes: number }> {
   const made = new Set<string>();
-  let count = 0;
-  let bytes = 0;
-  for (const file of files) {
-    const path = join(folder, file.path);
-    if (!made.has(dirname(path))) await mkdir(dirname(path), { recursive: true });
-    made.add(dirname(path));
-    const [only, ...others] = Array.isArray(file.parts) ? file.parts : [];
-    // A file is never in memory as a whole unless it is one part.
-    if (file.gzip !== true && typeof only === 'string' && others.length === 0) await writeFile(path, only);
-    else
-      await pipeline([
-        Readable.from(file.parts),
-        ...(file.gzip === true ? [createGzip()] : []),
-        createWriteStream(path),
-      ]);
-    bytes += (await stat(path)).size;
-    count++;
+  const paths: string[] = [];
+  // What is compressed takes another processor, and long: meanwhile there are pages to make.
+  const compressing: Promise<void>[] = [];
+  const stop = new AbortController();
+  try {
+    for (const file of files) {
+      const path = join(folder, file.path);
+      if (!made.has(dirname(path))) await mkdir(dirname(path), { recursive: true });
+      made.add(dirname(path));
+      paths.push(path);
+      const [only, ...others] = Array.isArray(file.parts) ? file.parts : [];
+      // A file is never in memory as a whole unless it is one part.
+      if (file.gzip === true) {
+        const compressed = compress(file.parts, path, stop);
+        // Whoever waits for it below learns of its failure, which may come before.
+        compressed.catch(() => undefined);
+        compressing.push(compressed);
+      } else if (typeof only === 'string' && others.length === 0) await writeFile(path, only);
+      else await pipeline(Readable.from(file.parts), createWriteStream(path));
+      stop.signal.throwIfAborted();
+    }
+  } catch (error) {
+    stop.abort(error);
+    throw error;
+  } finally {
+    await Promise.allSettled(compressing);
   }
-  return { files: count, bytes };
+  await Promise.all(compressing);
+  const sizes = await Promise.all(paths.map(async (path) => (await stat(path)).size));
+  return { files: paths.length, bytes: sizes.reduce((sum, size) => sum + size, 0) };
+}
+
+/** Ends all that is written if it fails. */
+async function compress(parts: Iterable<string>, path: string, stop: AbortController): Promise<void> {
+  try {
+    await pipeline(Readable.from(parts), createGzip(), createWriteStream(path), { signal: stop.signal });
+  } catch (error) {
+    stop.abort(error);
+    throw error;
+  }
 }
