@@ -78,9 +78,10 @@ export function createActionPlace(launch: string): ActionPlace {
     filter: (path) => !path.endsWith('/test'),
   });
   writeFileSync(join(action, 'harness', 'launch.mjs'), launch, { mode: 0o755 });
-  // The steps start it with Node, whatever it is.
-  const node = `#!/bin/sh\ncase $1 in */harness/launch.mjs) exec "$@" ;; esac\nexec '${process.execPath}' "$@"\n`;
-  if (launch.startsWith('#!')) writeFileSync(join(programs, 'node'), node, { mode: 0o755 });
+  // The steps start it with Node, whatever it is. NODE_OPTIONS is tap's, and slows each start (harness/cli/test/command.ts).
+  const other = launch.startsWith('#!') ? 'case $1 in */harness/launch.mjs) exec "$@" ;; esac\n' : '';
+  const node = `#!/bin/sh\n${other}unset NODE_OPTIONS\nexec '${process.execPath}' "$@"\n`;
+  writeFileSync(join(programs, 'node'), node, { mode: 0o755 });
   let jobs = 0;
   return {
     workspace,

@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto';
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { shareCache } from './command.ts';
+import { shareCache, WITHOUT_TAP } from './command.ts';
 
 /** What a command left behind; stdout as it came. */
 export interface GuestEnd {
@@ -96,7 +96,7 @@ export function createGuestCommands(): GuestCommands {
   const inherited = { ...process.env, NO_COLOR: undefined, FORCE_COLOR: undefined, TERM: 'xterm' };
   const environment = { ...inherited, KSYM_MATRIX_CACHE: cache, TMPDIR: temporary };
   const begin = `import(${JSON.stringify(MAIN)}).then(async (m) => { process.exitCode = await m.main(process.argv.slice(1)); })`;
-  const command = [process.execPath, '-e', begin, '--'];
+  const command = [...WITHOUT_TAP, process.execPath, '-e', begin, '--'];
   writeFileSync(join(folder, 'ksym'), `#!/bin/sh\nexec ${command.map(quoted).join(' ')} "$@"\n`, { mode: 0o755 });
   return {
     folder,
