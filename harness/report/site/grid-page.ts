@@ -38,7 +38,7 @@ import { attribute, type Html, html, join } from './html.ts';
 import { legend } from './legend.ts';
 import { counted, type Page } from './page.ts';
 import { headline, runStrip } from './run-strip.ts';
-import { anchorEnd, gridPage, isRed, kernelPage, programPage, type Site } from './site.ts';
+import { anchorEnd, gridPage, isRed, kernelPage, programPage, type Site, shownCells } from './site.ts';
 import { gridCell } from './verdict-cell.ts';
 
 /** The page of a loader's grid: programs down, kernels from the oldest to the newest across. */
@@ -53,14 +53,10 @@ export function renderGridPage(site: Site, loader: string): Page {
 <section class="grid-of" aria-label="Grid">
 ${loaderSwitch(site, loader)}
 ${filters(site, rows)}
-${legend(
-  site,
-  rows.flatMap((row) => [...row.cells.values()]),
-  {
-    places: rows.length * site.kernels.length,
-    ended: rows.length > 0 && site.kernels.some((kernel) => isEndOfLife(kernel, site.results.startedAt) === true),
-  },
-)}
+${legend(site, shownCells(site, rows), {
+  places: rows.length * site.kernels.length,
+  ended: rows.length > 0 && site.kernels.some((kernel) => isEndOfLife(kernel, site.results.startedAt) === true),
+})}
 ${grid(site, loader, rows)}
 </section>`,
   };

@@ -7,7 +7,7 @@ import { counted, type Page } from './page.ts';
 import { groupProgramAnswers } from './program-answers.ts';
 import { commitLink, prose } from './prose.ts';
 import { rangeTable } from './ranges.ts';
-import { anchorEnd, gridPage, kernelPage, programPage, type Site } from './site.ts';
+import { anchorEnd, gridPage, kernelPage, programPage, type Site, shownCells } from './site.ts';
 import { sourceListing } from './source-listing.ts';
 import { gridCell } from './verdict-cell.ts';
 
@@ -110,11 +110,7 @@ function smallGrid(site: Site, rows: readonly GridRow[]): Html {
     return html`
 <tr><th scope=row><span>${row.variant}${results.loaders.length > 1 && html` <span class="soft">${row.loader}</span>`}</span>${join(cells)}`;
   });
-  return html`${legend(
-    site,
-    rows.flatMap((row) => [...row.cells.values()]),
-    { places: rows.length * kernels.length },
-  )}
+  return html`${legend(site, shownCells(site, rows), { places: rows.length * kernels.length })}
 <div class="box" role="region" aria-label="Variants down, kernels across" tabindex="0"><table class="grid small${words && ' words'}${kernels.some(({ name }) => name.length > 10) && ' turned'}"${attribute('aria-label', 'Variants and kernels')}>
 <thead><tr><td class="corner">Variant${join(heads)}<tbody>${join(body)}</table></div>`;
 }

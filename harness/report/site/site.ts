@@ -84,9 +84,14 @@ export function cellsInOrder({
   rows,
   kernels,
 }: Pick<Site, 'results' | 'rows' | 'kernels'>): readonly CellResult[] {
-  const cells = rows.flatMap((row) => kernels.flatMap(({ name }) => row.cells.get(name) ?? []));
+  const cells = shownCells({ kernels }, rows);
   // A cell twice, or of a kernel that is not listed, has no place in a grid; it is not to be lost for that.
   return cells.length === results.cells.length ? cells : results.cells;
+}
+
+/** The cells of rows that have a column: results may tell of a kernel that they do not list. */
+export function shownCells({ kernels }: Pick<Site, 'kernels'>, rows: readonly GridRow[]): readonly CellResult[] {
+  return rows.flatMap((row) => kernels.flatMap(({ name }) => row.cells.get(name) ?? []));
 }
 
 /** Where the results themselves lie, relative to the root of the site. */

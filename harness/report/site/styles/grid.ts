@@ -51,7 +51,8 @@ export const GRID = `
 .grid thead a:hover { text-decoration: underline; }
 .grid tbody tr:hover th { background: var(--panel); }
 .grid td:hover { box-shadow: inset 0 0 0 2px var(--line-strong); }
-.grid a:focus-visible { outline-offset: -2px; }
+/* Two colours, one of which stands out on any verdict's (WCAG 2.2, 1.4.11). */
+.grid a:focus-visible, .grid td:focus-visible { outline: 2px solid var(--ink); outline-offset: -2px; box-shadow: inset 0 0 0 4px var(--page); }
 @media (max-width: 40rem), print {
   .grid.words tbody td { min-width: 2rem; }
   .grid.words td s { display: inline; }

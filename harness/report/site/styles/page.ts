@@ -66,5 +66,6 @@ table.list tr:last-child > * { border-bottom: 0; }
   .delta, .about-run { margin-top: .5rem; }
   .badge { padding: 0 .4rem; }
   .list .totals { flex-wrap: nowrap; }
+  .scroll > table.list { min-width: 36rem; }
 }
 `;

@@ -153,6 +153,10 @@ t.test('keys: a slash goes to the search, the grid is one stop of Tab, and arrow
     return { hidden: !document.activeElement.contains(document.elementFromPoint(cell.left + cell.width / 2, cell.top + cell.height / 2)) };
   })()`);
   t.notOk(box.hidden, 'the focus is in sight');
+  const [outline, inner] = await page.evaluate<[string, string]>(
+    '(({ outlineColor, boxShadow }) => [outlineColor, boxShadow.match(/rgb[^)]*\\)/)?.[0]])(getComputedStyle(document.activeElement))',
+  );
+  t.same([outline, inner], ['rgb(27, 31, 36)', 'rgb(255, 255, 255)'], 'in dark and in light, whatever is behind it');
   await page.keyboard.press('Home');
   await page.keyboard.press('ArrowRight');
   const obscured = await page.evaluate<boolean>(`(() => {
