@@ -89,7 +89,10 @@ export function judge(outcome: Outcome, expected: AppliedExpectation | undefined
   } else {
     const differences = compareFailure(outcome, expected.outcome);
     if (differences.length > 0) {
-      return { verdict: unexpectedFailure(outcome), why: `${outcome.message.replace(/\.$/, '')}; expected ${differences.join(' and ')}` };
+      return {
+        verdict: unexpectedFailure(outcome),
+        why: `${outcome.message.replace(/\.$/, '')}; expected ${differences.join(' and ')}`,
+      };
     }
   }
   const externs = compareExterns(outcome, expected);
