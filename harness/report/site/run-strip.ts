@@ -54,22 +54,22 @@ function delta({ comparison }: Site): Html | null {
 
 /** What tells one run from another, at a glance. */
 function when({ results }: Site): readonly Insert[] {
-  const { startedAt, origin, host } = results;
+  const { id, origin, tool, host } = results;
   const commit = commitOf(origin);
   return [
-    dateOf(startedAt),
+    html`run ${webLink(origin.url, html`<code>${id}</code>`)}`,
     ...(commit === null ? [] : [html`commit ${commit}`]),
+    `${tool.name} ${tool.version}`,
     host.accelerator === 'kvm' ? 'KVM' : 'emulated',
   ];
 }
 
 function facts({ results }: Site): (readonly [string, Insert])[] {
-  const { id, origin, tool, host, timings, shards, engine, loaders, matrix } = results;
+  const { startedAt, origin, host, timings, shards, engine, loaders, matrix } = results;
   return [
-    ['Run', webLink(origin.url, html`<code>${id}</code>`)],
+    ['Date', dateOf(startedAt)],
     ...(origin.repository === null ? [] : [['Repository', origin.repository] as const]),
     ['Matrix', html`<code>${matrix.path}</code>`],
-    ['Tool', `${tool.name} ${tool.version}`],
     [loaders.length === 1 ? 'Loader' : 'Loaders', listLoaders(loaders)],
     ['Compiler', host.clang],
     ['Machine', host.qemu],
