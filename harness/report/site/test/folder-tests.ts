@@ -4,6 +4,8 @@ import t from 'tap';
 import { cellLink, kernelPage, slug } from '../../cell-link.ts';
 import { replaceFolder, siteFolder } from '../site-folder.ts';
 import { writeSite } from '../write-site.ts';
+// Modules that need no browser do not wait for it: were these tests over before it runs, tap would take them for all there are.
+import './shared.ts';
 import { smallResults } from './sites.ts';
 
 const empty = {
