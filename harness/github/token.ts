@@ -44,7 +44,7 @@ export function redact(text: string, token: string): string {
     .replace(/\b(authorization["']?\s*[:=]\s*["']?)?(bearer|token|basic)\s+[\w.~+/=-]{16,}/gi, HIDDEN)
     .replace(/\s+/g, ' ')
     .replaceAll('##[', '## [')
-    .replace(/[\0-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]/g, '\ufffd');
+    .replace(/[\0-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]/g, '\ufffd');
 }
 
 const HIDDEN = '[hidden]';
