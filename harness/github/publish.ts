@@ -17,6 +17,7 @@ import { bodyLimit, type CommentResult, putStickyComment, type StickyComment } f
  */
 export const COMMENT_MODES = ['always', 'changes', 'off'] as const;
 
+/** One of {@link COMMENT_MODES}. */
 export type CommentMode = (typeof COMMENT_MODES)[number];
 
 /** What of results is to be published, and how. */
@@ -99,7 +100,7 @@ export function preparePublication(artifact: Artifact, target: PublishTarget, op
 }
 
 /**
- * How a check run ends. What was not run cannot be green. With gates and a base, red cells that close no gate are `neutral`, which blocks no merge: they were
+ * How a check run ends. What was not run, or could not be tried (`infra`), cannot be green, as for harness/actions/gate.sh. With gates and a base, red cells that close no gate are `neutral`, which blocks no merge: they were
  * red before.
  */
 export function concludeCheck(
@@ -107,7 +108,7 @@ export function concludeCheck(
   comparison: Comparison | undefined,
   gates: readonly Gate[],
 ): CheckRun['conclusion'] {
-  if (isUnfinished(results)) return 'failure';
+  if (isUnfinished(results) || results.cells.some(({ verdict }) => verdict === 'infra')) return 'failure';
   if (comparison === undefined || gates.length === 0) return isRed(results) ? 'failure' : 'success';
   if (closedGates(comparison, gates).length > 0) return 'failure';
   return isRed(results) ? 'neutral' : 'success';

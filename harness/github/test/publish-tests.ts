@@ -110,6 +110,8 @@ t.test('a gate closes for red cells, or for what it was told to watch', (t) => {
   t.equal(concludeCheck(RED, same, ['regressed']), 'neutral', 'red as before');
   t.equal(concludeCheck(GREEN, compareResults(RED, GREEN), ['regressed']), 'success');
   t.equal(concludeCheck(RED, undefined, ['regressed']), 'failure', 'without a base every red cell counts');
+  const broken = results([cell('5.10', 'a', 'pass'), cell('6.12-generic', 'a', 'infra')]);
+  t.equal(concludeCheck(broken, compareResults(broken, broken), ['regressed']), 'failure', 'nothing is known of it');
   t.equal(concludeCheck({ ...GREEN, complete: false }, undefined, []), 'failure');
   t.equal(concludeCheck({ ...GREEN, cells: [] }, undefined, []), 'failure');
   t.end();
