@@ -92,7 +92,8 @@ async function create(github: Github, comment: StickyComment, text: string): Pro
   }
   // Another run may have made one at the same time, or this one could not tell before whose comments are its own.
   const all = await findOwn(github, comment, (one) => one.user !== null && one.user?.id === made.user?.id);
-  if (all.length < 2) return { outcome: 'created', url: made.html_url };
+  // Where no answer came, what was found may be the other run's alone.
+  if (all.length < 2 && normal(made.body) === normal(text)) return { outcome: 'created', url: made.html_url };
   return bringUpToDate(github, comment, all, text);
 }
 

@@ -74,6 +74,14 @@ t.test('two runs that comment at the same time leave one comment, with the newer
     server.comments.map(({ id, body }) => [id, body]),
     [[50, '<!-- ksym-matrix:ksym -->\nnew']],
   );
+  // The same, where this one's request was lost: the comment that is found then is not the one that was sent.
+  server.comments = [];
+  server.fail('issues/create-comment', { status: 502, isDone: false });
+  t.match(await putStickyComment(github, sticky()), { outcome: 'updated' });
+  t.same(
+    server.comments.map(({ id, body }) => [id, body]),
+    [[50, '<!-- ksym-matrix:ksym -->\nnew']],
+  );
   // And both at once, from the beginning.
   server.reset();
   await Promise.all([putStickyComment(github, sticky()), putStickyComment(connect().github, sticky({ body: 'two' }))]);
