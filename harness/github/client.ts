@@ -33,7 +33,7 @@ export interface Github {
   readonly rest: Octokit['rest'];
   readonly paginate: Octokit['paginate'];
   readonly say: (line: string) => void;
-  /** Waits so many seconds, and says so. */
+  /** Waits so many seconds, and says so. @throws ExplainedError `interrupted` */
   readonly pause: (seconds: number, why: string) => Promise<void>;
 }
 
@@ -100,7 +100,7 @@ export function openGithub(options: GithubOptions): Github {
     try {
       return await request(asked);
     } catch (error) {
-      if (signal?.aborted === true) throw new ExplainedError('interrupted', 'asking GitHub was interrupted');
+      if (signal?.aborted === true) throw interrupted();
       const { url } = client.request.endpoint(asked);
       throw explainFailure(
         { method: asked.method, path: redact(url.replace(apiUrl, ''), token) },
@@ -117,7 +117,9 @@ export function openGithub(options: GithubOptions): Github {
     say,
     pause: async (seconds, why) => {
       say(`${why}: again in ${seconds} s`);
-      await sleep(seconds * secondMs, undefined, { ...(signal === undefined ? {} : { signal }) });
+      await sleep(seconds * secondMs, undefined, signal === undefined ? {} : { signal }).catch(() => {
+        throw interrupted();
+      });
     },
   };
 }
@@ -187,6 +189,10 @@ function answeredStatus(error: unknown): number | null {
 
 function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
+}
+
+function interrupted(): ExplainedError {
+  return new ExplainedError('interrupted', 'asking GitHub was interrupted');
 }
 
 function ignore(): void {}

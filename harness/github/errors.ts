@@ -32,7 +32,7 @@ export interface Asked {
  *
  * @param status HTTP status; null if there was no answer
  * @param said what GitHub said, or what broke; fit to be shown
- * @param waited seconds that were waited for a rate limit, and how long it would still take; null if it is none
+ * @param limit the rate limit that was met and not waited for; null if it was none
  */
 export function explainFailure(
   asked: Asked,

@@ -25,7 +25,7 @@ async function read(faults: readonly Fault[], more: Parameters<typeof connect>[0
 }
 
 t.test('rate limits are waited for as long as GitHub says, and it is said', async (t) => {
-  const reset = String(Math.ceil(Date.now() / 1000) + 40);
+  const reset = String(Math.ceil(Date.now() / 1000) + 46);
   for (const [name, fault, seconds] of [
     ['primary, 403', { status: 403, headers: { 'x-ratelimit-remaining': '0', 'x-ratelimit-reset': reset } }, 4],
     ['primary, 429', { status: 429, headers: { 'x-ratelimit-remaining': '0', 'x-ratelimit-reset': reset } }, 4],
@@ -130,4 +130,9 @@ t.test('asking is ended by the signal, in the middle of a wait too', async (t) =
   const asked = failure(github.rest.issues.listComments({ ...PLACE, issue_number: 7 }));
   setTimeout(() => controller.abort(), 20);
   t.equal((await asked).code, 'interrupted');
+
+  const waiting = new AbortController();
+  const waited = failure(connect({ signal: waiting.signal, secondMs: 1000 }).github.pause(600, 'a wait'));
+  waiting.abort();
+  t.equal((await waited).code, 'interrupted');
 });
