@@ -171,12 +171,12 @@ t.test('shards are merged in place of a run, whatever order their folders come i
 t.test('inputs are words, never commands', async (t) => {
   const evil = '$(touch pwned) `touch pwned` "; touch pwned; \' 6.*';
   const job = runJob(t, {
-    inputs: { kernels: evil, programs: '["a b", "--json=x"]', matrix: "it's $(touch pwned).yaml", jobs: '2' },
+    inputs: { kernels: evil, programs: '["a b", "c=--json"]', matrix: "it's $(touch pwned).yaml", jobs: '2' },
     files: { "it's $(touch pwned).yaml": 'kernels: []\n' },
   });
   const run = job.calls.find(({ args }) => args[0] === 'run')?.args ?? [];
   t.same(run.slice(run.indexOf('--kernel') + 1, run.indexOf('--program')), evil.split(' '));
-  t.same(run.slice(run.indexOf('--program') + 1), ['a b', '--json=x']);
+  t.same(run.slice(run.indexOf('--program') + 1), ['a b', 'c=--json']);
   t.notOk(existsSync(join(job.place.workspace, 'pwned')), 'no shell has run them');
 
   const wrong: readonly (readonly [Readonly<Record<string, string>>, RegExp])[] = [
@@ -194,6 +194,9 @@ t.test('inputs are words, never commands', async (t) => {
   }
   const list = runJob(t, { inputs: { kernels: '["6.1", 5]' } });
   t.match(list.step('Run').commands, [error(/^input kernels: it begins like a JSON array/)]);
+  const option = runJob(t, { inputs: { programs: 'first --json=x' } });
+  t.match(option.step('Run').commands, [error(/^input programs: no name begins with a dash: --json=x$/)]);
+  t.notOk(option.calls.some(({ args }) => args[0] === 'run'));
 });
 
 t.test('a runner without KVM goes on, and says what that means', async (t) => {
@@ -211,7 +214,7 @@ t.test('the job after the run publishes what it left, from the event, and says s
   const event = { workflow_run: { id: 99 }, repository: { default_branch: 'main' } };
   const github = { event_name: 'workflow_run', event };
   const download: StandIn = (_action, inputs) => {
-    mkdirSync(inputs.path ?? '');
+    mkdirSync(inputs.path ?? '', { recursive: true });
     writeFileSync(join(inputs.path ?? '', 'results.json'), RED);
     return {};
   };
@@ -225,6 +228,9 @@ t.test('the job after the run publishes what it left, from the event, and says s
   t.equal(job.calls.at(-1)?.token, TOKEN);
   const gated = runJob(t, { github, uses: download, folder: 'actions/publish', inputs: { 'fail-on': 'regressed' } });
   t.match(gated.calls.at(-1)?.args.join(' '), / --check --fail-on regressed,new-red,flaky$/);
+  const second = runJob(t, { github, uses: download, folder: 'actions/publish', inputs: { name: 'second' } });
+  t.match(second.used[0]?.inputs.path, /\/second$/, 'two uses in one job do not share a folder');
+  t.equal(second.calls.at(-1)?.args.at(3), second.used[0]?.inputs.path);
   const nothing = runJob(t, { github, uses: () => ({ fails: true }), folder: 'actions/publish' });
   t.equal(nothing.failed, false);
   t.match(nothing.step('Publish').commands, [{ command: 'warning', message: /left no results/ }]);
