@@ -3,7 +3,7 @@ import { open } from 'node:fs/promises';
 /**
  * Reads JSON in the form that {@link resultsJson} gives it, line by line, because all of it may be longer than a string can be.
  *
- * @param check is given each item of a list as it is read, with the name of the list, and gives back what is kept of it
+ * @param check is given each item of a list as it is read, be it on a line of its own or not, with the name of the list, and gives back what is kept of it
  * @returns the parts by name; undefined if the file has another form
  * @throws SyntaxError of a line that is no JSON; what `check` throws; errors of reading
  */
@@ -11,7 +11,8 @@ export async function readByLine(
   path: string,
   check: (list: string, item: unknown) => unknown,
 ): Promise<Record<string, unknown> | undefined> {
-  const parts: Record<string, unknown> = {};
+  // Without a prototype, so that no name in the file is more than a name.
+  const parts: Record<string, unknown> = Object.create(null);
   let list: { readonly name: string; readonly items: unknown[] } | undefined;
   let began = false;
   let ended = false;
@@ -30,8 +31,11 @@ export async function readByLine(
     else {
       const opened = /^"(\w+)": \[$/.exec(line)?.[1];
       if (opened !== undefined) list = { name: opened, items: [] };
-      else if (/^"\w+": /.test(line)) Object.assign(parts, JSON.parse(`{${withoutComma(line)}}`));
-      else return undefined;
+      else if (/^"\w+": /.test(line)) {
+        for (const [name, value] of Object.entries<unknown>(JSON.parse(`{${withoutComma(line)}}`))) {
+          parts[name] = Array.isArray(value) ? value.map((item: unknown) => check(name, item)) : value;
+        }
+      } else return undefined;
     }
   }
   return ended ? parts : undefined;

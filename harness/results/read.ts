@@ -60,8 +60,8 @@ async function readLarge(path: string, size: number): Promise<RunResults> {
       `it has ${Math.round(size / 1e6)} MB and is not in the form that this program writes, a line for each cell`,
     );
   }
-  const { cells = [], ...head } = parts;
-  const checked = checkResults({ ...head, cells: [] }, path);
+  const { cells } = parts;
+  const checked = checkResults({ ...parts, cells: Array.isArray(cells) ? [] : cells }, path);
   return { ...checked, cells: cells as RunResults['cells'] };
 }
 

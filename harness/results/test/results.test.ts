@@ -78,5 +78,12 @@ t.test('a file that is longer than a string may be is read line by line, as it i
   await refuse('version', text.replace('"schemaVersion": 2', '"schemaVersion": 3'), /a newer version/);
   await refuse('cut', text.slice(0, -40), /not in the form that this program writes|JSON/);
   await refuse('half', text.slice(0, text.indexOf('"verdict":"fail"')), /JSON/);
+  const oneLine = (cells: unknown): string =>
+    text.replace(/"cells": \[\n[\s\S]*?\n\],/, `"cells": ${JSON.stringify(cells)},`);
+  writeFileSync(join(folder, 'one-line'), oneLine(run.cells));
+  t.same(await readResults(join(folder, 'one-line'), 0), run);
+  await refuse('one-line-bad', oneLine([{ ...odd, verdict: 'great' }]), /a cell's `verdict`/);
+  await refuse('no-list', oneLine({ length: 1 }), /`cells`/);
+  await refuse('inherited', text.replace('"cells": [', '"__proto__": ['), /`cells`/);
   await refuse('pretty', toJson(run), /not in the form that this program writes, a line for each cell/);
 });
