@@ -1,5 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { showControls } from '../report/formats/control-characters.ts';
 import { lookOf, paintVerdict } from '../report/looks.ts';
 import { type Paint, paintFor } from '../report/paint.ts';
 import { cellName } from '../results/cell-name.ts';
@@ -9,6 +10,7 @@ import { RED_VERDICTS } from '../results/verdicts.ts';
 import { nameMatches } from '../run/select.ts';
 import { EXIT } from './exit-codes.ts';
 
+/** Options of `logs`. */
 export interface LogsOptions {
   readonly kernel?: string[];
   readonly program?: string[];
@@ -42,17 +44,19 @@ export async function logs(options: LogsOptions): Promise<number> {
   return EXIT.ok;
 }
 
-/** A cell with all that was kept of it. */
+/** A cell with all that was kept of it. What programs and kernels printed must not steer the terminal. */
 async function describe(cell: CellResult, directory: string, paint: Paint): Promise<string> {
-  const title = `${paintVerdict(cell.verdict, lookOf(cell.verdict), paint)} ${paint.strong(cellName(cell.program, cell.variant))} on ${cell.kernel}`;
+  const name = paint.strong(showControls(cellName(cell.program, cell.variant)));
+  const title = `${paintVerdict(cell.verdict, lookOf(cell.verdict), paint)} ${name} on ${showControls(cell.kernel)}`;
   const { evidence } = cell;
-  const parts = [`${title}\n${cell.why}\n`];
+  const placeOf = (path: string): string => showControls(join(directory, path));
+  const parts = [`${title}\n${showControls(cell.why)}\n`];
   for (const path of [evidence.verifierLog, evidence.values, evidence.resolution, evidence.cellConsole]) {
     if (path !== null)
-      parts.push(`${paint.dim(`── ${join(directory, path)}`)}\n${await contentOf(join(directory, path))}`);
+      parts.push(`${paint.dim(`── ${placeOf(path)}`)}\n${showControls(await contentOf(join(directory, path)))}`);
   }
   if (evidence.console !== null)
-    parts.push(`${paint.dim(`the machine's whole console: ${join(directory, evidence.console)}`)}\n`);
+    parts.push(`${paint.dim(`the machine's whole console: ${placeOf(evidence.console)}`)}\n`);
   return `${parts.join('')}\n`;
 }
 

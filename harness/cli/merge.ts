@@ -1,4 +1,5 @@
 import { ConfigError } from '../config/yaml-file.ts';
+import { showControls } from '../report/formats/control-characters.ts';
 import { mergeResults } from '../results/merge.ts';
 import { readResults } from '../results/read.ts';
 import type { RunResults } from '../results/results.ts';
@@ -31,7 +32,8 @@ export async function merge(places: readonly string[], { output, shards }: Merge
   process.stderr.write(`${cells.length} cells on ${kernels.length} kernels from ${places.length} shards\n`);
   if (!complete) process.stderr.write(`cells are missing, because a run was interrupted: ${interrupted.join(', ')}\n`);
   const left = notRun(merged);
-  if (left.length > 0) process.stderr.write(`kernels of the matrix that no shard ran: ${left.join(', ')}\n`);
+  if (left.length > 0)
+    process.stderr.write(`kernels of the matrix that no shard ran: ${showControls(left.join(', '))}\n`);
   return EXIT.ok;
 }
 

@@ -1,5 +1,6 @@
 import { createLogUpdate } from 'log-update';
 import type { KernelProgress } from '../../kernels/store.ts';
+import { showControls } from '../report/formats/control-characters.ts';
 import { lookOf, paintVerdict } from '../report/looks.ts';
 import { paintFor } from '../report/paint.ts';
 import { seconds } from '../report/summary.ts';
@@ -143,13 +144,14 @@ function describeEvent(event: RunEvent): string | undefined {
     case 'phase-end':
       return `${event.phase}: took ${seconds(event.milliseconds)}`;
     case 'warning':
-      return `note: ${event.text}`;
+      return `note: ${showControls(event.text)}`;
     case 'boot':
       return `${event.kernel}: booting${event.boot === '' ? '' : ` with ${event.boot}`} …`;
     case 'ready':
       return `${event.kernel}: ${event.beginning} in ${seconds(event.readyMs)}`;
     case 'leftovers':
-      return `note: ${event.kernel}: a new machine after ${event.cell}: ${event.what.join('; ')}`;
+      // Names of what a program left behind, which it chose itself, are part of it.
+      return `note: ${event.kernel}: a new machine after ${event.cell}: ${showControls(event.what.join('; '))}`;
     case 'cell': {
       const { cell } = event;
       return `${cell.kernel}: ${lookOf(cell.verdict)} ${cellName(cell.program, cell.variant)} (${event.done} of ${event.total})`;

@@ -1,6 +1,7 @@
 import { resolve } from 'node:path';
 import { ExplainedError } from '../../loader/errors.ts';
 import { formatBytes } from '../report/bytes.ts';
+import { showControls } from '../report/formats/control-characters.ts';
 import { type Comparison, compareResults } from '../results/compare.ts';
 import { readHistory } from '../results/history.ts';
 import { readResults } from '../results/read.ts';
@@ -9,6 +10,7 @@ import { EXIT } from './exit-codes.ts';
 import { requirePlace, writeOutput } from './output-place.ts';
 import { REPORT_FORMATS, type ReportExtra, type ReportFormat } from './report-formats.ts';
 
+/** Options of `report`. */
 export interface ReportCommandOptions {
   readonly format: ReportFormat;
   readonly output?: string;
@@ -126,8 +128,9 @@ function uses(format: ReportFormat, extra: ReportExtra): boolean {
   return all.includes(extra);
 }
 
+/** Names and excerpts of files of the history may be part of it. */
 function warn(text: string): void {
-  process.stderr.write(`ksym-matrix: ${text}\n`);
+  process.stderr.write(`ksym-matrix: ${showControls(text)}\n`);
 }
 
 function extras(

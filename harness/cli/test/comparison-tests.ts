@@ -95,7 +95,11 @@ t.test('diff, merge and history on the command line: streams, files, exit codes,
     write(`shard-${index}.json`, toJson({ ...only(kernel.name), kernels: [kernel], id: `shard-${index}` })),
   );
   const merged = at('merged.json');
-  const [gated, open, wrong, missing, joined, added, toFile] = await Promise.all([
+  const odd = write(
+    'odd.json',
+    toJson({ ...only('6.1'), id: 'odd', ranges: { axes: [], apart: ['x\u001b[2J'], programs: [] } }),
+  );
+  const [gated, open, wrong, missing, joined, added, toFile, left] = await Promise.all([
     place.run(['diff', base, at('run'), '--fail-on', 'regressed,new-red,flaky']),
     place.run(['diff', base, head, '--fail-on', 'flaky', '--format', 'markdown', '--output', at('diff.md')]),
     place.run(['diff', base, head, '--fail-on', 'regresed']),
@@ -103,7 +107,9 @@ t.test('diff, merge and history on the command line: streams, files, exit codes,
     place.run(['merge', ...[...shards].reverse(), '--shards', '3', '--output', merged]),
     place.run(['history', 'add', base, '--to', at('history')]),
     place.run(['history', 'add', base, '--to', base]),
+    place.run(['merge', odd, '--output', at('odd-merged.json')]),
   ]);
+  t.match(left, { code: 0, stderr: /no shard ran: x␛\[2J\n/ }, 'names in results do not steer a terminal');
   t.match(gated, { code: 1, stderr: 'ksym-matrix: --fail-on regressed,new-red,flaky: 2 regressed, 1 new-red\n' });
   t.match(gated.stdout, /^2 regressed, 3 vanished, .*\n/);
   t.match(open, { code: 0, stdout: '', stderr: '' });

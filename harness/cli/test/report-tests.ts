@@ -145,7 +145,17 @@ t.test('report is of the last run unless another is named; mistakes exit with 2 
   const lines = Array.from({ length: 2000 }, (_, index) => cell('5.10', `program-${index}`, 'pass'));
   const large = write('large.json', results(lines));
   const environment = { KSYM_MATRIX_CACHE: cache };
-  const [last, help, format, address, older, noBase, unused, odd, cut] = await Promise.all([
+  const evil = cell('5.10', 'first', 'fail', {
+    why: 'why \u001b[2J',
+    evidence: { console: 'c\u001b', cellConsole: 'said.log', resolution: null, verifierLog: null, values: null },
+  });
+  writeFileSync(join(place.folder, 'said.log'), 'said \u001b]0;title\u0007\n');
+  const told = write('told.json', results([evil], { directory: place.folder }));
+  const strange = join(place.folder, 'strange');
+  mkdirSync(strange);
+  writeFileSync(join(strange, 'x\u001b[2J.json'), '{');
+  const site = ['--format', 'html', '--output', join(place.folder, 'strange-site')];
+  const [last, help, format, address, older, noBase, unused, odd, logs, history, cut] = await Promise.all([
     place.run(['report', '--format', 'json'], { environment }),
     place.run(['report', '--help']),
     place.run(['report', head, '--format', 'xml']),
@@ -154,6 +164,8 @@ t.test('report is of the last run unless another is named; mistakes exit with 2 
     place.run(['report', head, '--base', join(place.folder, 'nowhere.json')]),
     place.run(['report', head, '--format', 'badge', '--base', base]),
     place.run(['report', join(place.folder, 'odd.json')]),
+    place.run(['logs', '--run', told]),
+    place.run(['report', head, ...site, '--history', strange]),
     place.run(['report', large, '--format', 'json'], {
       prefix: ['bash', '-c', 'set -o pipefail; "$@" | head -c 1', '-'],
     }),
@@ -176,4 +188,8 @@ t.test('report is of the last run unless another is named; mistakes exit with 2 
   t.match(cut, { code: 0, stdout: '{', stderr: '' }, 'who reads no further misses nothing');
   t.equal(unused.code, 0);
   t.match(unused.stderr, '--base changes nothing about --format badge');
+  t.match(history, { code: 0, stderr: /x␛\[2J\.json is left out/ }, 'files of a history do not steer a terminal');
+  t.equal(logs.code, 0, logs.stderr);
+  for (const shown of [/^why ␛\[2J$/m, /^said ␛\]0;title␇$/m, /whole console: .*c␛$/m]) t.match(logs.stdout, shown);
+  t.notMatch([history.stdout, history.stderr, logs.stdout].join(''), '\u001b');
 });
