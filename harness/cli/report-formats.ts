@@ -15,6 +15,7 @@ export const REPORT_FORMATS = {
   'github-annotations': { about: 'workflow commands that mark lines of C in a pull request', uses: ['base'] },
 } as const satisfies Readonly<Record<string, { readonly about: string; readonly uses: readonly ReportExtra[] }>>;
 
+/** The name of a format. */
 export type ReportFormat = keyof typeof REPORT_FORMATS;
 
 /** All formats, for --help: a line each. */

@@ -15,6 +15,7 @@ import { transitionOf } from './transitions.ts';
  */
 export const CHANGE_KINDS = ['regressed', 'flaky', 'vanished', 'changed', 'new', 'fixed'] as const;
 
+/** One of {@link CHANGE_KINDS}. */
 export type ChangeKind = (typeof CHANGE_KINDS)[number];
 
 /** A cell that differs between two runs. */

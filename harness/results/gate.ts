@@ -7,6 +7,7 @@ import { RED_VERDICTS } from './verdicts.ts';
  */
 export const GATES = [...CHANGE_KINDS, 'new-red', 'any'] as const;
 
+/** One of {@link GATES}. */
 export type Gate = (typeof GATES)[number];
 
 /** The gates that changes close, with how many do, in the order of {@link GATES}; empty if all stay open. */

@@ -8,6 +8,7 @@
  */
 export const VERDICTS = ['pass', 'xfail', 'fail', 'xpass', 'panic', 'timeout', 'infra', 'flaky'] as const;
 
+/** One of {@link VERDICTS}. */
 export type Verdict = (typeof VERDICTS)[number];
 
 /** The verdicts that make a run fail. */
