@@ -8,8 +8,8 @@ root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 # The step before has said why.
 [ -n "$RESULTS" ] || exit "${EXIT_CODE:-3}"
 [ "$FAIL_ON" != never ] || exit 0
-if [ "$EXIT_CODE" -gt 1 ]; then
-	stop "the run could not find everything out (exit code $EXIT_CODE; cells that could not be tried: $INFRA): nothing can be said of those"
+if [ "${EXIT_CODE:-3}" -gt 1 ]; then
+	stop "the run could not find everything out (exit code ${EXIT_CODE:-3}; cells that could not be tried: ${INFRA:-unknown}): nothing can be said of those"
 fi
 if [ "$FAIL_ON" = regressed ] && [ -n "$BASE_RESULTS" ]; then
 	status=0

@@ -5,7 +5,7 @@ root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 # shellcheck source=harness/actions/workflow.sh
 . "$root/harness/actions/workflow.sh"
 
-if [ "$EXIT_CODE" -gt 1 ]; then
+if [ "${EXIT_CODE:-3}" -gt 1 ]; then
 	notice "these results are not complete, so the ones before remain the base"
 	output keep false
 	exit 0

@@ -1,4 +1,4 @@
-// Prints the words of an input one a line: a JSON array of strings, as `ksym-matrix plan --github` makes, or words with white space between.
+// Prints the words of an input one a line: a JSON array of strings, or words with white space between, as `ksym-matrix plan --github` makes.
 const [, , text = ''] = process.argv;
 const words = /^\s*\[/.test(text) ? fromJson(text) : text.split(/\s+/).filter((word) => word !== '');
 const option = words.find((word) => word.startsWith('-'));

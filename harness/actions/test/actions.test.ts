@@ -116,6 +116,9 @@ t.test('a run that could not find out fails the job, whatever it is to fail on, 
   t.equal(job.outputs.red, '1', 'what could not be tried is red here as everywhere');
   const empty = runJob(t, { found: results({}) });
   t.match(empty.step('Gate').commands, [error(/exit code 3/)], 'nothing at all is not green');
+  const broken = runJob(t, { found: 'no JSON' });
+  t.same([broken.failed, broken.step('Gate').outcome], [true, 'failure'], 'nobody knows how it ended');
+  t.notOk(broken.actions.includes('actions/cache/save'), 'nor is that a base');
   const interrupted = runJob(t, { found: results({ pass: 1 }, false) });
   t.match(interrupted.step('Gate').commands, [error(/exit code 3; cells that could not be tried: 0\)/)]);
 });
