@@ -20,7 +20,7 @@ function startCopyButtons(): void {
   });
   document.body.append(speaker);
   for (const button of buttons) {
-    const label = button.textContent;
+    const label = [...button.childNodes];
     let timer = 0;
     button.hidden = false;
     button.addEventListener('click', () => {
@@ -32,7 +32,7 @@ function startCopyButtons(): void {
         speaker.textContent = words;
         clearTimeout(timer);
         timer = setTimeout(() => {
-          button.textContent = label;
+          button.replaceChildren(...label);
           speaker.textContent = '';
         }, confirmationTime());
       });

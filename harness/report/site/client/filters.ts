@@ -22,6 +22,8 @@ function startFilters(table: HTMLTableElement): void {
     requestAnimationFrame(apply);
   };
   const fromAddress = (): void => {
+    // What leads to a place of the page, as the link that skips to the content does, says nothing about filters.
+    if (document.getElementById(fragment()) !== null) return;
     stateToFields(fragmentToState(location.hash.slice(1)), fields);
     apply();
   };

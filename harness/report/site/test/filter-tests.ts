@@ -62,6 +62,10 @@ t.test(
     t.not(panics.kernels.length, red.kernels.length, 'the filter takes something away');
     t.equal(new URL(page.url()).hash, '#red&class=kernel-panic');
     const permalink = page.url();
+    await page.evaluate("document.querySelector('.skip').click()");
+    await page.waitForURL('**#main');
+    t.same(await shown(window), panics, 'the link that skips to the content leaves the filters as they are');
+    t.ok(await page.getByLabel('Only red').isChecked());
 
     await page.getByLabel('Search').fill(`  TYPE ${panics.kernels[0]} `);
     const searched = await shown(window);

@@ -75,12 +75,16 @@ t.test("a cell's address opens what is known of it; its command is copied, and t
     "document.getElementById(document.querySelector('button.copy').dataset.copy).textContent.trimEnd()",
   );
   t.not(text, '');
+  const label = await button.innerHTML();
+  await page.evaluate('window.setTimeout = (run) => { window.__later = run; return 0; }');
   await button.click();
   await page.locator('#spoken', { hasText: /^(Copied|Selected)/ }).waitFor({ state: 'attached' });
   // Which of the two a page on disk may do is up to the browser.
   if ((await button.textContent()) !== 'Copied') {
     t.equal(await page.evaluate<string>('getSelection().toString().trimEnd()'), text);
   }
+  await page.evaluate('window.__later()');
+  t.equal(await button.innerHTML(), label, 'after a while it is the button it was');
   t.same(offences, []);
 });
 
