@@ -13,7 +13,7 @@ export function renderChangesPage(site: Site): Page {
   const about =
     comparison === null
       ? 'This run was not held against another'
-      : `${counted(comparison.changes.length, 'cell')} differ from run ${comparison.base.id}`;
+      : `${counted(comparison.changes.length, 'cell differs', 'cells differ')} from run ${comparison.base.id}`;
   return {
     path: 'changes.html',
     title: 'Changes',

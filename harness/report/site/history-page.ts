@@ -13,7 +13,7 @@ export function renderHistoryPage(site: Site): Page {
   const { results, history } = site;
   const known = history.some(({ id }) => id === results.id);
   // The run itself is in its history only if it was added before the report was made.
-  const runs = history.length === 0 ? [] : known ? history : [summariseRun(results), ...history];
+  const runs = history.length === 0 ? [] : known ? history : [summariseRun(results), ...history].sort(newestFirst);
   return {
     path: 'history.html',
     title: 'History',
@@ -29,6 +29,11 @@ ${trends(site, runs)}
 <h2>Runs <span class="soft">newest first</span></h2>
 ${runTable(site, runs)}`,
   };
+}
+
+/** A report may be made of a run that is older than its history. */
+function newestFirst(left: HistoryRun, right: HistoryRun): number {
+  return Date.parse(right.startedAt) - Date.parse(left.startedAt);
 }
 
 const NO_HISTORY = html`<h1>History</h1>

@@ -72,12 +72,22 @@ export function dateOf(iso: string): Html {
 }
 
 /** A commit, linked where its repository is known to be. */
-export function commitOf({ commit, repository, modified }: Site['results']['origin']): Html | null {
+export function commitOf(origin: Site['results']['origin']): Html | null {
+  const { commit, repository, modified } = origin;
   if (commit === null) return null;
   const short = html`<code>${commit.slice(0, 12)}</code>`;
-  const known = repository !== null && /^[\w.-]+\/[\w.-]+$/.test(repository) && /^[0-9a-f]+$/.test(commit);
-  const link = known ? html`<a href="https://github.com/${repository}/commit/${commit}">${short}</a>` : short;
+  const server = serverOf(origin);
+  const known = server !== null && repository !== null && /^[\w.-]+\/[\w.-]+$/.test(repository);
+  const link =
+    known && /^[0-9a-f]+$/.test(commit) ? html`<a href="${server}/${repository}/commit/${commit}">${short}</a>` : short;
   return html`${link}${modified === true && ' with changes'}`;
+}
+
+/** Where a repository is: on the server of the run's own address, which may be a company's; on GitHub if the run was none of Actions. */
+function serverOf({ repository, url }: Site['results']['origin']): string | null {
+  if (url === null) return 'https://github.com';
+  const [, server = null] = /^(https?:\/\/[\w.:-]+)\//i.exec(url) ?? [];
+  return url.startsWith(`${server}/${repository}/`) ? server : null;
 }
 
 /** A number with a noun, in the plural where it must be: `1 cell`, `2 cells`, `1,000 cells`. */

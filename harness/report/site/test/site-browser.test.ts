@@ -4,3 +4,4 @@ import './filter-tests.ts';
 import './page-tests.ts';
 import './planted-tests.ts';
 import './folder-tests.ts';
+import './parts-tests.ts';
