@@ -38,7 +38,7 @@ export function valueTable(cells: readonly CellResult[]): Html | null {
   return html`<details${wrong.length > 0 && html` open`}><summary>${summary}</summary>${table}</details>`;
 }
 
-/** `6.1, 6.12 and 7.0`; with the loaders if the cells are of several. */
+/** The kernels of cells, each once: `6.1, 6.12 and 7.0`; more than `most` of them are counted. */
 export function whereOf(cells: readonly CellResult[], most: number): string {
   const kernels = [...new Set(cells.map(({ kernel }) => kernel))];
   return listWords(kernels, most, 'kernels');

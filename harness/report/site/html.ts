@@ -1,4 +1,4 @@
-/** Markup that is safe to write into a page. Only {@link html}, {@link attribute} and {@link markup} make it, so text never gets in unescaped. */
+/** Markup that is safe to write into a page. Only {@link html}, {@link attribute}, {@link join} and {@link markup} make it, so text never gets in unescaped. */
 export class Html {
   readonly #markup: string;
 

@@ -1,7 +1,7 @@
 import { readdir, readFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 
-/** The scripts of client/ as they were compiled, by name, joined into the one that pages load. Classic scripts, each with a scope of its own. */
+/** The scripts of client/ as they were compiled, by name, joined into the one that pages load: classic scripts, which share one scope. */
 export async function readScripts(): Promise<string> {
   const folder = new URL('./client/', import.meta.url);
   const names = (await readdir(folder)).filter((name) => name.endsWith('.js')).sort();

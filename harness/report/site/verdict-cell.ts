@@ -46,8 +46,6 @@ export interface CellLook {
   readonly href: string | null;
   /** Whether words are in it, shown or read aloud. */
   readonly words: boolean;
-  /** Id of the cell, where it is an anchor by itself. */
-  readonly id?: string;
 }
 
 /** A cell of a grid; undefined for one that was not run. */
@@ -58,7 +56,7 @@ export function gridCell(site: Site, cell: CellResult | undefined, look: CellLoo
   const { verdict, outcome } = cell;
   const number = site.classes.indexOf(outcome.class);
   const change = site.changeOf(cell);
-  const head = html`<td${attribute('class', verdictClass(verdict))}${attribute('data-c', number < 0 ? null : number)}${attribute('data-d', change)}${attribute('id', look.id ?? null)}>`;
+  const head = html`<td${attribute('class', verdictClass(verdict))}${attribute('data-c', number < 0 ? null : number)}${attribute('data-d', change)}>`;
   const { symbol } = LOOKS[verdict];
   const sign =
     change === null
