@@ -100,7 +100,8 @@ function readGates(words: readonly string[]): Gate[] {
 function readSiteUrl(text: string | undefined): string | undefined {
   if (text === undefined || text === '') return undefined;
   const url = URL.canParse(text) ? new URL(text) : null;
-  if (url?.protocol === 'https:' || url?.protocol === 'http:')
+  // Addresses of pages are put behind it.
+  if (url !== null && /^https?:$/.test(url.protocol) && url.search === '' && url.hash === '')
     return url.href.endsWith('/') ? url.href : `${url.href}/`;
   throw new ExplainedError('bad-address', `not an address of the web: ${JSON.stringify(text)}`, {
     where: '--site-url',

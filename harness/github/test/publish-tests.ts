@@ -272,7 +272,8 @@ t.test('what the command was told is made sure of before anybody is asked', asyn
   t.equal(await code({}, { GITHUB_REPOSITORY: 'o/other' }), 'github-event-bad');
   t.equal(await code({ event: join(folder, 'none.json') }), 'github-event-bad');
   t.equal(await code({ failOn: ['regressed', 'worse'] }), 'github-gate-unknown');
-  t.equal(await code({ siteUrl: 'javascript:alert(1)' }), 'bad-address');
+  for (const siteUrl of ['javascript:alert(1)', 'https://example.org/?a=1', 'https://example.org/#a'])
+    t.equal(await code({ siteUrl }), 'bad-address', siteUrl);
   t.equal(await code({}, { GITHUB_API_URL: 'http://example.org' }), 'bad-address');
   t.equal(process.env.GITHUB_TOKEN, undefined, 'the token is gone from the environment');
   t.equal(server.requests.length, 0);
