@@ -6,6 +6,7 @@ import { cell, results } from '../../report/test/samples.ts';
 import { addToHistory } from '../../results/history.ts';
 import type { RunResults } from '../../results/results.ts';
 import { toJson } from '../../results/write.ts';
+import { createProgressView } from '../progress.ts';
 import { report } from '../report.ts';
 import { REPORT_FORMATS, type ReportFormat } from '../report-formats.ts';
 import { createPlace } from './command.ts';
@@ -192,4 +193,15 @@ t.test('report is of the last run unless another is named; mistakes exit with 2 
   t.equal(logs.code, 0, logs.stderr);
   for (const shown of [/^why ␛\[2J$/m, /^said ␛\]0;title␇$/m, /whole console: .*c␛$/m]) t.match(logs.stdout, shown);
   t.notMatch([history.stdout, history.stderr, logs.stdout].join(''), '\u001b');
+});
+
+t.test('what a run tells meanwhile of a program and its kernel does not steer the terminal', (t) => {
+  const shown: string[] = [];
+  const stream = Object.create(process.stderr, { write: { value: (text: string) => shown.push(text) } });
+  const view = createProgressView(Object.defineProperty(stream, 'isTTY', { value: false }));
+  view.show({ kind: 'leftovers', kernel: '6.12', cell: 'first', what: ['process 7 (\u001b[2J)'] });
+  view.show({ kind: 'warning', text: 'no \u0007' });
+  view.end();
+  t.same(shown, ['note: 6.12: a new machine after first: process 7 (␛[2J)\n', 'note: no ␇\n']);
+  t.end();
 });
