@@ -36,7 +36,7 @@ export async function logs(options: LogsOptions): Promise<number> {
   const paint = paintFor(process.stdout);
   if (cells.length === 0) {
     process.stdout.write(
-      `${asked ? 'no cell of the run matches' : 'every cell was as expected'}: ${results.directory}\n`,
+      `${asked ? 'no cell of the run matches' : 'every cell was as expected'}: ${showControls(results.directory)}\n`,
     );
     return asked ? EXIT.usage : EXIT.ok;
   }

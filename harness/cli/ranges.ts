@@ -18,7 +18,7 @@ export async function ranges(place: string | undefined, options: { readonly json
   const shown = inOrder(showControlsWithin(results));
   const text = renderRanges(shown.ranges, paintFor(process.stdout), terminalWidth(process.stdout));
   process.stdout.write(
-    text === '' ? `no two kernels of the run are of the same source and flavour: ${results.directory}\n` : text,
+    text === '' ? `no two kernels of the run are of the same source and flavour: ${shown.directory}\n` : text,
   );
   return EXIT.ok;
 }

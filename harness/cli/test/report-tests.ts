@@ -152,25 +152,30 @@ t.test('report is of the last run unless another is named; mistakes exit with 2 
   });
   writeFileSync(join(place.folder, 'said.log'), 'said \u001b]0;title\u0007\n');
   const told = write('told.json', results([evil], { directory: place.folder }));
+  const elsewhere = write('elsewhere.json', results([cell('5.10', 'first', 'pass')], { directory: '/\u001b[2J' }));
   const strange = join(place.folder, 'strange');
   mkdirSync(strange);
   writeFileSync(join(strange, 'x\u001b[2J.json'), '{');
   const site = ['--format', 'html', '--output', join(place.folder, 'strange-site')];
-  const [last, help, format, address, older, noBase, unused, odd, logs, history, cut] = await Promise.all([
-    place.run(['report', '--format', 'json'], { environment }),
-    place.run(['report', '--help']),
-    place.run(['report', head, '--format', 'xml']),
-    place.run(['report', head, '--format', 'html', '--site-url', 'javascript:alert(1)']),
-    place.run(['report', old]),
-    place.run(['report', head, '--base', join(place.folder, 'nowhere.json')]),
-    place.run(['report', head, '--format', 'badge', '--base', base]),
-    place.run(['report', join(place.folder, 'odd.json')]),
-    place.run(['logs', '--run', told]),
-    place.run(['report', head, ...site, '--history', strange]),
-    place.run(['report', large, '--format', 'json'], {
-      prefix: ['bash', '-c', 'set -o pipefail; "$@" | head -c 1', '-'],
-    }),
-  ]);
+  const [last, help, format, address, older, noBase, unused, odd, logs, green, alone, history, cut] = await Promise.all(
+    [
+      place.run(['report', '--format', 'json'], { environment }),
+      place.run(['report', '--help']),
+      place.run(['report', head, '--format', 'xml']),
+      place.run(['report', head, '--format', 'html', '--site-url', 'javascript:alert(1)']),
+      place.run(['report', old]),
+      place.run(['report', head, '--base', join(place.folder, 'nowhere.json')]),
+      place.run(['report', head, '--format', 'badge', '--base', base]),
+      place.run(['report', join(place.folder, 'odd.json')]),
+      place.run(['logs', '--run', told]),
+      place.run(['logs', '--run', elsewhere]),
+      place.run(['ranges', elsewhere]),
+      place.run(['report', head, ...site, '--history', strange]),
+      place.run(['report', large, '--format', 'json'], {
+        prefix: ['bash', '-c', 'set -o pipefail; "$@" | head -c 1', '-'],
+      }),
+    ],
+  );
   t.same([last.code, JSON.parse(last.stdout).id], [0, run.id]);
   for (const [name, { about }] of Object.entries(REPORT_FORMATS))
     t.match(help.stdout, new RegExp(`${name} +${about.slice(0, 30).replace(/[$(]/g, '.')}`));
@@ -192,6 +197,7 @@ t.test('report is of the last run unless another is named; mistakes exit with 2 
   t.match(history, { code: 0, stderr: /x␛\[2J\.json is left out/ }, 'files of a history do not steer a terminal');
   t.equal(logs.code, 0, logs.stderr);
   for (const shown of [/^why ␛\[2J$/m, /^said ␛\]0;title␇$/m, /whole console: .*c␛$/m]) t.match(logs.stdout, shown);
+  for (const { code, stdout } of [green, alone]) t.match({ code, stdout }, { code: 0, stdout: /: \/␛\[2J\n$/ });
   t.notMatch([history.stdout, history.stderr, logs.stdout].join(''), '\u001b');
 });
 
