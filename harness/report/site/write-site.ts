@@ -26,13 +26,15 @@ export async function writeSite(
   options: SiteOptions = {},
 ): Promise<{ readonly files: number; readonly bytes: number }> {
   const scripts = await readScripts();
-  const target = await siteFolder(folder);
+  let where = folder;
   try {
+    const target = await siteFolder(folder);
+    where = target.path;
     return await replaceFolder(target, (beside) => writeFiles(beside, siteFiles(modelSite(results, options), scripts)));
   } catch (error) {
     if (error instanceof ExplainedError) throw error;
     throw new ExplainedError('site-not-written', `the site could not be written`, {
-      where: target.path,
+      where,
       why: error instanceof Error ? error.message : String(error),
       fix: 'name a folder that may be written, with --output',
       cause: error,

@@ -44,6 +44,22 @@ t.test('below /proc, where no folder can be made, it ends', async (t) => {
   await t.rejects(writeSite(empty, '/proc/ksym-matrix/site'), { code: 'site-not-written' });
 });
 
+t.test('a place that cannot even be looked at is told like one that cannot be written', async (t) => {
+  const { cwd } = process;
+  t.teardown(() => Object.assign(process, { cwd }));
+  const site = join(t.testdir({ site: {} }), 'site');
+  // As it is where the folder that this was started in is gone.
+  const gone = (): never => {
+    throw Object.assign(new Error('ENOENT: uv_cwd'), { code: 'ENOENT' });
+  };
+  const error: unknown = await (async () => {
+    Object.assign(process, { cwd: gone });
+    await writeSite(empty, site);
+  })().catch((reason: unknown) => reason);
+  Object.assign(process, { cwd });
+  t.match(error, { code: 'site-not-written', where: site, why: /uv_cwd/ });
+});
+
 t.test('what fails half-way leaves the old folder, and nothing beside it', async (t) => {
   const place = t.testdir();
   const site = join(place, 'deep/site');
