@@ -4,6 +4,7 @@ import type { BisectReport, BisectStep, KernelEvidence } from '../run/bisect.ts'
 import type { BisectPlan } from '../run/bisect-plan.ts';
 import type { Answered } from '../run/bisect-search.ts';
 import { differingFacts, type FactDifference } from '../run/fact-differences.ts';
+import { showControlsWithin } from './formats/control-characters.ts';
 import { lookOf, paintVerdict } from './looks.ts';
 import type { Paint } from './paint.ts';
 import { seconds } from './summary.ts';
@@ -25,14 +26,15 @@ export function renderPlan(plan: BisectPlan, paint: Paint): string {
 
 /** One line for a kernel that was looked at. */
 export function renderStep(step: BisectStep, paint: Paint): string {
-  const { number, kernel, outcome, skipped, milliseconds } = step;
+  const { number, kernel, outcome, skipped, milliseconds } = showControlsWithin(step);
   const [why = ''] = (skipped ?? '').split('\n');
   const found = outcome === null ? paint.dim(`skipped: ${why}`) : renderOutcome(outcome, paint);
   return `${String(number).padStart(3)}  ${kernel.padEnd(12)}  ${found}  ${paint.dim(seconds(milliseconds))}\n`;
 }
 
-/** What was found, with the evidence of both neighbours. */
-export function renderFinding(report: BisectReport, paint: Paint): string {
+/** What was found, with the evidence of both neighbours; what kernels said of it does not steer the terminal. */
+export function renderFinding(found: BisectReport, paint: Paint): string {
+  const report = showControlsWithin(found);
   const { finding, program, variant } = report;
   const name = paint.strong(cellName(program, variant));
   switch (finding.kind) {

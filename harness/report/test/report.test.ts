@@ -1,11 +1,12 @@
 import t from 'tap';
 import type { Verdict } from '../../results/verdicts.ts';
+import { renderFinding, renderStep } from '../bisect.ts';
 import { renderDetails } from '../details.ts';
 import { renderGrid } from '../grid.ts';
 import { paintFor } from '../paint.ts';
 import { repeatCommand } from '../repeat.ts';
 import { renderSummary } from '../summary.ts';
-import { cell, NOTHING, PLAIN, results, stream, WARNED, withEnvironment } from './samples.ts';
+import { cell, NOTHING, PLAIN, results, sampleKernel, stream, WARNED, withEnvironment } from './samples.ts';
 import './history-tests.ts';
 import './lifecycle-tests.ts';
 import './summary-tests.ts';
@@ -264,5 +265,35 @@ t.test('the command that repeats a cell runs that cell alone, whatever the names
       "ksym-matrix run --matrix 'ci/my matrix.yaml' --kernel 'it'\\''s' --program one",
     ],
   );
+  t.end();
+});
+
+t.test('a terminal is not steered by what kernels say in a bisection', (t) => {
+  const steering = '\u001b[2J\u202e';
+  const seen = (kernel: string, answer: string) => {
+    const one = cell(kernel, 'x', 'fail', { why: steering, verifierLog: `first\n${steering}last\n` });
+    const facts = { release: `${kernel}${steering}` };
+    const evidence = { kernel: sampleKernel(kernel, { release: steering, facts }), cell: one, directory: '/runs/1' };
+    return { item: kernel, answer, evidence };
+  };
+  const [before, after] = [seen('5.10', 'works'), seen('6.1', 'refused')];
+  const skipped = [{ item: '5.15', why: steering }];
+  const text = renderFinding(
+    {
+      schemaVersion: 1,
+      program: 'x',
+      variant: 'default',
+      axis: 'Debian cloud',
+      kernels: ['5.10', '5.15', '6.1'],
+      leftOut: [],
+      steps: [],
+      finding: { kind: 'change', before, after, newest: after, between: ['5.15'], others: [], skipped },
+    },
+    PLAIN,
+  );
+  const step = { number: 1, kernel: '5.15', outcome: null, skipped: steering, milliseconds: 5 };
+  const all = `${text}${renderStep(step, PLAIN)}`;
+  t.notMatch(all, /[\0-\x08\x0b-\x1f\u202e]/);
+  t.match(all, '  ␛[2J\\u202elast', 'and can be read');
   t.end();
 });
