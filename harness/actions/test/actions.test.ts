@@ -13,7 +13,6 @@ import './workflow-tests.ts';
  * The steps of the actions in bash, as a runner goes through them, with a stand-in for the command line; harness/cli/test/action.test.ts has the real
  * one.
  */
-const TOKEN = 'a-token-that-nobody-may-see';
 const GREEN = results({ pass: 3 });
 const RED = results({ pass: 1, fail: 2 });
 /** The command that looks whether a base can be read. */

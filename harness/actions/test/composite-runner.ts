@@ -5,6 +5,9 @@ import { parse } from 'yaml';
 import { type Contexts, condition, interpolate } from './expression.ts';
 import { readWorkflowCommands, type WorkflowCommand } from './workflow-commands.ts';
 
+/** What `github.token` is in the tests: no output, file or command line may have it. */
+export const TOKEN = 'a-token-that-nobody-may-see';
+
 /** A composite action, as far as it is run here. */
 export interface CompositeAction {
   readonly inputs?: Readonly<Record<string, { readonly description: string; readonly default?: string }>>;
@@ -65,7 +68,7 @@ export function runComposite(options: JobOptions): JobEnd {
   const action = parse(readFileSync(join(options.action, 'action.yml'), 'utf8')) as CompositeAction;
   const steps: Record<string, { outputs: Record<string, string>; outcome: string }> = {};
   const contexts: Contexts = {
-    github: { ...options.github, token: 'a-token-that-nobody-may-see' },
+    github: { ...options.github, token: TOKEN },
     runner: { temp: options.temporary },
     steps,
   };

@@ -15,7 +15,6 @@ const LAUNCH = `
 const { main } = await import(${JSON.stringify(new URL('../main.js', import.meta.url).href)});
 process.exitCode = await main(process.argv.slice(2));
 `;
-const TOKEN = 'a-token-that-nobody-may-see';
 const WRONG = readFileSync(join(PACKAGE_ROOT, 'examples/github/programs/first.bpf.c'), 'utf8').replaceAll(
   'bpf_prog_active',
   'ksym_matrix_nowhere',

@@ -79,7 +79,7 @@ function redSince(site: Site, runs: readonly HistoryRun[]): Html {
   if (rows.length === 0) return html`<h2>Red since</h2><p class="empty">Nothing is red.</p>`;
   return html`<h2>Red since <span class="soft">${counted(red.length, 'cell')}</span></h2>
 <div class="scroll" tabindex="0" role="region" aria-label="Red since"><table class="list"><thead><tr><th scope="col">Cell<th scope="col">Now<th scope="col">First bad run<th scope="col">Its commit<th scope="col">How long</thead><tbody>${join(rows)}</table></div>
-${red.length > rows.length && html`<p class="soft">${red.length - rows.length} more are in the grid.</p>`}`;
+${red.length > rows.length && html`<p class="soft">The grid has ${red.length - rows.length} more.</p>`}`;
 }
 
 const MOST_RUNS = 30;

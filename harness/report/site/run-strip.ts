@@ -22,12 +22,14 @@ ${!results.complete && html`<p class="warning"><b>Interrupted.</b> The run was s
 
 /** In one line: `All 550 cells on 11 kernels are as expected`. */
 export function headline({ results }: Pick<Site, 'results'>): string {
-  const { cells, kernels, totals: counts } = results;
+  const { cells, kernels, totals: counts, complete } = results;
   const red = [...RED_VERDICTS].reduce((sum, verdict) => sum + counts[verdict], 0);
   const where = `on ${counted(kernels.length, 'kernel')}`;
   if (cells.length === 0) return `No cell was run ${where}`;
   if (red > 0)
     return `${formatCount(red)} of ${counted(cells.length, 'cell')} ${where} ${red === 1 ? 'is' : 'are'} not as expected`;
+  // Of a run that was stopped, nobody knows what all cells would have come to.
+  if (!complete) return `${counted(cells.length, 'cell')} ${where} ran before the run was stopped, as expected`;
   return cells.length === 1
     ? `The only cell ${where} is as expected`
     : `All ${formatCount(cells.length)} cells ${where} are as expected`;
