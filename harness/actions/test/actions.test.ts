@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import t, { type Test } from 'tap';
 import { PACKAGE_ROOT } from '../../package-root.ts';
 import { createActionPlace, type Job, NOTING_LAUNCH, pullRequest, readCalls } from './action-place.ts';
-import type { StandIn } from './composite-runner.ts';
+import { type StandIn, TOKEN } from './composite-runner.ts';
 import { readWorkflowCommands } from './workflow-commands.ts';
 import './history-tests.ts';
 import './workflow-tests.ts';

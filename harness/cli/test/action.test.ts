@@ -3,6 +3,7 @@ import { cpSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'nod
 import { join } from 'node:path';
 import t from 'tap';
 import { createActionPlace, PUSH, pullRequest } from '../../actions/test/action-place.ts';
+import { TOKEN } from '../../actions/test/composite-runner.ts';
 import { PACKAGE_ROOT } from '../../package-root.ts';
 import type { RunResults } from '../../results/results.ts';
 import { createPlace } from './command.ts';
