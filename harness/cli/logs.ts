@@ -1,5 +1,5 @@
-import { readFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { readFile, stat } from 'node:fs/promises';
+import { join, resolve } from 'node:path';
 import { showControls } from '../report/formats/control-characters.ts';
 import { lookOf, paintVerdict } from '../report/looks.ts';
 import { type Paint, paintFor } from '../report/paint.ts';
@@ -40,8 +40,15 @@ export async function logs(options: LogsOptions): Promise<number> {
     );
     return asked ? EXIT.usage : EXIT.ok;
   }
-  for (const cell of cells) process.stdout.write(await describe(cell, results.directory, paint));
+  const directory = await evidenceFolder(options.run, results.directory);
+  for (const cell of cells) process.stdout.write(await describe(cell, directory, paint));
   return EXIT.ok;
+}
+
+/** A run's folder may have been moved since it wrote where it is. */
+async function evidenceFolder(run: string | undefined, told: string): Promise<string> {
+  const isFolder = run !== undefined && (await stat(run).then((found) => found.isDirectory()));
+  return isFolder ? resolve(run) : told;
 }
 
 /** A cell with all that was kept of it. What programs and kernels printed must not steer the terminal. */

@@ -1,22 +1,13 @@
-import { cellName } from '../results/cell-name.ts';
 import type { CellResult, RunResults } from '../results/results.ts';
 import { RED_VERDICTS, type Verdict } from '../results/verdicts.ts';
-import { inGroups } from './group-by.ts';
+import { type Alike, gatherAlike } from './alike.ts';
 import { lookOf } from './looks.ts';
 
-/** Cells that ended in the same way, to be told once: one or several programs, each on the same kernels. */
-export interface Answer {
+/** Cells that ended in the same way, to be told once; several programs only where all were expected to fail, and did. */
+export interface Answer extends Omit<Alike<CellResult>, 'items'> {
   readonly verdict: Verdict;
   /** Whether it makes the run fail. */
   readonly red: boolean;
-  /** `PROGRAM`, or `PROGRAM@VARIANT`, in the order of the grid; several only where all were expected to fail, and did. */
-  readonly programs: readonly string[];
-  /** Each once, in the order of the cells. */
-  readonly kernels: readonly string[];
-  /** Each once, in the order of the cells. */
-  readonly loaders: readonly string[];
-  /** The one that speaks for all. */
-  readonly example: CellResult;
   /** All of them, program by program. */
   readonly cells: readonly CellResult[];
 }
@@ -27,37 +18,20 @@ export interface Answer {
  */
 export function groupAnswers({ cells, programs }: Pick<RunResults, 'cells' | 'programs'>): Answer[] {
   const order = new Map(programs.map(({ name }, index) => [name, index]));
-  const position = ([first]: readonly CellResult[]): number => order.get(first?.program ?? '') ?? -1;
-  const failures = cells.filter((cell) => cell.verdict !== 'pass');
-  const onKernels = inGroups(failures, (cell) =>
-    JSON.stringify([cell.verdict, cell.loader, cell.program, cell.variant, answerOf(cell)]),
-  ).sort((left, right) => position(left) - position(right));
-  const byPrograms = inGroups(onKernels, (group) => {
-    const [first] = group;
-    if (first?.verdict !== 'xfail') return group;
-    return JSON.stringify([first.loader, answerOf(first), group.map((cell) => cell.kernel)]);
-  });
-  const byLoaders = inGroups(byPrograms, (groups) => {
-    const [group = []] = groups;
-    const [first] = group;
-    if (first === undefined) return groups;
-    const names = groups.map(([cell]) => [cell?.program, cell?.variant]);
-    return JSON.stringify([first.verdict, names, group.map((cell) => cell.kernel), answerOf(first)]);
-  });
-  return byLoaders.flatMap((parts) => {
-    const all = parts.flat(2);
-    const [example] = all;
-    if (example === undefined) return [];
-    const { verdict } = example;
-    return {
-      verdict,
-      red: RED_VERDICTS.has(verdict),
-      programs: [...new Set(all.map(({ program, variant }) => cellName(program, variant)))],
-      kernels: [...new Set(all.map((cell) => cell.kernel))],
-      loaders: [...new Set(all.map((cell) => cell.loader))],
-      example,
-      cells: all,
-    };
+  const position = ({ program }: CellResult): number => order.get(program) ?? -1;
+  const failures = cells
+    .filter((cell) => cell.verdict !== 'pass')
+    .sort((left, right) => position(left) - position(right));
+  const groups = gatherAlike(
+    failures,
+    (cell) => cell,
+    (cell) => JSON.stringify([cell.verdict, answerOf(cell)]),
+    // What is red is told program by program.
+    (cell) => cell.verdict === 'xfail',
+  );
+  return groups.map(({ items, ...group }) => {
+    const { verdict } = group.example;
+    return { ...group, verdict, red: RED_VERDICTS.has(verdict), cells: items };
   });
 }
 

@@ -1,21 +1,12 @@
-import { cellName } from '../results/cell-name.ts';
 import type { CellChange, ChangeKind } from '../results/compare.ts';
 import type { CellResult } from '../results/results.ts';
 import { RED_VERDICTS } from '../results/verdicts.ts';
+import { type Alike, gatherAlike } from './alike.ts';
 import { answerKey, describeAnswer } from './answers.ts';
-import { inGroups } from './group-by.ts';
 
 /** Changes that are told at once: one or several programs whose cells changed alike on the same kernels. */
-export interface ChangeGroup {
+export interface ChangeGroup extends Omit<Alike<CellChange>, 'items'> {
   readonly kind: ChangeKind;
-  /** `PROGRAM`, or `PROGRAM@VARIANT`, each once, in the order of the grid. */
-  readonly programs: readonly string[];
-  /** Each once, in the order of the grid. */
-  readonly kernels: readonly string[];
-  /** Each once, in the order of the grid. */
-  readonly loaders: readonly string[];
-  /** The one that speaks for all. */
-  readonly example: CellChange;
   readonly changes: readonly CellChange[];
 }
 
@@ -25,32 +16,13 @@ export interface ChangeGroup {
  * verdicts may differ. The order stays.
  */
 export function groupChanges(changes: readonly CellChange[]): ChangeGroup[] {
-  const alike = new Map(changes.map((change) => [change, likeness(change)]));
-  const ofGroup = (group: readonly CellChange[]): unknown => [
-    group[0] === undefined ? '' : alike.get(group[0]),
-    group.map(({ kernel }) => kernel),
-  ];
-  const onKernels = inGroups(changes, (change) =>
-    JSON.stringify([change.loader, change.program, change.variant, alike.get(change)]),
+  const groups = gatherAlike(
+    changes,
+    (change) => change,
+    likeness,
+    () => true,
   );
-  const byPrograms = inGroups(onKernels, (group) => JSON.stringify([group[0]?.loader, ofGroup(group)]));
-  const byLoaders = inGroups(byPrograms, (groups) => {
-    const names = groups.map(([change]) => [change?.program, change?.variant]);
-    return JSON.stringify([names, ofGroup(groups[0] ?? [])]);
-  });
-  return byLoaders.flatMap((parts) => {
-    const all = parts.flat(2);
-    const [example] = all;
-    if (example === undefined) return [];
-    return {
-      kind: example.kind,
-      programs: [...new Set(all.map(({ program, variant }) => cellName(program, variant)))],
-      kernels: [...new Set(all.map(({ kernel }) => kernel))],
-      loaders: [...new Set(all.map(({ loader }) => loader))],
-      example,
-      changes: all,
-    };
-  });
+  return groups.map(({ items, ...group }) => ({ ...group, kind: group.example.kind, changes: items }));
 }
 
 /**

@@ -14,15 +14,16 @@ const INDENT = '    ';
 export function renderDetails(results: RunResults, paint: Paint): string {
   const answers = groupAnswers(results);
   const redLast = [...answers.filter(({ red }) => !red), ...answers.filter(({ red }) => red)];
-  return redLast.map((answer) => renderAnswer(answer, paint)).join('');
+  return redLast.map((answer) => renderAnswer(answer, results.loaders.length > 1, paint)).join('');
 }
 
 /** Beyond this many paths, what they have in common says more. */
 const MOST_PATHS = 8;
 
-function renderAnswer(answer: Answer, paint: Paint): string {
-  const { verdict, programs, kernels, cells } = answer;
-  const title = `${paintVerdict(verdict, lookOf(verdict), paint)} ${paint.strong(programs.join(', '))} on ${kernels.join(', ')}`;
+function renderAnswer(answer: Answer, severalLoaders: boolean, paint: Paint): string {
+  const { verdict, programs, kernels, loaders, cells } = answer;
+  const by = severalLoaders ? ` with ${loaders.join(', ')}` : '';
+  const title = `${paintVerdict(verdict, lookOf(verdict), paint)} ${paint.strong(programs.join(', '))} on ${kernels.join(', ')}${by}`;
   const evidence = cells.map((cell) => evidencePath(cell));
   const pattern = `${kernels.length === 1 ? kernels[0] : 'KERNEL'}/${programs.length === 1 ? programs[0] : 'PROGRAM'}`;
   const shown = evidence.length <= MOST_PATHS ? evidence.join(' ') : `${pattern}, a folder for each cell`;

@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process';
-import { existsSync, mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
+import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import t, { type Test } from 'tap';
 import type { CellResult, RunResults } from '../../results/results.ts';
@@ -161,8 +161,11 @@ t.test('a planted wrong expectation turns its cell red and exits with 1, either 
 
   // The results lie beside the evidence, where they are found again.
   const of = (results: RunResults | undefined): string[] => ['logs', '--run', results?.directory ?? ''];
-  const [red, asked, none, json, nowhere] = await Promise.all([
+  const moved = join(place.folder, 'moved');
+  cpSync(failed?.directory ?? '', moved, { recursive: true });
+  const [red, elsewhere, asked, none, json, nowhere] = await Promise.all([
     run(of(failed)),
+    run(['logs', '--run', moved]),
     run([...of(failed), '-p', 'wrong-*', '-k', KERNEL]),
     run([...of(failed), '-p', 'another']),
     run([...of(passed), '--json']),
@@ -170,6 +173,11 @@ t.test('a planted wrong expectation turns its cell red and exits with 1, either 
   ]);
   t.equal(red.code, 0);
   t.match(red.stdout, /✖ FAIL wrong-expectation on 5\.10\n.*\n── .*resolution\.json\n\[/);
+  t.equal(
+    elsewhere.stdout,
+    red.stdout.replaceAll(failed?.directory ?? '', moved),
+    'the evidence of a folder that was moved',
+  );
   t.equal(asked.stdout, red.stdout);
   t.match(none, { code: 2, stdout: 'no cell of the run matches' });
   t.match(JSON.parse(json.stdout), [{ verdict: 'xpass' }]);

@@ -1,4 +1,5 @@
 import t from 'tap';
+import type { CellResult } from '../../results/results.ts';
 import type { Verdict } from '../../results/verdicts.ts';
 import { renderFinding, renderStep } from '../bisect.ts';
 import { renderDetails } from '../details.ts';
@@ -297,3 +298,25 @@ t.test('a terminal is not steered by what kernels say in a bisection', (t) => {
   t.match(all, '  ␛[2J\\u202elast', 'and can be read');
   t.end();
 });
+
+t.test(
+  'where there are several loaders, details say whose answer it is, and loaders that agree are told together',
+  (t) => {
+    const by = (loader: string, kernel: string, program: string, more: Partial<CellResult> = {}): CellResult =>
+      cell(kernel, program, 'fail', { loader, ...more });
+    const text = renderDetails(
+      results([
+        by('ours', '5.10', 'a'),
+        by('ours', '6.12', 'a'),
+        by('libbpf', '5.10', 'a'),
+        by('libbpf', '6.12', 'a'),
+        by('libbpf', '6.12', 'b', { why: 'libbpf alone' }),
+      ]),
+      PLAIN,
+    );
+    t.match(text, /^✖ FAIL a on 5\.10, 6\.12 with ours, libbpf$/m);
+    t.match(text, /^✖ FAIL b on 6\.12 with libbpf$/m);
+    t.equal(text.match(/✖/g)?.length, 2);
+    t.end();
+  },
+);
