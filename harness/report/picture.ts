@@ -1,4 +1,5 @@
 import type { RunResults } from '../results/results.ts';
+import { inOrder } from './formats/order.ts';
 import { escapeText } from './formats/xml.ts';
 import { renderGrid } from './grid.ts';
 import type { Paint } from './paint.ts';
@@ -23,7 +24,7 @@ const FONT = 'ui-monospace,SFMono-Regular,Menlo,Consolas,DejaVu Sans Mono,monosp
 export function renderPicture(results: RunResults): string {
   const { kernels, cells, host, startedAt } = results;
   const about = `${cells.length} cells on ${kernels.length} kernels, ${host.accelerator === 'kvm' ? 'accelerated by KVM' : 'emulated'}, ${startedAt.slice(0, 10)}`;
-  const text = `${MARKED.strong('$')} npm run matrix\n\n${renderGrid(results, MARKED)}\n${MARKED.dim(about)}`;
+  const text = `${MARKED.strong('$')} npm run matrix\n\n${renderGrid(inOrder(results), MARKED)}\n${MARKED.dim(about)}`;
   const lines = text.split('\n').map(toPieces);
   const columns = Math.max(...lines.flat().map((piece) => piece.column + piece.text.length));
   const width = Math.ceil(columns * LETTER_WIDTH) + 2 * MARGIN;
