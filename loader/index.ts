@@ -2,9 +2,9 @@
  * The loader: reads BPF objects, resolves their externs against a kernel, and loads them through an agent that makes the system calls.
  *
  * ```ts
- * const agent = await startLocalAgent(await buildAgent({ outputDirectory: 'build/agent' }));
- * const spec = parseObject(await readFile('program.bpf.o'), 'program.bpf.o');
- * const object = await loadObject(spec, { agent, facts: await readKernelFacts(agent) });
+ * const spec = await ObjectSpec.open('program.bpf.o');
+ * await using kernel = await Kernel.local();
+ * await using object = await kernel.load(spec);
  * const { retval } = await object.program('main').testRun();
  * ```
  */
@@ -26,19 +26,23 @@ export { Btf, type BtfOfKind } from './btf/btf.ts';
 export { formatType } from './btf/format.ts';
 export { type PrintOptions, printDeclaration, printDefinition, printWithDefinition } from './btf/print-c.ts';
 export type * from './btf/types.ts';
+export { type BtfValue, decodeValue, encodeValue } from './btf/values.ts';
 export { type ErrorDetails, ExplainedError, FormatError, ObjectError } from './errors.ts';
-export type { LoadedProgram, LoadedVariable } from './load/collection.ts';
-export { possibleCpus, runOnCpu } from './load/cpus.ts';
-export { type KnownFacts, readKallsyms, readKernelFacts, readVmlinuxBtf } from './load/kernel-facts.ts';
+export { type KnownFacts, readKallsyms, readKernelFacts, readVmlinuxBtf } from './facts/kernel-facts.ts';
+export { type ModuleBtfs, readModuleBtfs } from './facts/module-btf.ts';
+export { Kernel, type LocalKernelOptions } from './kernel.ts';
 export { LoadedObject, type LoadOptions, loadObject } from './load/load.ts';
-export { LoadError, type LoadPhase } from './load/load-error.ts';
-export type { LoadedMap } from './load/maps.ts';
-export { type ModuleBtfs, readModuleBtfs } from './load/module-btf.ts';
-export type { TestRunOptions, TestRunResult } from './load/test-run.ts';
-export { summarizeVerifierLog } from './load/verifier-log.ts';
+export { LoadedVariable } from './load/loaded-variable.ts';
+export { LoadError, type LoadPhase } from './load-error.ts';
+export type { LoadedMap } from './maps/loaded-map.ts';
+export { InitialVariable, ObjectSpec } from './object/object-spec.ts';
 export { parseObject } from './object/parse.ts';
 export type * from './object/spec.ts';
+export { LoadedProgram } from './programs/loaded-program.ts';
+export type { TestRunOptions, TestRunResult } from './programs/test-run.ts';
+export { summarizeVerifierLog } from './programs/verifier-log.ts';
 export { applyCoreRelocations, type CoreResult } from './resolve/core.ts';
 export { resolveExterns } from './resolve/externs.ts';
 export { Kallsyms, type KallsymsEntry } from './resolve/kallsyms.ts';
 export type * from './resolve/outcome.ts';
+export { possibleCpus, runOnCpu } from './syscall/cpus.ts';

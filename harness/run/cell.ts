@@ -2,8 +2,8 @@ import { AgentError } from '../../loader/agent/agent-error.ts';
 import type { AgentConnection } from '../../loader/agent/connection.ts';
 import { ExplainedError } from '../../loader/errors.ts';
 import { type LoadedObject, loadObject } from '../../loader/load/load.ts';
-import { LoadError } from '../../loader/load/load-error.ts';
-import type { ObjectSpec } from '../../loader/object/spec.ts';
+import { LoadError } from '../../loader/load-error.ts';
+import type { ObjectContent } from '../../loader/object/spec.ts';
 import type { Kallsyms } from '../../loader/resolve/kallsyms.ts';
 import type { ExternResolution, KernelFacts } from '../../loader/resolve/outcome.ts';
 import type { Program } from '../config/load.ts';
@@ -26,7 +26,7 @@ export interface CellContext {
  * Loads a program's object, runs it and compares what it read with the truth.
  * @throws AgentError if the machine does not answer; everything else is an outcome
  */
-export async function runCell(program: Program, spec: ObjectSpec, context: CellContext): Promise<Outcome> {
+export async function runCell(program: Program, spec: ObjectContent, context: CellContext): Promise<Outcome> {
   let loaded: LoadedObject;
   try {
     loaded = await loadObject(spec, { agent: context.agent, facts: context.kernel });

@@ -1,4 +1,4 @@
-import type { ObjectSpec } from '../../loader/object/spec.ts';
+import type { ObjectContent } from '../../loader/object/spec.ts';
 import type { Program } from '../config/load.ts';
 import type { Truth } from '../config/schema.ts';
 import { type Finding, unknownWord } from '../config/yaml-file.ts';
@@ -7,7 +7,7 @@ import { type Finding, unknownWord } from '../config/yaml-file.ts';
 const MAX_CHECKED_SIZE = 8;
 
 /** What a program's file says about functions and variables that its object does not have: mistakes of the file, not of a kernel. */
-export function checkNames(program: Program, spec: ObjectSpec): Finding[] {
+export function checkNames(program: Program, spec: ObjectContent): Finding[] {
   const functions = spec.programs.map(({ name }) => name);
   const findings: Finding[] = program.run.flatMap((run, index) =>
     functions.includes(run.program)
@@ -24,7 +24,7 @@ export function checkNames(program: Program, spec: ObjectSpec): Finding[] {
   return findings;
 }
 
-function checkVariable(name: string, path: Finding['path'], spec: ObjectSpec): Finding[] {
+function checkVariable(name: string, path: Finding['path'], spec: ObjectContent): Finding[] {
   const variable = spec.variables.find((candidate) => candidate.name === name);
   if (variable === undefined) {
     return [

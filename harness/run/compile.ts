@@ -7,7 +7,7 @@ import { diskFull } from '../../kernels/free-space.ts';
 import { runTool } from '../../kernels/run-tool.ts';
 import { ExplainedError } from '../../loader/errors.ts';
 import { parseObject } from '../../loader/object/parse.ts';
-import type { ObjectSpec } from '../../loader/object/spec.ts';
+import type { ObjectContent } from '../../loader/object/spec.ts';
 import type { Program } from '../config/load.ts';
 import { joinErrors } from '../config/yaml-file.ts';
 import { checkNames } from './check-names.ts';
@@ -17,7 +17,7 @@ import type { Outcome } from './outcome.ts';
 export interface CompiledProgram {
   readonly program: Program;
   /** Null if there is none: `failure` says why. */
-  readonly spec: ObjectSpec | null;
+  readonly spec: ObjectContent | null;
   /** The outcome of every cell of a program that does not compile, or whose object the loader refuses. */
   readonly failure: Outcome | undefined;
   /** What clang printed. */

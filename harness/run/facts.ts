@@ -1,6 +1,6 @@
 import { AgentError } from '../../loader/agent/agent-error.ts';
 import type { AgentConnection } from '../../loader/agent/connection.ts';
-import { readKernelFacts } from '../../loader/load/kernel-facts.ts';
+import { readKernelFacts } from '../../loader/facts/kernel-facts.ts';
 import type { Kallsyms } from '../../loader/resolve/kallsyms.ts';
 import type { KernelFacts } from '../../loader/resolve/outcome.ts';
 import { SYSCTLS } from '../config/fact-registry.ts';

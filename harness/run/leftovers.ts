@@ -1,8 +1,8 @@
 import type { AgentConnection } from '../../loader/agent/connection.ts';
 import { errnoName } from '../../loader/agent/errno.ts';
 import { ExplainedError } from '../../loader/errors.ts';
-import { AttrWriter } from '../../loader/load/attr.ts';
-import { BpfCommand, bpf } from '../../loader/load/bpf.ts';
+import { AttrWriter } from '../../loader/syscall/attr.ts';
+import { BpfCommand, bpf } from '../../loader/syscall/bpf.ts';
 import { readText } from './facts.ts';
 
 /** What a machine was like before its first cell, as far as a cell could change it for the next one. */

@@ -3,14 +3,14 @@ import { errnoName } from '../../loader/agent/errno.ts';
 import { ExplainedError } from '../../loader/errors.ts';
 import { setImm, writeInstruction } from '../../loader/insn/instruction.ts';
 import { CALL, CallSource, LD_IMM64, LoadSource, SLOT_SIZE } from '../../loader/insn/opcodes.ts';
-import { cstring, output } from '../../loader/load/attr.ts';
-import { programLoadAttr } from '../../loader/load/attr-program.ts';
-import { BpfCommand, bpf, closeAll, liftMemoryLimit } from '../../loader/load/bpf.ts';
-import { testRun } from '../../loader/load/test-run.ts';
-import { verifierLogText } from '../../loader/load/verifier-log.ts';
 import { PROGRAM_TYPES } from '../../loader/object/program-types.ts';
 import type { ProgramSpec, ProgramType } from '../../loader/object/spec.ts';
+import { programLoadAttr } from '../../loader/programs/attr-program.ts';
+import { testRun } from '../../loader/programs/test-run.ts';
+import { verifierLogText } from '../../loader/programs/verifier-log.ts';
 import type { KernelFacts } from '../../loader/resolve/outcome.ts';
+import { cstring, output } from '../../loader/syscall/attr.ts';
+import { BpfCommand, bpf, closeAll, liftMemoryLimit } from '../../loader/syscall/bpf.ts';
 import type { ProbeName } from '../config/fact-registry.ts';
 
 /** No BTF has so many types. */

@@ -1,8 +1,8 @@
 import { AgentError } from '../../loader/agent/agent-error.ts';
 import type { AgentConnection } from '../../loader/agent/connection.ts';
 import { ExplainedError } from '../../loader/errors.ts';
-import { readKallsyms, readKernelFacts } from '../../loader/load/kernel-facts.ts';
-import type { ObjectSpec } from '../../loader/object/spec.ts';
+import { readKallsyms, readKernelFacts } from '../../loader/facts/kernel-facts.ts';
+import type { ObjectContent } from '../../loader/object/spec.ts';
 import type { Kallsyms } from '../../loader/resolve/kallsyms.ts';
 import type { KernelFacts } from '../../loader/resolve/outcome.ts';
 import { type CellContext, runCell } from './cell.ts';
@@ -28,7 +28,7 @@ export interface RunUnderSettings {
  */
 export async function runWithSettings(
   cell: Cell,
-  spec: ObjectSpec,
+  spec: ObjectContent,
   agent: AgentConnection,
   state: GuestState,
 ): Promise<RunUnderSettings> {

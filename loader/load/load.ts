@@ -1,19 +1,20 @@
 import type { AgentConnection } from '../agent/connection.ts';
 import { ObjectError } from '../errors.ts';
-import type { ObjectSpec, ProgramSpec } from '../object/spec.ts';
+import { openModuleBtf } from '../facts/module-btf.ts';
+import { LoadError } from '../load-error.ts';
+import { createMap } from '../maps/create-map.ts';
+import type { LoadedMap } from '../maps/loaded-map.ts';
+import type { ObjectContent, ProgramSpec } from '../object/spec.ts';
+import { findAttachTarget } from '../programs/attach-target.ts';
+import { loadProgram } from '../programs/load-program.ts';
+import { LoadedProgram } from '../programs/loaded-program.ts';
 import { resolveExterns } from '../resolve/externs.ts';
 import type { ExternResolution, KernelFacts } from '../resolve/outcome.ts';
-import { findAttachTarget } from './attach-target.ts';
-import { closeAll, liftMemoryLimit } from './bpf.ts';
-import { LoadedObject } from './collection.ts';
-import { LoadError } from './load-error.ts';
-import { createMap } from './map-create.ts';
-import type { LoadedMap } from './maps.ts';
-import { openModuleBtf } from './module-btf.ts';
+import { closeAll, liftMemoryLimit } from '../syscall/bpf.ts';
+import { LoadedObject } from './loaded-object.ts';
 import { uploadBtf } from './object-btf.ts';
-import { loadProgram } from './programs.ts';
 
-export { LoadedObject } from './collection.ts';
+export { LoadedObject } from './loaded-object.ts';
 
 /** How to load an object. */
 export interface LoadOptions {
@@ -33,7 +34,7 @@ export interface LoadOptions {
  * programs and loads them. If any step fails, nothing stays behind.
  * Throws LoadError with all resolutions; ObjectError for what no kernel would load; AgentError if the agent does not answer.
  */
-export async function loadObject(spec: ObjectSpec, options: LoadOptions): Promise<LoadedObject> {
+export async function loadObject(spec: ObjectContent, options: LoadOptions): Promise<LoadedObject> {
   const { agent, facts, logLevel = 0, logSize } = options;
   if (spec.byteOrder !== 'little') {
     throw new ObjectError(
@@ -53,7 +54,7 @@ export async function loadObject(spec: ObjectSpec, options: LoadOptions): Promis
   await liftMemoryLimit(agent);
   const temporary: number[] = [];
   const maps: LoadedMap[] = [];
-  const programs: { spec: ProgramSpec; fd: number; verifierLog: string }[] = [];
+  const programs: LoadedProgram[] = [];
   try {
     const btf = await uploadBtf(agent, spec);
     if (btf.fd !== null) temporary.push(btf.fd);
@@ -63,7 +64,10 @@ export async function loadObject(spec: ObjectSpec, options: LoadOptions): Promis
     const moduleBtfs = await openModules(agent, modulesOf(selected, resolutions, facts), temporary);
     const mapFds = new Map(maps.map((map) => [map.spec.name, map.fd]));
     const context = { agent, object: spec, facts, btf, maps: mapFds, moduleBtfs, resolutions, logLevel, logSize };
-    for (const program of selected) programs.push({ spec: program, ...(await loadProgram(program, context)) });
+    for (const program of selected) {
+      const { fd, verifierLog } = await loadProgram(program, context);
+      programs.push(new LoadedProgram(agent, program, fd, verifierLog));
+    }
     // The kernel holds what programs and maps refer to.
     await closeAll(agent, temporary);
     return new LoadedObject({ agent, object: spec, resolutions, programs, maps });
@@ -75,7 +79,7 @@ export async function loadObject(spec: ObjectSpec, options: LoadOptions): Promis
   }
 }
 
-function selectPrograms(spec: ObjectSpec, names: readonly string[] | undefined): readonly ProgramSpec[] {
+function selectPrograms(spec: ObjectContent, names: readonly string[] | undefined): readonly ProgramSpec[] {
   if (names === undefined) return spec.programs.filter(({ autoload }) => autoload);
   return names.map((name) => {
     const program = spec.programs.find((one) => one.name === name);
@@ -85,7 +89,7 @@ function selectPrograms(spec: ObjectSpec, names: readonly string[] | undefined):
   });
 }
 
-function refuseUnresolved(spec: ObjectSpec, resolutions: readonly ExternResolution[]): void {
+function refuseUnresolved(spec: ObjectContent, resolutions: readonly ExternResolution[]): void {
   const broken = resolutions.flatMap(({ name, outcome }) => (outcome.result === 'error' ? [{ name, outcome }] : []));
   const [first] = broken;
   if (first === undefined) return;

@@ -1,10 +1,10 @@
 import type { AgentConnection } from '../agent/connection.ts';
 import { errnoName } from '../agent/errno.ts';
 import { type BtfKernelFeatures, btfForKernel } from '../btf/kernel-btf.ts';
-import type { ObjectSpec } from '../object/spec.ts';
-import { AttrWriter, input, output, type Pointer } from './attr.ts';
-import { BpfCommand, bpf } from './bpf.ts';
-import { verifierLogText } from './verifier-log.ts';
+import type { ObjectContent } from '../object/spec.ts';
+import { verifierLogText } from '../programs/verifier-log.ts';
+import { AttrWriter, input, output, type Pointer } from '../syscall/attr.ts';
+import { BpfCommand, bpf } from '../syscall/bpf.ts';
 
 /** An object's BTF in the kernel, or why it is not there. */
 export interface UploadedBtf {
@@ -31,7 +31,7 @@ const LOG_SIZE = 64 * 1024;
  * Uploads an object's BTF in the newest form that the kernel takes. A kernel that takes none is no error: BTF is needed for
  * explanations, not for running. Throws AgentError, and FormatError for damaged BTF.
  */
-export async function uploadBtf(agent: AgentConnection, spec: ObjectSpec): Promise<UploadedBtf> {
+export async function uploadBtf(agent: AgentConnection, spec: ObjectContent): Promise<UploadedBtf> {
   if (spec.btf === null) return { fd: null, hasFunctions: false, refusal: null };
   const hidden = hiddenFunctions(spec);
   let tried: Uint8Array | null = null;
@@ -52,7 +52,7 @@ export async function uploadBtf(agent: AgentConnection, spec: ObjectSpec): Promi
 /** Asks once more, with a log, for the form that a current kernel is to take. */
 async function explainRefusal(
   agent: AgentConnection,
-  spec: ObjectSpec,
+  spec: ObjectContent,
   hidden: ReadonlySet<number>,
   errno: number,
 ): Promise<string> {
@@ -75,7 +75,7 @@ function btfLoadAttr(bytes: Uint8Array, log: Pointer) {
 }
 
 /** Functions that are static for the verifier, though their BTF calls them global: hidden ones. */
-function hiddenFunctions(spec: ObjectSpec): Set<number> {
+function hiddenFunctions(spec: ObjectContent): Set<number> {
   const functions = spec.programs.flatMap((program) => program.functions);
   return new Set(
     functions.flatMap(({ linkage, typeId }) => {

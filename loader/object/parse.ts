@@ -7,7 +7,7 @@ import { readFunctions } from './functions.ts';
 import { readMaps } from './maps.ts';
 import { type ObjectFile, readObjectFile } from './object-file.ts';
 import { readPrograms } from './programs.ts';
-import type { ObjectSpec } from './spec.ts';
+import type { ObjectContent } from './spec.ts';
 
 /**
  * Reads what a compiled BPF object says: programs with their subprograms, maps, variables and externs. Pure: needs no kernel.
@@ -16,7 +16,7 @@ import type { ObjectSpec } from './spec.ts';
  * @param name Name for messages, usually the file's path.
  * @throws FormatError for damaged bytes; ObjectError, with section, symbol and instruction, for what cannot be loaded.
  */
-export function parseObject(bytes: Uint8Array, name: string): ObjectSpec {
+export function parseObject(bytes: Uint8Array, name: string): ObjectContent {
   const file = readObjectFile(bytes, name);
   const { maps, names } = readMaps(file);
   const externs = readExterns(file);

@@ -4,10 +4,11 @@ import type { CoreRelocation, LineInfo } from '../btf/ext.ts';
 import type { TypeId } from '../btf/types.ts';
 
 /**
- * What an ELF object says, and nothing about any kernel: the same bytes give the same specification on every machine.
- * Made by `parseObject`, read by the resolve and load steps.
+ * What an ELF object says, and nothing about any kernel: the same bytes give the same content on every machine.
+ * Plain data, made by `parseObject`, read by the resolve and load steps. `ObjectSpec` is the same with methods to look things up and edit
+ * them; what may be edited before a load is not `readonly` here.
  */
-export interface ObjectSpec {
+export interface ObjectContent {
   /** Name for messages, usually the file's path. */
   readonly name: string;
   readonly byteOrder: 'little' | 'big';
@@ -24,6 +25,8 @@ export interface ObjectSpec {
   readonly variables: readonly VariableSpec[];
   /** Undefined symbols of `.ksyms`. */
   readonly externs: readonly ExternSpec[];
+  /** Undefined symbols of `.kconfig`, whose values are laid out in the map `.kconfig` of {@link ObjectContent.maps}. Absent: none. */
+  readonly kconfig?: readonly KconfigSpec[];
 }
 
 /** A BPF program with its subprograms already appended, so that the code is one run of instructions. */
@@ -32,15 +35,17 @@ export interface ProgramSpec {
   readonly name: string;
   /** The ELF section, for example `tp_btf/sched_switch`. */
   readonly section: string;
-  readonly type: ProgramType;
+  type: ProgramType;
   /** Expected attach type (`enum bpf_attach_type`), where the program type wants one. */
-  readonly attachType: number | null;
+  attachType: number | null;
   /** What follows the slash in the section's name: a kernel function, tracepoint … */
-  readonly attachTarget: string | null;
+  attachTarget: string | null;
   /** `fentry.s/…` and friends: BPF_F_SLEEPABLE. */
-  readonly sleepable: boolean;
+  sleepable: boolean;
   /** False for `SEC("?…")`: to be loaded only when asked for by name. */
-  readonly autoload: boolean;
+  autoload: boolean;
+  /** Further BPF_F_… for BPF_PROG_LOAD, such as BPF_F_XDP_HAS_FRAGS of `xdp.frags`. Absent: none. */
+  flags?: number;
   /** Instructions as the kernel takes them (`struct bpf_insn`, 8 bytes a slot), before relocation against maps and the kernel. */
   readonly code: Uint8Array;
   /** Places in {@link ProgramSpec.code} that wait for a map, a variable, an extern or a subprogram's address. */
@@ -83,32 +88,62 @@ export type Reference =
 export interface MapSpec {
   readonly name: string;
   /** `enum bpf_map_type`. */
-  readonly type: number;
+  type: number;
   /** Bytes. */
-  readonly keySize: number;
+  keySize: number;
   /** Bytes. */
-  readonly valueSize: number;
-  readonly maxEntries: number;
+  valueSize: number;
+  maxEntries: number;
   /** BPF_F_… of map creation. */
-  readonly flags: number;
+  flags: number;
   /** BTF type of key and value in the object's BTF; null where not known. */
   readonly keyTypeId: TypeId | null;
   readonly valueTypeId: TypeId | null;
   /** A global data section's content (zeroes for .bss); null for maps from `.maps`. */
-  readonly data: Uint8Array | null;
+  data: Uint8Array | null;
   /** True for .rodata: frozen after it was filled, so that the verifier sees constants. */
   readonly frozen: boolean;
+  /** The map type's own number (`map_extra`): hash functions of a bloom filter, the address of an arena. Absent: 0. */
+  mapExtra?: number | bigint;
+  /** NUMA node for BPF_F_NUMA_NODE. Absent: none. */
+  numaNode?: number;
+  /** `LIBBPF_PIN_BY_NAME` where the object asks for it: pinned as `PIN_FOLDER/NAME`, and reused from there. Absent: not pinned. */
+  pinning?: 'by-name';
+  /** What the elements of an array or hash of maps look like. Absent: no map of maps. */
+  readonly inner?: MapSpec;
+  /** Elements that the object initialises (`.values`): maps in a map of maps, programs in a program array. Absent: none. */
+  readonly initial?: readonly InitialElement[];
+}
+
+/** `.values = { [2] = &inner }` or `{ [0] = (void *)&program }`. */
+export interface InitialElement {
+  readonly index: number;
+  readonly kind: 'map' | 'program';
+  /** The map's or program's name in the same object. */
+  readonly name: string;
 }
 
 /** A global variable in a data section. */
 export interface VariableSpec {
   readonly name: string;
-  /** The data section's map, by its name in {@link ObjectSpec.maps}. */
+  /** The data section's map, by its name in {@link ObjectContent.maps}. */
   readonly map: string;
   /** Bytes from the start of the section. */
   readonly offset: number;
   readonly size: number;
   readonly typeId: TypeId | null;
+}
+
+/** An extern of `.kconfig`: `extern int CONFIG_HZ __kconfig;`, or one of libbpf's virtual ones, `LINUX_KERNEL_VERSION` and `LINUX_HAS_…`. */
+export interface KconfigSpec {
+  readonly name: string;
+  /** STB_WEAK: zero where the kernel's configuration does not have it. */
+  readonly weak: boolean;
+  /** The variable's type in the object's BTF. */
+  readonly typeId: TypeId;
+  /** Bytes from the start of the map `.kconfig`. */
+  readonly offset: number;
+  readonly size: number;
 }
 
 /** An extern of `.ksyms`. */
@@ -122,7 +157,7 @@ export interface ExternSpec {
   readonly typeId: TypeId;
 }
 
-/** The program types that SEC names select in this version. */
+/** `enum bpf_prog_type` without its prefix. */
 export type ProgramType =
   | 'socket_filter'
   | 'kprobe'
@@ -131,7 +166,28 @@ export type ProgramType =
   | 'tracepoint'
   | 'xdp'
   | 'perf_event'
+  | 'cgroup_skb'
+  | 'cgroup_sock'
+  | 'lwt_in'
+  | 'lwt_out'
+  | 'lwt_xmit'
+  | 'sock_ops'
+  | 'sk_skb'
+  | 'cgroup_device'
+  | 'sk_msg'
   | 'raw_tracepoint'
+  | 'cgroup_sock_addr'
+  | 'lwt_seg6local'
+  | 'lirc_mode2'
+  | 'sk_reuseport'
+  | 'flow_dissector'
+  | 'cgroup_sysctl'
+  | 'raw_tracepoint_writable'
+  | 'cgroup_sockopt'
   | 'tracing'
+  | 'struct_ops'
+  | 'ext'
   | 'lsm'
-  | 'syscall';
+  | 'sk_lookup'
+  | 'syscall'
+  | 'netfilter';

@@ -10,7 +10,7 @@ import {
   writeInstruction,
 } from '../insn/instruction.ts';
 import { CALL, Class, Mode, Operand, Size } from '../insn/opcodes.ts';
-import type { ObjectSpec, ProgramSpec } from '../object/spec.ts';
+import type { ObjectContent, ProgramSpec } from '../object/spec.ts';
 import { type CoreValue, calculateCoreValue } from './core-value.ts';
 import { objectBtf } from './kernel-types.ts';
 import type { KernelFacts } from './outcome.ts';
@@ -35,7 +35,7 @@ export const CORE_POISON = 0xbad2310;
  * @throws ObjectError, naming the instruction: `core-without-kernel-btf`, `core-relocation-unsupported`, `core-ambiguous`,
  *   `core-access`, `core-instruction` or `core-out-of-range`.
  */
-export function applyCoreRelocations(spec: ObjectSpec, program: ProgramSpec, facts: KernelFacts): CoreResult {
+export function applyCoreRelocations(spec: ObjectContent, program: ProgramSpec, facts: KernelFacts): CoreResult {
   const code = new Uint8Array(program.code);
   const poisoned: { slot: number; text: string }[] = [];
   for (const relocation of program.coreRelocations) {
@@ -64,12 +64,12 @@ const WIDTHS: ReadonlyMap<number, number> = new Map([
 
 /** An instruction with a CO-RE relocation. */
 class CoreSite {
-  readonly #spec: ObjectSpec;
+  readonly #spec: ObjectContent;
   readonly #program: ProgramSpec;
   readonly #code: Uint8Array;
   readonly #slot: number;
 
-  constructor(spec: ObjectSpec, program: ProgramSpec, code: Uint8Array, relocation: CoreRelocation) {
+  constructor(spec: ObjectContent, program: ProgramSpec, code: Uint8Array, relocation: CoreRelocation) {
     this.#spec = spec;
     this.#program = program;
     this.#code = code;

@@ -1,4 +1,4 @@
-import type { ExternSpec, ObjectSpec } from '../object/spec.ts';
+import type { ExternSpec, ObjectContent } from '../object/spec.ts';
 import { resolveKfunc } from './kfunc.ts';
 import type { ExternOutcome, ExternResolution, KernelFacts } from './outcome.ts';
 import { resolveTyped } from './typed.ts';
@@ -12,7 +12,7 @@ import { resolveTypeless } from './typeless.ts';
  * - Address 0 is valid where other symbols have addresses: per-CPU symbols of kernels before 6.15 start there.
  * - Typed externs never depend on kallsyms (in libbpf a typeless extern in the same object makes them do so).
  */
-export function resolveExterns(spec: ObjectSpec, facts: KernelFacts): ExternResolution[] {
+export function resolveExterns(spec: ObjectContent, facts: KernelFacts): ExternResolution[] {
   return spec.externs.map((extern) => ({
     name: extern.name,
     kind: extern.kind,
@@ -21,7 +21,7 @@ export function resolveExterns(spec: ObjectSpec, facts: KernelFacts): ExternReso
   }));
 }
 
-function resolveExtern(spec: ObjectSpec, extern: ExternSpec, facts: KernelFacts): ExternOutcome {
+function resolveExtern(spec: ObjectContent, extern: ExternSpec, facts: KernelFacts): ExternOutcome {
   if (extern.kind === 'typeless') return resolveTypeless(extern, facts);
   return extern.kind === 'typed' ? resolveTyped(spec, extern, facts) : resolveKfunc(spec, extern, facts);
 }

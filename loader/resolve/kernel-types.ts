@@ -1,7 +1,7 @@
 import type { Btf, BtfOfKind } from '../btf/btf.ts';
 import type { BtfKind } from '../btf/types.ts';
 import { ExplainedError } from '../errors.ts';
-import type { ObjectSpec } from '../object/spec.ts';
+import type { ObjectContent } from '../object/spec.ts';
 import type { KernelFacts } from './outcome.ts';
 
 /** A type found in the BTF of vmlinux (`module` null) or of a module. */
@@ -34,7 +34,7 @@ export function findInKernel<K extends BtfKind>(
  * The object's BTF, where an extern or a relocation has a type in it.
  * @throws ExplainedError `object-without-btf` for a specification that contradicts itself; parseObject makes none.
  */
-export function objectBtf(spec: ObjectSpec): Btf {
+export function objectBtf(spec: ObjectContent): Btf {
   if (spec.btf === null) {
     throw new ExplainedError('object-without-btf', 'the object refers to types, yet has no BTF', { where: spec.name });
   }

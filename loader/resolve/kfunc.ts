@@ -1,7 +1,7 @@
 import { typesAreCompatible } from '../btf/compat.ts';
 import { formatType } from '../btf/format.ts';
 import { printWithDefinition } from '../btf/print-c.ts';
-import type { ExternSpec, ObjectSpec } from '../object/spec.ts';
+import type { ExternSpec, ObjectContent } from '../object/spec.ts';
 import { essentialName } from './essential-name.ts';
 import { findInKernel, objectBtf } from './kernel-types.ts';
 import { hiddenInModule, missing, whereabouts, withoutKernelBtf } from './missing.ts';
@@ -11,7 +11,7 @@ import type { ExternOutcome, KernelFacts } from './outcome.ts';
  * Looks a kfunc up as FUNC in the kernel's BTF, by its name without flavour, and compares the prototypes. A prototype that
  * differs makes a weak kfunc NULL, unlike a weak variable (bpf_object__resolve_ksym_func_btf_id in libbpf's `src/libbpf.c`).
  */
-export function resolveKfunc(spec: ObjectSpec, extern: ExternSpec, facts: KernelFacts): ExternOutcome {
+export function resolveKfunc(spec: ObjectContent, extern: ExternSpec, facts: KernelFacts): ExternOutcome {
   const { vmlinuxBtf } = facts;
   if (vmlinuxBtf === null) return withoutKernelBtf(extern);
   const name = essentialName(extern.name);

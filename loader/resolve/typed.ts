@@ -2,7 +2,7 @@ import { type Btf, MAX_RESOLVE_DEPTH, type TypeId } from '../btf/btf.ts';
 import { typesAreCompatible } from '../btf/compat.ts';
 import { formatType } from '../btf/format.ts';
 import { printWithDefinition } from '../btf/print-c.ts';
-import type { ExternSpec, ObjectSpec } from '../object/spec.ts';
+import type { ExternSpec, ObjectContent } from '../object/spec.ts';
 import { findInKernel, objectBtf } from './kernel-types.ts';
 import {
   hiddenInModule,
@@ -16,7 +16,7 @@ import {
 import type { ExternOutcome, KernelFacts } from './outcome.ts';
 
 /** Looks a typed ksym up as VAR in the kernel's BTF, by its full name; kallsyms serves to explain, never to decide. */
-export function resolveTyped(spec: ObjectSpec, extern: ExternSpec, facts: KernelFacts): ExternOutcome {
+export function resolveTyped(spec: ObjectContent, extern: ExternSpec, facts: KernelFacts): ExternOutcome {
   const { name } = extern;
   if (facts.btfIdLoads === false) {
     return missing(

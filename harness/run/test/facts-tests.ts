@@ -2,7 +2,7 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import t from 'tap';
-import { type Answer, FakeAgent, type SeenCall } from '../../../loader/load/test/fake-agent.ts';
+import { type Answer, FakeAgent, type SeenCall } from '../../../loader/syscall/test/fake-agent.ts';
 import { configFacts } from '../config-facts.ts';
 import { describeBuild, type FactValues, readGuestFacts } from '../facts.ts';
 import { probeKernel } from '../probes.ts';

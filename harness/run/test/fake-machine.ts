@@ -1,6 +1,6 @@
 import { AgentError } from '../../../loader/agent/agent-error.ts';
-import { FakeAgent, type SeenCall } from '../../../loader/load/test/fake-agent.ts';
-import type { ObjectSpec } from '../../../loader/object/spec.ts';
+import type { ObjectContent } from '../../../loader/object/spec.ts';
+import { FakeAgent, type SeenCall } from '../../../loader/syscall/test/fake-agent.ts';
 import { ConsoleLog } from '../../vm/console.ts';
 import { MachineError } from '../../vm/errors.ts';
 import type { Beginning, Machine } from '../../vm/machine.ts';
@@ -15,7 +15,7 @@ export const STATE: GuestState = {
 };
 
 /** An object with one program, `main`, that does nothing. */
-export const SPEC: ObjectSpec = {
+export const SPEC: ObjectContent = {
   name: 'fake.bpf.o',
   byteOrder: 'little',
   license: 'GPL',

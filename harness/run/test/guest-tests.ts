@@ -1,10 +1,10 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
-import { FakeAgent } from '../../../loader/load/test/fake-agent.ts';
-import type { ObjectSpec } from '../../../loader/object/spec.ts';
+import type { ObjectContent } from '../../../loader/object/spec.ts';
 import { Kallsyms } from '../../../loader/resolve/kallsyms.ts';
 import { moduleBtf, kernelBtf as vmlinuxBtf } from '../../../loader/resolve/test/fake-kernel.ts';
+import { FakeAgent } from '../../../loader/syscall/test/fake-agent.ts';
 import type { Variant } from '../../config/load.ts';
 import type { Observations } from '../../vm/observations.ts';
 import { GuestStates, guestObserver } from '../guest-observer.ts';
@@ -50,7 +50,7 @@ class Guest extends FakeAgent {
   }
 }
 
-const WANTS_LATE: ObjectSpec = { ...SPEC, externs: [{ name: 'late', kind: 'typeless', weak: false, typeId: 0 }] };
+const WANTS_LATE: ObjectContent = { ...SPEC, externs: [{ name: 'late', kind: 'typeless', weak: false, typeId: 0 }] };
 
 /** Runs a program that wants the address of `late`, in a guest whose listing was read at its boot. */
 async function runUnder(sysctl: Variant['sysctl'], guest: Guest, known: string | null = LISTING) {

@@ -1,7 +1,7 @@
 import t from 'tap';
-import { FakeAgent } from '../../../loader/load/test/fake-agent.ts';
-import type { ObjectSpec } from '../../../loader/object/spec.ts';
+import type { ObjectContent } from '../../../loader/object/spec.ts';
 import { Kallsyms } from '../../../loader/resolve/kallsyms.ts';
+import { FakeAgent } from '../../../loader/syscall/test/fake-agent.ts';
 import type { Variant } from '../../config/load.ts';
 import { runWithSettings } from '../run-with-settings.ts';
 import type { Cell } from '../select.ts';
@@ -75,7 +75,7 @@ const SHOWN = Array.from(
   (_, index) => `ffffffff8100${String(index).padStart(4, '0')} T f${index}\n`,
 ).join('');
 const HIDDEN = SHOWN.replace(/^\w+/gm, '0000000000000000');
-const WANTS: ObjectSpec = { ...SPEC, externs: [{ name: 'f1', kind: 'typeless', weak: false, typeId: 0 }] };
+const WANTS: ObjectContent = { ...SPEC, externs: [{ name: 'f1', kind: 'typeless', weak: false, typeId: 0 }] };
 
 async function run(guest: Guest, settings: Partial<Variant>) {
   const variant = { name: 'changed', sysctl: {}, boot: [], ...settings };

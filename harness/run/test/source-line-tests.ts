@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import t from 'tap';
 import type { LineInfo } from '../../../loader/btf/ext.ts';
-import type { ObjectSpec } from '../../../loader/object/spec.ts';
+import type { ObjectContent } from '../../../loader/object/spec.ts';
 import type { SourceLocation } from '../../results/results.ts';
 import { CSource } from '../c-source.ts';
 import type { Outcome } from '../outcome.ts';
@@ -99,7 +99,7 @@ function lineInfo(slot: number, line: number, file: string): LineInfo {
 }
 
 /** An object whose program has its instructions on these lines. */
-function specWith(lines: readonly LineInfo[], names: readonly string[] = ['main_program']): ObjectSpec {
+function specWith(lines: readonly LineInfo[], names: readonly string[] = ['main_program']): ObjectContent {
   const [program] = SPEC.programs;
   if (program === undefined) throw new TypeError('there is a program');
   return { ...SPEC, programs: names.map((name) => ({ ...program, name, lines })) };
@@ -117,7 +117,7 @@ t.test('the line of the C source that decided a cell is found', async (t) => {
   const files = new SourceFiles(root);
   const locate = (
     outcome: Partial<Outcome>,
-    spec: ObjectSpec | null = specWith([]),
+    spec: ObjectContent | null = specWith([]),
     warnings = '',
   ): Promise<SourceLocation | null> =>
     locateInSource({ program: { ...sampleProgram('p'), source }, spec, warnings }, { ...FAILED, ...outcome }, files);

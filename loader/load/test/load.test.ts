@@ -3,14 +3,14 @@ import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import t from 'tap';
 import { readInstruction } from '../../insn/instruction.ts';
+import { LoadError } from '../../load-error.ts';
 import { parseObject } from '../../object/parse.ts';
-import type { ObjectSpec } from '../../object/spec.ts';
+import type { ObjectContent } from '../../object/spec.ts';
+import { relocateProgram } from '../../programs/relocate.ts';
 import { Kallsyms } from '../../resolve/kallsyms.ts';
 import type { ExternOutcome, KernelFacts } from '../../resolve/outcome.ts';
+import { FakeAgent, type SeenCall } from '../../syscall/test/fake-agent.ts';
 import { loadObject } from '../load.ts';
-import { LoadError } from '../load-error.ts';
-import { relocateProgram } from '../relocate.ts';
-import { FakeAgent, type SeenCall } from './fake-agent.ts';
 
 const [MAP_CREATE, MAP_LOOKUP, MAP_UPDATE, PROG_LOAD, TEST_RUN, BTF_LOAD, MAP_FREEZE] = [
   0, 1, 2, 5, 10, 18, 22,
@@ -42,7 +42,7 @@ SEC("?tp_btf/sched_switch") int third(void *ctx) { return 0; }
 char LICENSE[] SEC("license") = "GPL";
 `;
 
-async function compile(name: string, source: string): Promise<ObjectSpec> {
+async function compile(name: string, source: string): Promise<ObjectContent> {
   const path = join(folder, `${name}.c`);
   await writeFile(path, source);
   execFileSync('clang', ['-target', 'bpf', '-O2', '-g', '-c', path, '-o', join(folder, name)]);

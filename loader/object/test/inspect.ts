@@ -2,10 +2,10 @@ import type { Test } from 'tap';
 import { run } from '../../elf/test/compile.ts';
 import { formatInstruction } from '../../insn/format.ts';
 import { isCall, isLoadImm64, readInstruction, slotCount } from '../../insn/instruction.ts';
-import type { ObjectSpec, ProgramSpec } from '../spec.ts';
+import type { ObjectContent, ProgramSpec } from '../spec.ts';
 
 /** The program of that name. */
-export function find(spec: ObjectSpec, name: string): ProgramSpec {
+export function find(spec: ObjectContent, name: string): ProgramSpec {
   const program = spec.programs.find((one) => one.name === name);
   if (program === undefined) throw new TypeError(`no program ${name}`);
   return program;
@@ -44,7 +44,7 @@ export function listing(program: ProgramSpec, byteOrder: 'little' | 'big'): stri
 }
 
 /** The initial value of an int in a data section. */
-export function readInt(spec: ObjectSpec, name: string): number | undefined {
+export function readInt(spec: ObjectContent, name: string): number | undefined {
   const variable = spec.variables.find((one) => one.name === name);
   const data = spec.maps.find((map) => map.name === variable?.map)?.data;
   if (variable === undefined || data === null || data === undefined) return undefined;

@@ -6,7 +6,7 @@ import { isCall, isLoadImm64, readImm64, readInstruction, slotCount } from '../.
 import { parseObject } from '../parse.ts';
 import { PROGRAM_TYPES } from '../program-types.ts';
 import { parseSectionName } from '../section-names.ts';
-import type { ObjectSpec, ProgramSpec } from '../spec.ts';
+import type { ObjectContent, ProgramSpec } from '../spec.ts';
 import { checkCalls, find, listing, readelfObjects, readInt } from './inspect.ts';
 import { REFUSALS } from './refusals.ts';
 import { HEADER, INCLUDE, PROGRAMS } from './sources.ts';
@@ -148,7 +148,7 @@ t.test('a big-endian object says the same, in its own byte order', (t) => {
   const little = parseObject(compileBpf(t.testdir(), 'programs', PROGRAMS, { flags }).bytes, 'el');
   const big = parseObject(compileBpf(t.testdir(), 'programs', PROGRAMS, { flags, target: 'bpfeb' }).bytes, 'eb');
   t.equal(big.byteOrder, 'big');
-  const text = (spec: ObjectSpec) =>
+  const text = (spec: ObjectContent) =>
     spec.programs.map((one) => [...listing(one, spec.byteOrder), JSON.stringify([one.references, one.functions])]);
   t.strictSame(text(big), text(little));
   t.strictSame(big.variables, little.variables);

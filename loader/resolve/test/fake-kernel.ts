@@ -2,7 +2,7 @@ import { Btf } from '../../btf/btf.ts';
 import { ByteWriter } from '../../bytes.ts';
 import { compileBpf } from '../../elf/test/compile.ts';
 import { parseObject } from '../../object/parse.ts';
-import type { ObjectSpec } from '../../object/spec.ts';
+import type { ObjectContent } from '../../object/spec.ts';
 import { Kallsyms } from '../kallsyms.ts';
 import type { KernelFacts } from '../outcome.ts';
 
@@ -47,7 +47,7 @@ export function moduleBtf(
 }
 
 /** An object compiled from C, with `WEAK` defined as `__weak` or as nothing. */
-export function compileObject(folder: string, body: string, weak = false): ObjectSpec {
+export function compileObject(folder: string, body: string, weak = false): ObjectContent {
   const source = `#include <linux/bpf.h>\n#include <bpf/bpf_helpers.h>\n#include <bpf/bpf_core_read.h>\n${body}`;
   const flags = ['-g', '-O2', INCLUDE, `-DWEAK=${weak ? '__weak' : ''}`, '-Wno-everything'];
   const { bytes } = compileBpf(folder, weak ? 'weak' : 'strong', source, { flags });

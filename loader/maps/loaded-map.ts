@@ -2,9 +2,9 @@ import type { AgentConnection, SyscallBuffer } from '../agent/connection.ts';
 import { describeErrno, errnoName } from '../agent/errno.ts';
 import { ExplainedError } from '../errors.ts';
 import type { MapSpec } from '../object/spec.ts';
-import { AttrWriter, input, output } from './attr.ts';
-import { BpfCommand, bpf } from './bpf.ts';
-import { possibleCpus } from './cpus.ts';
+import { AttrWriter, input, output } from '../syscall/attr.ts';
+import { BpfCommand, bpf } from '../syscall/bpf.ts';
+import { possibleCpus } from '../syscall/cpus.ts';
 
 /** BPF_MAP_TYPE_PERCPU_HASH, PERCPU_ARRAY, LRU_PERCPU_HASH, PERCPU_CGROUP_STORAGE (`enum bpf_map_type`). */
 const PER_CPU_TYPES: ReadonlySet<number> = new Set([5, 6, 10, 21]);

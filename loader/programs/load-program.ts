@@ -1,16 +1,16 @@
 import type { AgentConnection, SyscallBuffer } from '../agent/connection.ts';
 import { errnoName } from '../agent/errno.ts';
 import { ObjectError } from '../errors.ts';
+import type { UploadedBtf } from '../load/object-btf.ts';
+import { LoadError } from '../load-error.ts';
 import { PROGRAM_TYPES } from '../object/program-types.ts';
-import type { ObjectSpec, ProgramSpec } from '../object/spec.ts';
+import type { ObjectContent, ProgramSpec } from '../object/spec.ts';
 import { applyCoreRelocations, CORE_POISON, type CoreResult } from '../resolve/core.ts';
 import type { ExternResolution, KernelFacts } from '../resolve/outcome.ts';
+import { cstring, output } from '../syscall/attr.ts';
+import { BpfCommand, bpf } from '../syscall/bpf.ts';
 import { findAttachTarget } from './attach-target.ts';
-import { cstring, output } from './attr.ts';
 import { functionInfo, lineInfo, type ProgramLoad, programLoadAttr } from './attr-program.ts';
-import { BpfCommand, bpf } from './bpf.ts';
-import { LoadError } from './load-error.ts';
-import type { UploadedBtf } from './object-btf.ts';
 import { MISSING_KFUNC_BASE, relocateProgram } from './relocate.ts';
 import { summarizeVerifierLog, verifierLogText } from './verifier-log.ts';
 
@@ -23,7 +23,7 @@ const LOG_GROWTH = 4;
 /** What programs need beside their specification. */
 export interface ProgramContext {
   readonly agent: AgentConnection;
-  readonly object: ObjectSpec;
+  readonly object: ObjectContent;
   readonly facts: KernelFacts;
   readonly btf: UploadedBtf;
   /** Map fds by name. */

@@ -1,12 +1,12 @@
 import type { AgentConnection } from '../agent/connection.ts';
 import { describeErrno, errnoName } from '../agent/errno.ts';
-import type { MapSpec, ObjectSpec } from '../object/spec.ts';
+import { LoadError } from '../load-error.ts';
+import type { MapSpec, ObjectContent } from '../object/spec.ts';
 import type { ExternResolution } from '../resolve/outcome.ts';
-import { AttrWriter, objectName } from './attr.ts';
-import { BpfCommand, bpf, closeAll } from './bpf.ts';
-import { possibleCpus } from './cpus.ts';
-import { LoadError } from './load-error.ts';
-import { LoadedMap } from './maps.ts';
+import { AttrWriter, objectName } from '../syscall/attr.ts';
+import { BpfCommand, bpf, closeAll } from '../syscall/bpf.ts';
+import { possibleCpus } from '../syscall/cpus.ts';
+import { LoadedMap } from './loaded-map.ts';
 
 const PERF_EVENT_ARRAY = 4;
 const RINGBUF = 27;
@@ -15,7 +15,7 @@ const FIRST_KEY = new Uint8Array(4);
 /** What maps need beside their specification. */
 export interface MapContext {
   readonly agent: AgentConnection;
-  readonly object: ObjectSpec;
+  readonly object: ObjectContent;
   /** The object's BTF in the kernel, or null. */
   readonly btfFd: number | null;
   readonly resolutions: readonly ExternResolution[];
@@ -89,7 +89,7 @@ async function entriesFor(spec: MapSpec, agent: AgentConnection): Promise<number
 }
 
 /** A data section's map is called after the object, as libbpf and therefore bpftool's users know it: `program.rodata`. */
-function mapName(spec: MapSpec, object: ObjectSpec): string {
+function mapName(spec: MapSpec, object: ObjectContent): string {
   if (spec.data === null) return spec.name;
   const base = (object.name.split('/').at(-1) ?? '').replace(/\..*$/, '');
   return `${base.slice(0, Math.max(0, Math.min(8, 15 - spec.name.length)))}${spec.name}`;

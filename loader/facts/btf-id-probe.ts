@@ -4,10 +4,10 @@ import type { Btf } from '../btf/btf.ts';
 import { setImm, writeInstruction } from '../insn/instruction.ts';
 import { LD_IMM64, LoadSource, SLOT_SIZE } from '../insn/opcodes.ts';
 import { PROGRAM_TYPES } from '../object/program-types.ts';
-import { cstring, output } from './attr.ts';
-import { programLoadAttr } from './attr-program.ts';
-import { BpfCommand, bpf, closeAll, liftMemoryLimit } from './bpf.ts';
-import { verifierLogText } from './verifier-log.ts';
+import { programLoadAttr } from '../programs/attr-program.ts';
+import { verifierLogText } from '../programs/verifier-log.ts';
+import { cstring, output } from '../syscall/attr.ts';
+import { BpfCommand, bpf, closeAll, liftMemoryLimit } from '../syscall/bpf.ts';
 
 /** No BTF has so many types. */
 const NO_SUCH_ID = 0x7fff_fff0;

@@ -1,7 +1,7 @@
 import type { SyscallBuffer } from '../agent/connection.ts';
 import { SLOT_SIZE } from '../insn/opcodes.ts';
 import type { FunctionSpec, ProgramSpec } from '../object/spec.ts';
-import { AttrWriter, input, objectName, type Pointer } from './attr.ts';
+import { AttrWriter, input, objectName, type Pointer } from '../syscall/attr.ts';
 
 /** What BPF_PROG_LOAD is told. */
 export interface ProgramLoad {

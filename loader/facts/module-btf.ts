@@ -3,8 +3,8 @@ import type { AgentConnection } from '../agent/connection.ts';
 import { errnoName } from '../agent/errno.ts';
 import { Btf } from '../btf/btf.ts';
 import type { KernelFacts, ModuleBtf } from '../resolve/outcome.ts';
-import { AttrWriter, output } from './attr.ts';
-import { BpfCommand, bpf, closeAll } from './bpf.ts';
+import { AttrWriter, output } from '../syscall/attr.ts';
+import { BpfCommand, bpf, closeAll } from '../syscall/bpf.ts';
 
 /** The BTF of each module that is loaded, and why some may be missing. */
 export type ModuleBtfs = Pick<KernelFacts, 'moduleBtfs' | 'moduleBtfsUnavailable'>;

@@ -1,6 +1,6 @@
-import { describeErrno, errnoName } from '../agent/errno.ts';
-import { ExplainedError } from '../errors.ts';
-import type { ExternResolution } from '../resolve/outcome.ts';
+import { describeErrno, errnoName } from './agent/errno.ts';
+import { ExplainedError } from './errors.ts';
+import type { ExternResolution } from './resolve/outcome.ts';
 
 /** Where loading stopped: an extern without outcome, the BTF, a map, or the program itself. */
 export type LoadPhase = 'resolve' | 'btf' | 'map' | 'load';

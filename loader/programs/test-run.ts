@@ -2,9 +2,9 @@ import type { AgentConnection, SyscallBuffer } from '../agent/connection.ts';
 import { describeErrno, errnoName } from '../agent/errno.ts';
 import { ExplainedError } from '../errors.ts';
 import type { ProgramSpec, ProgramType } from '../object/spec.ts';
-import { AttrWriter, input, output } from './attr.ts';
-import { BpfCommand, bpf } from './bpf.ts';
-import { runOnCpu } from './cpus.ts';
+import { AttrWriter, input, output } from '../syscall/attr.ts';
+import { BpfCommand, bpf } from '../syscall/bpf.ts';
+import { runOnCpu } from '../syscall/cpus.ts';
 
 /** What a program is run with. */
 export interface TestRunOptions {

@@ -1,0 +1,74 @@
+import { type LocalAgentOptions, startLocalAgent } from './agent/child.ts';
+import type { AgentConnection } from './agent/connection.ts';
+import { findAgent } from './agent/find.ts';
+import { type KnownFacts, readKernelFacts } from './facts/kernel-facts.ts';
+import { type LoadOptions, loadObject } from './load/load.ts';
+import type { LoadedObject } from './load/loaded-object.ts';
+import type { ObjectContent } from './object/spec.ts';
+import type { KernelFacts } from './resolve/outcome.ts';
+
+/** How {@link Kernel.local} starts its agent. */
+export interface LocalKernelOptions extends LocalAgentOptions {
+  /** The agent's binary; the one that comes with the package, or one built with clang, if absent. */
+  readonly agentPath?: string;
+}
+
+/**
+ * A kernel to load into: this machine's, another's over ssh, or that of any agent, such as one in a virtual machine.
+ *
+ * ```ts
+ * await using kernel = await Kernel.local();
+ * await using object = await kernel.load(await ObjectSpec.open('program.bpf.o'));
+ * ```
+ */
+export class Kernel implements AsyncDisposable {
+  /** The connection that everything goes through. */
+  readonly agent: AgentConnection;
+  readonly #known: KnownFacts;
+  #facts: Promise<KernelFacts> | undefined;
+
+  private constructor(agent: AgentConnection, known: KnownFacts) {
+    this.agent = agent;
+    this.#known = known;
+  }
+
+  /** The kernel of this machine. Needs root, or CAP_BPF and what the programs ask for. Throws AgentError, ExplainedError `agent-…`. */
+  static async local(options: LocalKernelOptions = {}): Promise<Kernel> {
+    return Kernel.over(await startLocalAgent(options.agentPath ?? (await findAgent()), options));
+  }
+
+  /** The kernel of the machine where an agent runs. {@link Kernel.close} ends the agent's connection. */
+  static over(agent: AgentConnection, known: KnownFacts = {}): Kernel {
+    return new Kernel(agent, known);
+  }
+
+  /** As in `uname -r`. */
+  get release(): string {
+    return this.agent.hello.release;
+  }
+
+  /** What resolving needs to know about it; read once, see {@link Kernel.forget}. Throws AgentError, FormatError. */
+  facts(): Promise<KernelFacts> {
+    this.#facts ??= readKernelFacts(this.agent, this.#known);
+    return this.#facts;
+  }
+
+  /** Forgets the facts, to have them read again: after a module was loaded, say. */
+  forget(): void {
+    this.#facts = undefined;
+  }
+
+  /** Loads an object. Throws as {@link loadObject}. */
+  async load(spec: ObjectContent, options: Omit<LoadOptions, 'agent' | 'facts'> = {}): Promise<LoadedObject> {
+    return loadObject(spec, { ...options, agent: this.agent, facts: await this.facts() });
+  }
+
+  /** Ends the agent's connection. What was loaded through it goes, unless it is pinned. */
+  async close(): Promise<void> {
+    await this.agent.close();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close();
+  }
+}
