@@ -21,7 +21,14 @@ const FLAGS = [
   '-fuse-ld=lld',
   '-Wl,--build-id=none',
 ];
-const TARGETS = { x86_64: 'x86_64-linux-gnu' } as const;
+/** Machines as `uname -m` names them, and what clang calls them. */
+const TARGETS = { x86_64: 'x86_64-linux-gnu', aarch64: 'aarch64-linux-gnu' } as const;
+
+/** A machine that the agent can be built for, as `uname -m` names it. */
+export type AgentArchitecture = keyof typeof TARGETS;
+
+/** All of them. */
+export const AGENT_ARCHITECTURES = Object.keys(TARGETS) as readonly AgentArchitecture[];
 
 /** How to build the agent. */
 export interface BuildAgentOptions {
@@ -29,7 +36,8 @@ export interface BuildAgentOptions {
   readonly outputDirectory: string;
   /** The compiler; `clang` from PATH if absent. */
   readonly clang?: string;
-  readonly architecture?: keyof typeof TARGETS;
+  /** `x86_64` if absent. */
+  readonly architecture?: AgentArchitecture;
   /** Ends the compiler. */
   readonly signal?: AbortSignal | undefined;
 }

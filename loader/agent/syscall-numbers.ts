@@ -33,17 +33,56 @@ export const SYSCALL_X86_64 = {
   perf_event_open: 298,
   finit_module: 313,
   delete_module: 176,
+  unlinkat: 263,
   bpf: 321,
 } as const;
 
 /** The name of a system call in {@link SYSCALL_X86_64}. */
 export type SyscallName = keyof typeof SYSCALL_X86_64;
 
-/** The number of a system call on a machine as `uname -m` names it. Throws ExplainedError `agent-architecture` for a machine the agent is not built for. */
+/** The same on 64-bit ARM (include/uapi/asm-generic/unistd.h); null for calls that only older architectures have. */
+const SYSCALL_AARCH64: Readonly<Record<SyscallName, number | null>> = {
+  read: 63,
+  write: 64,
+  close: 57,
+  mmap: 222,
+  munmap: 215,
+  ioctl: 29,
+  pread64: 67,
+  readv: 65,
+  writev: 66,
+  getpid: 172,
+  socket: 198,
+  setsockopt: 208,
+  uname: 160,
+  chdir: 49,
+  getuid: 174,
+  chroot: 51,
+  mount: 40,
+  umount2: 39,
+  setresuid: 147,
+  capget: 90,
+  capset: 91,
+  prctl: 167,
+  sched_setaffinity: 122,
+  sched_getaffinity: 123,
+  clock_settime: 112,
+  epoll_wait: null,
+  openat: 56,
+  prlimit64: 261,
+  perf_event_open: 241,
+  finit_module: 273,
+  delete_module: 106,
+  unlinkat: 35,
+  bpf: 280,
+};
+
+/** The number of a system call on a machine as `uname -m` names it. Throws ExplainedError `agent-architecture` for a machine that has no such call, or none that is known. */
 export function syscallNumber(machine: string, name: SyscallName): number {
-  if (machine !== 'x86_64')
-    throw new ExplainedError('agent-architecture', `no system call numbers for ${machine} yet`, {
-      fix: 'use an x86_64 kernel: other machines are planned',
-    });
-  return SYSCALL_X86_64[name];
+  const number = machine === 'x86_64' ? SYSCALL_X86_64[name] : machine === 'aarch64' ? SYSCALL_AARCH64[name] : undefined;
+  if (typeof number === 'number') return number;
+  if (number === null) throw new ExplainedError('agent-architecture', `${machine} has no system call ${name}`);
+  throw new ExplainedError('agent-architecture', `no system call numbers for ${machine}`, {
+    fix: 'use a kernel for x86_64 or aarch64',
+  });
 }

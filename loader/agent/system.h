@@ -6,6 +6,8 @@
 
 #if defined(__x86_64__)
 #include "arch-x86_64.h"
+#elif defined(__aarch64__)
+#include "arch-aarch64.h"
 #else
 #error "no arch-*.h for this architecture yet: it needs the system call stub, the numbers and the entry point"
 #endif
