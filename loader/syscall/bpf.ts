@@ -9,6 +9,8 @@ export const BpfCommand = {
   mapDelete: 3,
   mapGetNextKey: 4,
   programLoad: 5,
+  objectPin: 6,
+  objectGet: 7,
   programTestRun: 10,
   programGetNextId: 11,
   mapGetNextId: 12,
