@@ -4,6 +4,7 @@ import { ExplainedError, FormatError } from '../errors.ts';
 import { type BtfHeader, readBtfHeader } from './header.ts';
 import { inflateType } from './inflate.ts';
 import { BTF_KINDS, type BtfOfKind, isKind, kindNumber } from './kinds.ts';
+import { NameIndex } from './name-index.ts';
 import { StringSection } from './strings.ts';
 import { indexTypes, type TypeIndex } from './type-index.ts';
 import type { BtfKind, BtfType, TypeId } from './types.ts';
@@ -35,10 +36,8 @@ export class Btf {
   readonly #reader: ByteReader;
   readonly #index: TypeIndex;
   readonly #strings: StringSection;
-  /** Offset of the first string of its own: 0, or where the base's strings end. */
-  readonly #firstString: number;
+  readonly #names: NameIndex;
   readonly #types: (BtfType | undefined)[] = [];
-  #names: Map<string, TypeId | TypeId[]> | undefined;
 
   private constructor(bytes: Uint8Array, name: string, base: Btf | null, header: BtfHeader) {
     this.bytes = bytes;
@@ -47,10 +46,10 @@ export class Btf {
     this.byteOrder = header.byteOrder;
     this.#reader = new ByteReader(header.types, header.byteOrder, '.BTF', header.typesOffset);
     this.#index = indexTypes(header, name);
-    this.#strings = new StringSection(header.strings, name);
+    this.#strings = new StringSection(header.strings, name, base === null ? null : base.#strings);
+    this.#names = new NameIndex(this.#index.names, this.#strings);
     this.firstId = base === null ? 1 : base.endId;
     this.endId = this.firstId + this.#index.count;
-    this.#firstString = base === null ? 0 : base.#firstString + base.#strings.size;
   }
 
   /**
@@ -108,9 +107,7 @@ export class Btf {
 
   /** The string at an offset; in split BTF the base's strings come first. Throws {@link FormatError}. */
   string(offset: number): string {
-    return this.base !== null && offset < this.#firstString
-      ? this.base.string(offset)
-      : this.#strings.at(offset - this.#firstString);
+    return this.#strings.at(offset);
   }
 
   /** The first type with this name and kind: its own, else one of the base (unless `own`). */
@@ -139,7 +136,20 @@ export class Btf {
   /** How many types of a kind there are, without the base's. Inflates nothing. */
   count(kind: BtfKind): number {
     const wanted = kindNumber(kind);
-    return this.#index.kinds.reduce((sum, kindOfType) => sum + (kindOfType === wanted ? 1 : 0), 0);
+    const { kinds } = this.#index;
+    let count = 0;
+    for (let at = kinds.indexOf(wanted); at !== -1; at = kinds.indexOf(wanted, at + 1)) count += 1;
+    return count;
+  }
+
+  /** Its own types of one kind by ascending id, without the base's; no other is inflated. */
+  *ofKind<K extends BtfKind>(kind: K): IterableIterator<BtfOfKind<K>> {
+    const wanted = kindNumber(kind);
+    const { kinds } = this.#index;
+    for (let at = kinds.indexOf(wanted); at !== -1; at = kinds.indexOf(wanted, at + 1)) {
+      const type = this.type(this.firstId + at);
+      if (isKind(type, kind)) yield type;
+    }
   }
 
   /**
@@ -180,34 +190,15 @@ export class Btf {
   }
 
   *#named<K extends BtfKind>(name: string, kind: K): IterableIterator<BtfOfKind<K>> {
-    this.#names ??= this.#indexNames();
-    const found = this.#names.get(name) ?? [];
     const wanted = kindNumber(kind);
-    for (const id of typeof found === 'number' ? [found] : found) {
-      if (this.#index.kinds[id - this.firstId] === wanted) {
-        const type = this.type(id);
+    for (const position of this.#names.positions(name)) {
+      if (this.#index.kinds[position] === wanted) {
+        const type = this.type(this.firstId + position);
         if (isKind(type, kind)) {
           yield type;
         }
       }
     }
-  }
-
-  #indexNames(): Map<string, TypeId | TypeId[]> {
-    const names = new Map<string, TypeId | TypeId[]>();
-    this.#index.names.forEach((offset, position) => {
-      const name = this.string(offset);
-      const id = this.firstId + position;
-      const before = names.get(name);
-      if (before === undefined) {
-        names.set(name, id);
-      } else if (typeof before === 'number') {
-        names.set(name, [before, id]);
-      } else {
-        before.push(id);
-      }
-    });
-    return names;
   }
 
   #refuseLoop(id: TypeId): never {

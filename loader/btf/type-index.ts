@@ -1,6 +1,7 @@
+import type { ByteOrder } from '../bytes.ts';
 import { FormatError } from '../errors.ts';
 import type { BtfHeader } from './header.ts';
-import { BTF_KINDS, KIND_LAYOUTS } from './kinds.ts';
+import { BTF_KINDS, KIND_LAYOUTS, type KindLayout } from './kinds.ts';
 
 /** Where each type of a BTF blob starts; made in one pass, without looking into the types. */
 export interface TypeIndex {
@@ -18,48 +19,31 @@ export interface TypeIndex {
  * Throws {@link FormatError} for an unknown kind of unknown size, and for a type that leaves the section.
  */
 export function indexTypes(header: BtfHeader, where: string): TypeIndex {
-  const { types, layout } = header;
-  const view = new DataView(types.buffer, types.byteOffset, types.length);
-  const little = header.byteOrder === 'little';
+  const { types } = header;
+  // An array of words is read many times faster than a DataView as long as nothing is compiled, and a kernel has 120,000 types.
+  const words = wordsOf(types, header.byteOrder);
+  const { once, each } = sizesByKind(header.layout);
   const most = Math.floor(types.length / TYPE_SIZE);
   const offsets = new Uint32Array(most);
   const kinds = new Uint8Array(most);
   const names = new Uint32Array(most);
+  const end = types.length;
   let count = 0;
   let offset = 0;
-  while (offset < types.length) {
-    const left = types.length - offset;
-    const position = { section: '.BTF', offset: header.typesOffset + offset };
-    if (left < TYPE_SIZE) {
-      throw new FormatError('btf-truncated', 'the last type is cut off', position, {
-        where,
-        why: `${left} bytes are left`,
-      });
-    }
-    // Not decodeInfo: this loop runs 150,000 times for a kernel.
-    const info = view.getUint32(offset + 4, little);
+  while (offset + TYPE_SIZE <= end) {
+    const word = offset >>> 2;
+    const info = words[word + 1] ?? 0;
     const kind = (info >>> 24) & 0x7f;
-    const sizes = kind < BTF_KINDS.length ? KIND_LAYOUTS[kind] : layout?.[kind];
-    if (kind === 0 || sizes === undefined) {
-      throw new FormatError('btf-unknown-kind', `unknown BTF kind ${kind}`, position, {
-        where,
-        why: `type ${count} of this BTF has it, and the BTF does not say how long it is`,
-        fix: 'Either the BTF is damaged, or it is newer than this version of ksym-matrix.',
-      });
-    }
-    const size = TYPE_SIZE + sizes.once + (info & 0xff_ffff) * sizes.each;
-    if (size > left) {
-      throw new FormatError('btf-truncated', `a ${BTF_KINDS[kind] ?? `kind ${kind}`} is cut off`, position, {
-        where,
-        why: `it takes ${size} bytes, ${left} are left`,
-      });
-    }
+    const fixed = once[kind] ?? UNKNOWN;
+    const next = offset + fixed + (info & 0xff_ffff) * (each[kind] ?? 0);
+    if (fixed === UNKNOWN || next > end || next % 4 !== 0) break;
     offsets[count] = offset;
     kinds[count] = kind;
-    names[count] = view.getUint32(offset, little);
+    names[count] = words[word] ?? 0;
     count += 1;
-    offset += size;
+    offset = next;
   }
+  if (offset !== end) refuse(header, where, count, offset, words[(offset >>> 2) + 1] ?? 0);
   return {
     count,
     offsets: offsets.subarray(0, count),
@@ -70,3 +54,64 @@ export function indexTypes(header: BtfHeader, where: string): TypeIndex {
 
 /** `struct btf_type`. */
 const TYPE_SIZE = 12;
+
+const UNKNOWN = 0;
+
+/** Bytes of a type by kind: those of `struct btf_type` and what follows it once, 0 for a kind of unknown size; and those of each element. */
+function sizesByKind(layout: readonly KindLayout[] | null): { once: Uint32Array; each: Uint32Array } {
+  const once = new Uint32Array(KINDS);
+  const each = new Uint32Array(KINDS);
+  for (let kind = 1; kind < KINDS; kind++) {
+    const sizes = kind < BTF_KINDS.length ? KIND_LAYOUTS[kind] : layout?.[kind];
+    if (sizes === undefined) continue;
+    once[kind] = TYPE_SIZE + sizes.once;
+    each[kind] = sizes.each;
+  }
+  return { once, each };
+}
+
+/** A kind has 7 bits. */
+const KINDS = 128;
+
+/** The bytes as numbers of 32 bits; a copy unless they lie well and in the host's order. Up to three bytes at the end are left out. */
+function wordsOf(bytes: Uint8Array, byteOrder: ByteOrder): Uint32Array {
+  const length = bytes.length & ~3;
+  const swapped = byteOrder !== HOST_BYTE_ORDER;
+  // Not `slice`, which is no copy if this is a Buffer.
+  const { buffer, byteOffset } =
+    swapped || bytes.byteOffset % 4 !== 0 ? new Uint8Array(bytes.subarray(0, length)) : bytes;
+  if (swapped) Buffer.from(buffer, byteOffset, length).swap32();
+  return new Uint32Array(buffer, byteOffset, length / 4);
+}
+
+const HOST_BYTE_ORDER: ByteOrder = new Uint8Array(Uint16Array.of(1).buffer)[0] === 1 ? 'little' : 'big';
+
+/** Says what is wrong with the type at `offset`. */
+function refuse({ types, typesOffset, layout }: BtfHeader, where: string, id: number, offset: number, info: number) {
+  const left = types.length - offset;
+  const position = { section: '.BTF', offset: typesOffset + offset };
+  if (left < TYPE_SIZE) {
+    throw new FormatError('btf-truncated', 'the last type is cut off', position, {
+      where,
+      why: `${left} bytes are left`,
+    });
+  }
+  const kind = (info >>> 24) & 0x7f;
+  const { once, each } = sizesByKind(layout);
+  const fixed = once[kind] ?? UNKNOWN;
+  if (fixed === UNKNOWN) {
+    throw new FormatError('btf-unknown-kind', `unknown BTF kind ${kind}`, position, {
+      where,
+      why: `type ${id} of this BTF has it, and the BTF does not say how long it is`,
+      fix: 'Either the BTF is damaged, or it is newer than this version of ksym-matrix.',
+    });
+  }
+  const name = BTF_KINDS[kind] ?? `kind ${kind}`;
+  const size = fixed + (info & 0xff_ffff) * (each[kind] ?? 0);
+  if (size <= left) {
+    const why = `it takes ${size} bytes, which is no multiple of 4`;
+    throw new FormatError('btf-unaligned', `what follows a ${name} is not aligned`, position, { where, why });
+  }
+  const why = `it takes ${size} bytes, ${left} are left`;
+  throw new FormatError('btf-truncated', `a ${name} is cut off`, position, { where, why });
+}

@@ -10,6 +10,7 @@ import { btfForKernel } from '../kernel-btf.ts';
 import { btfBlob, INT, KIND, type RawType } from './blob.ts';
 import { bpftoolTypes, ourTypes } from './bpftool.ts';
 import { compileObject, fail } from './object.ts';
+import './lookup-tests.ts';
 import './print-c-tests.ts';
 
 for (const target of ['bpfel', 'bpfeb'] as const) {

@@ -1,0 +1,102 @@
+import { StringSection } from './strings.ts';
+
+/**
+ * Finds types by name without making text of 100,000 names. The first lookups search the bytes of the string section and then the types
+ * that refer to what was found, which takes a fraction of a millisecond each. Whoever goes on asking gets an index: none where the types
+ * are sorted by name already, as resolve_btfids leaves them since Linux 7.0 (bisection, as btf_find_by_name_bsearch in kernel/bpf/btf.c
+ * does it), else a hash table.
+ */
+export class NameIndex {
+  readonly #names: Uint32Array;
+  readonly #strings: StringSection;
+  #searches = 0;
+  #lookup: ((name: string) => number[]) | undefined;
+
+  /** `names`: string offsets of the types' names, by position. */
+  constructor(names: Uint32Array, strings: StringSection) {
+    this.#names = names;
+    this.#strings = strings;
+  }
+
+  /** Positions of all types with this name, ascending. The empty name stands for all that have none. */
+  positions(name: string): readonly number[] {
+    if (name === '') return this.#anonymous();
+    if (name.includes('\0')) return [];
+    if (this.#lookup === undefined && this.#searches < MOST_SEARCHES) {
+      this.#searches += 1;
+      const offsets = this.#strings.offsetsOf(name);
+      if (offsets !== null) return this.#at(offsets);
+    }
+    this.#lookup ??= this.#isSorted() ? (wanted) => this.#bisect(wanted) : this.#hash();
+    return this.#lookup(name);
+  }
+
+  #at(offsets: readonly number[]): number[] {
+    const names = this.#names;
+    const found: number[] = [];
+    for (const offset of offsets) {
+      for (let at = names.indexOf(offset); at !== -1; at = names.indexOf(offset, at + 1)) found.push(at);
+    }
+    return offsets.length > 1 ? found.sort((a, b) => a - b) : found;
+  }
+
+  #anonymous(): number[] {
+    const found: number[] = [];
+    this.#names.forEach((offset, position) => {
+      if (this.#strings.firstByte(offset) === 0) found.push(position);
+    });
+    return found;
+  }
+
+  /** Whether every name is followed by the same or a later one. Of a BTF that is not sorted, it looks at the first few only. */
+  #isSorted(): boolean {
+    const names = this.#names;
+    for (let at = 1; at < names.length; at++) {
+      if (!this.#strings.inOrder(names[at - 1] ?? 0, names[at] ?? 0)) return false;
+    }
+    return true;
+  }
+
+  #bisect(name: string): number[] {
+    const names = this.#names;
+    const wanted = Buffer.from(name);
+    let [low, high] = [0, names.length];
+    while (low < high) {
+      const middle = (low + high) >>> 1;
+      if (this.#strings.compare(names[middle] ?? 0, wanted) < 0) low = middle + 1;
+      else high = middle;
+    }
+    const found: number[] = [];
+    for (; low < names.length && this.#strings.compare(names[low] ?? 0, wanted) === 0; low++) found.push(low);
+    return found;
+  }
+
+  /** Buckets of positions: the first of each, and what follows each. Types without a name are in none. */
+  #hash(): (name: string) => number[] {
+    const names = this.#names;
+    const strings = this.#strings;
+    const mask = 2 ** Math.ceil(Math.log2(names.length + 1)) - 1;
+    const first = new Int32Array(mask + 1).fill(-1);
+    const next = new Int32Array(names.length);
+    // Backwards, so that the positions of a bucket ascend.
+    for (let position = names.length - 1; position >= 0; position--) {
+      const offset = names[position] ?? 0;
+      if (strings.firstByte(offset) === 0) continue;
+      const bucket = strings.hash(offset) & mask;
+      next[position] = first[bucket] ?? -1;
+      first[bucket] = position;
+    }
+    return (name) => {
+      const wanted = Buffer.from(name);
+      const found: number[] = [];
+      const bucket = StringSection.hashOf(wanted) & mask;
+      for (let position = first[bucket] ?? -1; position !== -1; position = next[position] ?? -1) {
+        if (strings.compare(names[position] ?? 0, wanted) === 0) found.push(position);
+      }
+      return found;
+    };
+  }
+}
+
+/** An index takes as long as some fifty searches. */
+const MOST_SEARCHES = 32;
