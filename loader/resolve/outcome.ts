@@ -7,6 +7,11 @@ export interface KernelFacts {
   readonly kallsyms: Kallsyms | null;
   /** BTF of vmlinux, or null if the kernel has none. */
   readonly vmlinuxBtf: Btf | null;
+  /**
+   * Types that CO-RE relocations go by instead of those of vmlinux and the modules: for kernels without BTF, as libbpf's
+   * `btf_custom_path` and cilium/ebpf's `KernelTypes`. Absent: the kernel's own.
+   */
+  readonly coreBtf?: Btf;
   /** Split BTF of each loaded module, in order of BTF object id; empty if none, or if not readable. */
   readonly moduleBtfs: readonly ModuleBtf[];
   /** Why {@link KernelFacts.moduleBtfs} may be incomplete; null if it is complete. */
