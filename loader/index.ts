@@ -22,6 +22,8 @@ export type {
   SyscallResult,
 } from './agent/connection.ts';
 export { describeErrno, errnoName, errnoNumber } from './agent/errno.ts';
+export { buildPackagedAgents, findAgent } from './agent/find.ts';
+export { type SshOptions, startSshAgent } from './agent/ssh.ts';
 export { Btf, type BtfOfKind } from './btf/btf.ts';
 export { formatType } from './btf/format.ts';
 export { type PrintOptions, printDeclaration, printDefinition, printWithDefinition } from './btf/print-c.ts';

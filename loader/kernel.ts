@@ -1,6 +1,8 @@
+import { machine } from 'node:os';
 import { type LocalAgentOptions, startLocalAgent } from './agent/child.ts';
 import type { AgentConnection } from './agent/connection.ts';
 import { findAgent } from './agent/find.ts';
+import { type SshOptions, startSshAgent } from './agent/ssh.ts';
 import { type KnownFacts, readKernelFacts } from './facts/kernel-facts.ts';
 import { type LoadOptions, loadObject } from './load/load.ts';
 import type { LoadedObject } from './load/loaded-object.ts';
@@ -34,7 +36,12 @@ export class Kernel implements AsyncDisposable {
 
   /** The kernel of this machine. Needs root, or CAP_BPF and what the programs ask for. Throws AgentError, ExplainedError `agent-…`. */
   static async local(options: LocalKernelOptions = {}): Promise<Kernel> {
-    return Kernel.over(await startLocalAgent(options.agentPath ?? (await findAgent()), options));
+    return Kernel.over(await startLocalAgent(options.agentPath ?? (await findAgent(machine())), options));
+  }
+
+  /** The kernel of another machine, by the ssh program: nothing needs to be installed there. Throws as {@link startSshAgent}. */
+  static async ssh(destination: string, options: SshOptions = {}): Promise<Kernel> {
+    return Kernel.over(await startSshAgent(destination, options));
   }
 
   /** The kernel of the machine where an agent runs. {@link Kernel.close} ends the agent's connection. */

@@ -70,8 +70,11 @@ static bool send_welcome(const struct stream *stream, uint32_t id, const struct 
   return stream_send(stream, &frame, id, FRAME_WELCOME, 0, sizeof frame.welcome + length);
 }
 
-/* A session owns every descriptor above the standard ones, but not the stream. */
-static void end_session(const struct stream *stream) { close_from(FIRST_PRIVATE_FD, stream->port ? stream->in : -1); }
+/* A session owns every descriptor above the standard ones, but not the stream, and what it mapped. */
+static void end_session(const struct stream *stream) {
+  drop_mappings();
+  close_from(FIRST_PRIVATE_FD, stream->port ? stream->in : -1);
+}
 
 static bool power_off(const struct stream *stream, uint32_t id) {
   if (!stream->port)
@@ -91,6 +94,10 @@ static bool answer(const struct stream *stream, const struct machine *machine, u
       return answer_read_file(stream, request);
     case FRAME_EXECUTE:
       return answer_execute(stream, request, machine->environment);
+    case FRAME_CONSUME:
+      return answer_consume(stream, request);
+    case FRAME_PRODUCE:
+      return answer_produce(stream, request);
     case FRAME_INPUT: /* for a program that has ended meanwhile */
       return true;
     case FRAME_POWER_OFF:

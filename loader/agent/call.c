@@ -124,6 +124,7 @@ bool answer_syscall(const struct stream *stream, const struct request *request) 
   long value = system_call((long)call->number, args[0], args[1], args[2], args[3], args[4], args[5]);
 
   bool failed = value < 0 && value > -4096;
+  if (!failed) note_mapping((long)call->number, args, value);
   struct syscall_result *result = (void *)(memory + HEADER_ROOM);
   *result = (struct syscall_result){failed ? -1 : value, failed ? (uint32_t)-value : 0, 0};
   bool sent = stream_send(stream, memory, request->id, FRAME_SYSCALL_RESULT, 0, (uint32_t)answer);

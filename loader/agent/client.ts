@@ -3,12 +3,14 @@ import { AgentError } from './agent-error.ts';
 import type {
   AgentConnection,
   AgentHello,
+  ConsumedRecords,
   ExecuteRequest,
   ExecuteResult,
+  SharedRing,
   SyscallRequest,
   SyscallResult,
 } from './connection.ts';
-import { describeErrno } from './errno.ts';
+import { describeErrno, errnoNumber } from './errno.ts';
 import { feedInput } from './execute-input.ts';
 import { FrameChannel, type SendMore } from './frame-channel.ts';
 import {
@@ -19,7 +21,9 @@ import {
   FrameFlag,
   FrameType,
   PROTOCOL_VERSION,
+  RingKind,
 } from './protocol.ts';
+import { decodeConsumed, encodeRing } from './ring-frame.ts';
 import { decodeSyscallResult, encodeSyscall } from './syscall-frame.ts';
 
 /** Milliseconds that a request may take unless it says otherwise. */
@@ -153,6 +157,26 @@ class Connection implements AgentConnection {
       throw callFailed(what, end.errno, this.#channel.name);
     }
     return { ...end, stdout: Buffer.concat(output.stdout), stderr: Buffer.concat(output.stderr) };
+  }
+
+  async consume(ring: SharedRing, kind: 'bpf' | 'perf', limit: number): Promise<ConsumedRecords> {
+    const payload = Buffer.concat([encodeU32(RingKind[kind], limit), encodeRing(ring)]);
+    const call = { type: FrameType.consume, payload, timeoutMs: this.#timeoutMs, what: 'reading a ring buffer' };
+    return this.#channel.request(call, (frame) =>
+      frame.type === FrameType.consumed ? decodeConsumed(frame.payload) : null,
+    );
+  }
+
+  async produce(ring: SharedRing, records: Uint8Array): Promise<boolean> {
+    const payload = Buffer.concat([encodeRing(ring), records]);
+    const call = { type: FrameType.produce, payload, timeoutMs: this.#timeoutMs, what: 'writing a ring buffer' };
+    const { errno } = await this.#channel.request(call, (frame) =>
+      frame.type === FrameType.done ? decodeDone(frame.payload) : null,
+    );
+    if (errno !== 0 && errno !== errnoNumber('ENOSPC')) {
+      throw callFailed('cannot write a ring buffer', errno, this.#channel.name);
+    }
+    return errno === 0;
   }
 
   async powerOff(): Promise<void> {

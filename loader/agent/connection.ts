@@ -47,6 +47,24 @@ export interface ExecuteResult {
   readonly stderr: Uint8Array;
 }
 
+/** A ring buffer that the kernel shares with the agent, by addresses in the agent's memory. */
+export interface SharedRing {
+  /** Of the position that the reader moves on. */
+  readonly consumer: number;
+  /** Of the position that the writer moves on. */
+  readonly producer: number;
+  readonly data: number;
+  /** Bytes of data, a power of two. */
+  readonly size: number;
+}
+
+/** Whole records, with their headers, as they lay in a ring. */
+export interface ConsumedRecords {
+  readonly bytes: Uint8Array;
+  /** Bytes of the next record, if it is longer than the limit and nothing was taken; else 0. */
+  readonly needed: number;
+}
+
 /** What the agent says of itself in its hello. */
 export interface AgentHello {
   readonly protocolVersion: number;
@@ -71,6 +89,10 @@ export interface AgentConnection {
   /** Reads a whole file, also from /proc and /sys, in one trip. Rejects with the errno's name if it cannot be opened. */
   readFile(path: string, options?: { readonly timeoutMs?: number; readonly maxBytes?: number }): Promise<Uint8Array>;
   execute(request: ExecuteRequest): Promise<ExecuteResult>;
+  /** Takes what is complete, up to `limit` bytes (at most 63 MiB), from a BPF ring buffer or a perf buffer; nothing is taken twice. */
+  consume(ring: SharedRing, kind: 'bpf' | 'perf', limit: number): Promise<ConsumedRecords>;
+  /** Puts records with their headers into a ring that the kernel reads. False if there is no room for all of them; then none is put there. */
+  produce(ring: SharedRing, records: Uint8Array): Promise<boolean>;
   /** Powers the machine off (in a VM); a child agent refuses. */
   powerOff(): Promise<void>;
   /** Ends the connection; the agent's file descriptors go with it. */

@@ -7,7 +7,7 @@
 #endif
 
 #define PROTOCOL_MAGIC 0x4d59534bu /* "KSYM" */
-#define PROTOCOL_VERSION 1u
+#define PROTOCOL_VERSION 2u
 #define MAX_FRAME (64u << 20) /* bytes of payload */
 
 enum frame_type {
@@ -18,6 +18,8 @@ enum frame_type {
   FRAME_POWER_OFF = 5,
   FRAME_GOODBYE = 6,
   FRAME_INPUT = 7,
+  FRAME_CONSUME = 8,
+  FRAME_PRODUCE = 9,
 
   FRAME_WELCOME = 0x8001,
   FRAME_SYSCALL_RESULT = 0x8002,
@@ -26,6 +28,7 @@ enum frame_type {
   FRAME_EXIT = 0x8005,
   FRAME_DONE = 0x8006,
   FRAME_ERROR = 0x8007,
+  FRAME_CONSUMED = 0x8008,
 };
 
 enum frame_flag { FLAG_MORE = 1, FLAG_STDERR = 2 };
@@ -114,6 +117,32 @@ struct execute_exit {
   uint32_t value;
   uint32_t timed_out;
   uint32_t reserved;
+};
+
+enum ring_kind { RING_BPF = 0, RING_PERF = 1 };
+
+/* Addresses in the agent's memory. */
+struct ring {
+  uint64_t consumer; /* of the position that the reader moves on */
+  uint64_t producer; /* of the position that the writer moves on */
+  uint64_t data;
+  uint64_t size; /* of the data, in bytes: a power of two */
+};
+
+struct consume_request {
+  uint32_t kind;
+  uint32_t limit; /* bytes of records in the answer */
+  struct ring ring;
+};
+
+struct consumed {
+  uint64_t position; /* of the consumer afterwards */
+  uint32_t needed;   /* bytes of the next record if that is longer than the limit and nothing was taken, else 0 */
+  uint32_t reserved; /* the records follow */
+};
+
+struct produce_request {
+  struct ring ring; /* the records follow */
 };
 
 struct welcome {

@@ -1,5 +1,5 @@
 /** The agent's protocol: PROTOCOL.md describes it, protocol.h is its other half. */
-export const PROTOCOL_VERSION = 1;
+export const PROTOCOL_VERSION = 2;
 /** The bytes `KSYM`. */
 export const MAGIC = 0x4d59534b;
 /** Bytes of a frame before its payload. */
@@ -16,6 +16,8 @@ export const FrameType = {
   powerOff: 5,
   goodbye: 6,
   input: 7,
+  consume: 8,
+  produce: 9,
   welcome: 0x8001,
   syscallResult: 0x8002,
   data: 0x8003,
@@ -23,6 +25,7 @@ export const FrameType = {
   exit: 0x8005,
   done: 0x8006,
   error: 0x8007,
+  consumed: 0x8008,
 } as const;
 
 /** Flags of an EXECUTE request. */
@@ -33,6 +36,9 @@ export const MAX_INPUT = 64 << 10;
 
 /** Flags of answers. */
 export const FrameFlag = { more: 1, stderr: 2 } as const;
+
+/** What a CONSUME request reads. */
+export const RingKind = { bpf: 0, perf: 1 } as const;
 
 /** Codes of ERROR frames. */
 export const ErrorCode = {

@@ -10,4 +10,10 @@ struct request {
 
 bool answer_syscall(const struct stream *stream, const struct request *request);
 bool answer_read_file(const struct stream *stream, const struct request *request);
+bool answer_consume(const struct stream *stream, const struct request *request);
+bool answer_produce(const struct stream *stream, const struct request *request);
 bool answer_execute(const struct stream *stream, const struct request *request, char **environment);
+
+/* Memory that a session maps with SYSCALL. It holds what it maps, as descriptors do, so it goes with the session as they do. */
+void note_mapping(long number, const long *args, long value);
+void drop_mappings(void);

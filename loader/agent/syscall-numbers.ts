@@ -31,6 +31,16 @@ export const SYSCALL_X86_64 = {
   openat: 257,
   prlimit64: 302,
   perf_event_open: 298,
+  epoll_ctl: 233,
+  epoll_create1: 291,
+  bind: 49,
+  recvfrom: 45,
+  sendto: 44,
+  mkdirat: 258,
+  epoll_pwait: 281,
+  fsopen: 430,
+  fsconfig: 431,
+  fsmount: 432,
   finit_module: 313,
   delete_module: 176,
   unlinkat: 263,
@@ -73,13 +83,24 @@ const SYSCALL_AARCH64: Readonly<Record<SyscallName, number | null>> = {
   perf_event_open: 241,
   finit_module: 273,
   delete_module: 106,
+  epoll_ctl: 21,
+  epoll_create1: 20,
+  bind: 200,
+  recvfrom: 207,
+  sendto: 206,
+  mkdirat: 34,
+  epoll_pwait: 22,
+  fsopen: 430,
+  fsconfig: 431,
+  fsmount: 432,
   unlinkat: 35,
   bpf: 280,
 };
 
 /** The number of a system call on a machine as `uname -m` names it. Throws ExplainedError `agent-architecture` for a machine that has no such call, or none that is known. */
 export function syscallNumber(machine: string, name: SyscallName): number {
-  const number = machine === 'x86_64' ? SYSCALL_X86_64[name] : machine === 'aarch64' ? SYSCALL_AARCH64[name] : undefined;
+  const number =
+    machine === 'x86_64' ? SYSCALL_X86_64[name] : machine === 'aarch64' ? SYSCALL_AARCH64[name] : undefined;
   if (typeof number === 'number') return number;
   if (number === null) throw new ExplainedError('agent-architecture', `${machine} has no system call ${name}`);
   throw new ExplainedError('agent-architecture', `no system call numbers for ${machine}`, {

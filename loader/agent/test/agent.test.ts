@@ -11,8 +11,9 @@ import { connectAgent } from '../client.ts';
 import type { SyscallBuffer } from '../connection.ts';
 import { describeErrno, errnoName, errnoNumber } from '../errno.ts';
 import { ErrorCode, encodeFrame, encodeU32, FrameReader, FrameType } from '../protocol.ts';
-import { SYSCALL_X86_64 as SYS } from '../syscall-numbers.ts';
+import { SYSCALL_X86_64 as SYS, syscallNumber } from '../syscall-numbers.ts';
 import { commandLines } from './processes.ts';
+import { testSsh } from './ssh-tests.ts';
 
 const folder = t.testdir();
 const binary = await buildAgent({ outputDirectory: folder });
@@ -289,3 +290,13 @@ t.test('error numbers have the names and texts that the C library gives them', (
   t.throws(() => errnoNumber('ENOSUCHNAME'), { code: 'errno-unknown' });
   t.end();
 });
+
+t.test('the agent compiles for each architecture that there are system call numbers for', async (t) => {
+  const arm = await buildAgent({ outputDirectory: folder, architecture: 'aarch64' });
+  t.match(execFileSync('readelf', ['-hW', arm]).toString(), /Machine:\s+AArch64/);
+  t.equal(syscallNumber('aarch64', 'bpf'), 280);
+  t.throws(() => syscallNumber('aarch64', 'epoll_wait'), { code: 'agent-architecture' });
+  t.throws(() => syscallNumber('riscv64', 'bpf'), { code: 'agent-architecture' });
+});
+
+testSsh(binary);
