@@ -39,8 +39,14 @@ cgrp_storage_get cgrp_storage_delete
   .trim()
   .split(/\s+/);
 
-/** The helper's name with its number, as the verifier prints it (`bpf_map_lookup_elem#1`); the number alone if unknown. */
-export function helperName(number: number): string {
+/** The helper's number by its name, with or without `bpf_`; undefined if there is none. */
+export function helperNumber(name: string): number | undefined {
+  const number = NAMES.indexOf(name.replace(/^bpf_/, ''));
+  return number <= 0 ? undefined : number;
+}
+
+/** The helper's name (`bpf_map_lookup_elem`), undefined if the number is no helper's. Number 0 is `bpf_unspec`, as in the kernel's table. */
+export function helperName(number: number): string | undefined {
   const name = NAMES[number];
-  return name === undefined || number === 0 ? `${number}` : `bpf_${name}#${number}`;
+  return name === undefined ? undefined : `bpf_${name}`;
 }
