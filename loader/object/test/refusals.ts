@@ -17,7 +17,7 @@ export const REFUSALS: readonly {
       section: 'socket',
       symbol: 'CONFIG_HZ',
       instruction: 0,
-      why: /configuration.*`r1 = 0x0 ll`/,
+      why: /configuration.*`r1 = 0x0`/,
     },
   },
   {
@@ -52,7 +52,7 @@ export const REFUSALS: readonly {
       section: 'socket',
       symbol: 'LICENSE',
       instruction: 0,
-      why: /`r1 = 0x0 ll`/,
+      why: /`r1 = 0x0`/,
     },
   },
   {
