@@ -1,0 +1,69 @@
+import { cacheDirectory } from '../kernels/cache-directory.ts';
+import { ExplainedError } from '../loader/errors.ts';
+import { Kernel } from '../loader/kernel.ts';
+import { GuestKernels } from './cli/guest-kernels.ts';
+import type { Guest } from './guest/open-guest.ts';
+
+/** How {@link bootKernel} boots. */
+export interface BootKernelOptions {
+  /** A matrix whose kernels may be named; `matrix.yaml` of the working directory, if there is one, when absent. */
+  readonly matrix?: string;
+  /** MiB; what the matrix says, or 512, when absent. */
+  readonly memory?: number;
+  /** Ends the machine, and the download of its kernel. */
+  readonly signal?: AbortSignal;
+  /** False boots anew instead of continuing a machine that was saved after its boot. */
+  readonly templates?: boolean;
+}
+
+/**
+ * Boots a kernel in a virtual machine and gives the loader access to it: a matrix's name for it, or a line of Debian's such as `6.12`,
+ * `6.12-generic` or `newest`. The kernel is fetched if need be; what takes long is told on standard error. Closing the kernel ends the machine.
+ *
+ * ```ts
+ * await using machine = await bootKernel('6.12');
+ * await using object = await machine.kernel.load(await ObjectSpec.open('program.bpf.o'));
+ * ```
+ * Throws ConfigError `no-such-kernel`, ExplainedError `packages-missing` with what to install, MachineError.
+ */
+export async function bootKernel(name: string, options: BootKernelOptions = {}): Promise<BootedKernel> {
+  const { matrix, memory, templates = true, signal = new AbortController().signal } = options;
+  const guests = await GuestKernels.create(
+    {
+      accel: 'auto',
+      templates,
+      ...(matrix === undefined ? {} : { matrix }),
+      ...(memory === undefined ? {} : { memory }),
+    },
+    cacheDirectory(),
+    signal,
+  );
+  const [found, ...more] = await guests.select([name]);
+  if (found === undefined || more.length > 0) {
+    throw new ExplainedError('one-kernel', `"${name}" names ${more.length + 1} kernels`, { fix: 'name one' });
+  }
+  return new BootedKernel(found.name, await guests.open(found, false, signal));
+}
+
+/** A kernel that runs in a virtual machine of its own. */
+export class BootedKernel implements AsyncDisposable {
+  readonly name: string;
+  readonly kernel: Kernel;
+  readonly #guest: Guest;
+
+  /** Made by {@link bootKernel}. */
+  constructor(name: string, guest: Guest) {
+    this.name = name;
+    this.kernel = Kernel.over(guest.machine.agent);
+    this.#guest = guest;
+  }
+
+  /** Ends the machine. */
+  async close(): Promise<void> {
+    await this.#guest.close();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close();
+  }
+}
