@@ -12,6 +12,7 @@ import { bpftoolTypes, ourTypes } from './bpftool.ts';
 import { compileObject, fail } from './object.ts';
 import './lookup-tests.ts';
 import './print-c-tests.ts';
+import './value-tests.ts';
 
 for (const target of ['bpfel', 'bpfeb'] as const) {
   t.test(`every type of an object is what bpftool says it is (${target})`, async (t) => {
