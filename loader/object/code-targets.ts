@@ -1,14 +1,22 @@
-import { R_BPF_64_32, R_BPF_64_64, SHN_UNDEF } from '../elf/constants.ts';
+import {
+  R_BPF_64_32,
+  R_BPF_64_64,
+  R_BPF_64_ABS32,
+  R_BPF_64_ABS64,
+  R_BPF_64_NODYLD32,
+  SHN_UNDEF,
+} from '../elf/constants.ts';
 import type { ElfSection } from '../elf/elf.ts';
 import type { ElfRelocation } from '../elf/relocations.ts';
 import { ObjectError } from '../errors.ts';
-import { formatInstruction } from '../insn/format.ts';
 import { type Instruction, isCall, isLoadImm64, readInstruction } from '../insn/instruction.ts';
 import { SLOT_SIZE } from '../insn/opcodes.ts';
-import { isDataSection } from './data.ts';
+import { isDataSection, pointerInData } from './data.ts';
 import { functionAt, type ObjectFunction } from './functions.ts';
+import { KCONFIG_SECTION } from './kconfig.ts';
 import { isCode, type ObjectFile } from './object-file.ts';
-import type { ExternSpec } from './spec.ts';
+import { describeSite } from './site.ts';
+import type { ExternSpec, KconfigSpec } from './spec.ts';
 
 /** What an instruction with a relocation refers to. */
 export type CodeTarget =
@@ -23,6 +31,7 @@ export type CodeTarget =
 export interface Targets {
   readonly functions: readonly ObjectFunction[];
   readonly externs: readonly ExternSpec[];
+  readonly kconfig: readonly KconfigSpec[];
   /** Name of each map of `.maps` by its offset in that section. */
   readonly mapNames: ReadonlyMap<number, string>;
 }
@@ -42,12 +51,12 @@ export function readCodeTargets(file: ObjectFile, section: ElfSection, targets: 
 }
 
 function readTarget(site: RelocationSite, targets: Targets): CodeTarget {
-  const { instruction, relocation } = site;
-  if (relocation.type === R_BPF_64_32 && isCall(instruction)) return readCallTarget(site, targets);
-  if (relocation.type === R_BPF_64_64 && isLoadImm64(instruction)) return readLoadTarget(site, targets);
+  // Loaders go by the instruction, not by the relocation's type: compilers have changed their minds about R_BPF_64_32 and R_BPF_64_64.
+  if (isCall(site.instruction)) return readCallTarget(site, targets);
+  if (isLoadImm64(site.instruction)) return readLoadTarget(site, targets);
   throw site.refuse(
     'relocation-kind',
-    `relocation of type ${relocation.type} cannot be applied`,
+    `relocation of type ${relocationName(site.relocation.type)} cannot be applied`,
     'only a 64-bit immediate load (R_BPF_64_64) and a call (R_BPF_64_32) can refer to a symbol',
   );
 }
@@ -56,7 +65,7 @@ function readCallTarget(site: RelocationSite, targets: Targets): CodeTarget {
   const { symbol } = site.relocation;
   if (symbol.sectionIndex === SHN_UNDEF) {
     const extern = findExtern(site, targets);
-    if (extern.kind !== 'kfunc') {
+    if (!('kind' in extern) || extern.kind !== 'kfunc') {
       throw site.refuse(
         'call-of-variable',
         `${extern.name} is called`,
@@ -76,7 +85,7 @@ function readCallTarget(site: RelocationSite, targets: Targets): CodeTarget {
 
 function readLoadTarget(site: RelocationSite, targets: Targets): CodeTarget {
   const { symbol } = site.relocation;
-  if (symbol.sectionIndex === SHN_UNDEF) return { kind: 'extern', extern: findExtern(site, targets).name };
+  if (symbol.sectionIndex === SHN_UNDEF) return readExternTarget(site, targets);
   const section = site.targetSection();
   const offset = Number(symbol.value) + site.addend;
   if (isCode(section)) {
@@ -89,12 +98,31 @@ function readLoadTarget(site: RelocationSite, targets: Targets): CodeTarget {
     }
     return { kind: 'map', map };
   }
+  return readDataTarget(site, section, offset);
+}
+
+function readExternTarget(site: RelocationSite, targets: Targets): CodeTarget {
+  const extern = findExtern(site, targets);
+  if ('kind' in extern) return { kind: 'extern', extern: extern.name };
+  const offset = extern.offset + site.addend;
+  if (site.addend >= 0 && site.addend < extern.size) return { kind: 'data', map: KCONFIG_SECTION, offset };
+  throw site.refuse(
+    'data-outside-section',
+    `a reference outside of ${extern.name}`,
+    `it points to byte ${site.addend} of ${extern.size}`,
+  );
+}
+
+function readDataTarget(site: RelocationSite, section: ElfSection, offset: number): CodeTarget {
   if (!isDataSection(section)) {
+    const arena = section.name === ARENA_SECTION;
     throw site.refuse(
       'reference-to-section',
       `a reference into ${section.name} cannot be loaded`,
-      'only .data, .bss, .rodata and their .NAME variants become maps that a program can read',
-      'Move the variable into one of these sections.',
+      arena
+        ? 'it holds variables of an arena, which this loader does not fill'
+        : 'only .data, .bss, .rodata and their .NAME variants become maps that a program can read',
+      arena ? 'Allocate them with bpf_arena_alloc_pages().' : 'Move the variable into one of these sections.',
     );
   }
   if (offset < 0 || offset >= section.size) {
@@ -104,17 +132,42 @@ function readLoadTarget(site: RelocationSite, targets: Targets): CodeTarget {
       `it points to byte ${offset} of ${section.size}, and the kernel takes addresses within the map only`,
     );
   }
+  const pointer = pointerInData(site.file, section, offset);
+  if (pointer !== null) {
+    throw site.refuse(
+      'pointer-in-data',
+      'a global variable is initialised with an address',
+      `it refers to ${pointer.variable || 'a constant'} in ${section.name}, where byte ${pointer.offset} is to hold the address of ${pointer.target}: a map cannot hold it`,
+      'Assign it in the program, or use an index instead of a pointer.',
+    );
+  }
   return { kind: 'data', map: section.name, offset };
 }
 
-function findExtern(site: RelocationSite, targets: Targets): ExternSpec {
+function findExtern(site: RelocationSite, targets: Targets): ExternSpec | KconfigSpec {
   const { symbol } = site.relocation;
-  const extern = targets.externs.find((one) => one.name === symbol.name);
+  const named = ({ name }: { name: string }): boolean => name === symbol.name;
+  const extern = targets.externs.find(named) ?? targets.kconfig.find(named);
   if (extern === undefined) {
     throw site.refuse('undefined-symbol', `${symbol.name} is not defined`, `its symbol is undefined and no extern`);
   }
   return extern;
 }
+
+/** Where clang puts variables of an arena: those of address space 1. */
+const ARENA_SECTION = '.addr_space.1';
+
+function relocationName(type: number): string {
+  return RELOCATION_NAMES[type] ?? `${type}`;
+}
+
+const RELOCATION_NAMES: Readonly<Record<number, string | undefined>> = {
+  [R_BPF_64_64]: 'R_BPF_64_64',
+  [R_BPF_64_ABS64]: 'R_BPF_64_ABS64',
+  [R_BPF_64_ABS32]: 'R_BPF_64_ABS32',
+  [R_BPF_64_NODYLD32]: 'R_BPF_64_NODYLD32',
+  [R_BPF_64_32]: 'R_BPF_64_32',
+};
 
 function findFunction(site: RelocationSite, targets: Targets, section: ElfSection, slot: number): ObjectFunction {
   const found = functionAt(targets.functions, section.index, slot);
@@ -133,11 +186,11 @@ class RelocationSite {
   readonly slot: number;
   readonly instruction: Instruction;
   readonly relocation: ElfRelocation;
-  readonly #file: ObjectFile;
+  readonly file: ObjectFile;
   readonly #section: ElfSection;
 
   constructor(file: ObjectFile, section: ElfSection, relocation: ElfRelocation) {
-    this.#file = file;
+    this.file = file;
     this.#section = section;
     this.relocation = relocation;
     this.slot = Math.floor(relocation.offset / SLOT_SIZE);
@@ -157,27 +210,31 @@ class RelocationSite {
   }
 
   targetSection(): ElfSection {
-    const section = this.#file.elf.sections[this.relocation.symbol.sectionIndex];
+    const section = this.file.elf.sections[this.relocation.symbol.sectionIndex];
     if (section === undefined) {
-      throw this.refuse('symbol-without-section', 'the symbol is in no section', 'it is absolute or a common symbol');
+      throw this.refuse(
+        'symbol-without-section',
+        'the symbol is in no section',
+        'it is absolute or a common symbol',
+        'Give the variable an initial value, or compile with -fno-common.',
+      );
     }
     return section;
   }
 
   refuse(code: string, what: string, why: string, fix?: string): ObjectError {
     const { symbol } = this.relocation;
-    const text = formatInstruction(this.#section.data, this.slot, this.#file.elf.byteOrder);
-    const named = symbol.name !== '' ? symbol.name : this.#file.elf.sections[symbol.sectionIndex]?.name;
+    const named = symbol.name !== '' ? symbol.name : this.file.elf.sections[symbol.sectionIndex]?.name;
     return new ObjectError(
       code,
       what,
       {
-        file: this.#file.name,
+        file: this.file.name,
         section: this.#section.name,
         ...(named === undefined ? {} : { symbol: named }),
         instruction: this.slot,
       },
-      { why: `in \`${text}\`, ${why}`, ...(fix === undefined ? {} : { fix }) },
+      { why: `in ${describeSite(this.file, this.#section, this.slot)}, ${why}`, ...(fix === undefined ? {} : { fix }) },
     );
   }
 }

@@ -1,28 +1,28 @@
 import type { DatasecType } from '../btf/types.ts';
 import { SHT_NOBITS, SHT_PROGBITS } from '../elf/constants.ts';
 import type { ElfSection, ElfSymbol } from '../elf/elf.ts';
-import { ObjectError } from '../errors.ts';
 import type { ObjectFile } from './object-file.ts';
 import type { MapSpec, VariableSpec } from './spec.ts';
 
 const BPF_MAP_TYPE_ARRAY = 2;
 const BPF_F_RDONLY_PROG = 1 << 7;
 
-/** Whether a section holds global variables or constants: `.data`, `.bss`, `.rodata`, or one of these with `.NAME` appended. */
+/**
+ * Whether a section holds global variables or constants: `.data`, `.bss`, `.rodata`, or one of these with `.NAME` appended, such as
+ * `.rodata.str1.1` (string constants), `.rodata.cst16` and `.data.custom` (bpf_object__elf_collect in libbpf's `src/libbpf.c`).
+ */
 export function isDataSection(section: ElfSection): boolean {
   if (section.size === 0) return false;
-  if (section.type === SHT_NOBITS) return hasBase(section.name, '.bss');
+  if (section.type === SHT_NOBITS) return hasBase(section.name, '.bss') || hasBase(section.name, '.data');
   return section.type === SHT_PROGBITS && (hasBase(section.name, '.data') || hasBase(section.name, '.rodata'));
 }
 
 /**
  * One array map with a single entry for each data section, its value the section's content. The map bears the section's
  * name; what to call it in the kernel, where names end after 15 bytes, is for the load step to say.
- * @throws ObjectError `pointer-in-data` if a variable is initialised with an address.
  */
 export function readDataMaps(file: ObjectFile): MapSpec[] {
   return file.elf.sections.filter(isDataSection).map((section) => {
-    refusePointers(file, section);
     const readOnly = hasBase(section.name, '.rodata');
     return {
       name: section.name,
@@ -75,24 +75,36 @@ function variableType(file: ObjectFile, section: ElfSection, symbol: ElfSymbol):
   return null;
 }
 
-function refusePointers(file: ObjectFile, section: ElfSection): void {
-  const relocation = file.relocations.get(section.index)?.[0];
-  if (relocation === undefined) return;
-  const variable = file.elf.symbols.find(
+/** A variable that holds the address of something, which nothing can fill in. */
+export interface PointerInData {
+  /** Empty for a constant without a name. */
+  readonly variable: string;
+  /** Bytes from the start of the section. */
+  readonly offset: number;
+  /** What the address is of: a symbol, or a section. */
+  readonly target: string;
+}
+
+/**
+ * The first address that is to stand in the variable around a place of a data section; null if there is none. The kernel has maps for data, and no
+ * map holds addresses of maps: where they are initialised with one, libbpf leaves zero without a word.
+ */
+export function pointerInData(file: ObjectFile, section: ElfSection, offset: number): PointerInData | null {
+  const relocations = file.relocations.get(section.index) ?? [];
+  if (relocations.length === 0) return null;
+  const holder = variableAround(file, section, offset);
+  const found = relocations.find((one) => variableAround(file, section, one.offset) === holder);
+  if (found === undefined) return null;
+  const target = found.symbol.name || file.elf.sections[found.symbol.sectionIndex]?.name || 'something';
+  return { variable: holder?.name ?? '', offset: found.offset, target };
+}
+
+function variableAround(file: ObjectFile, section: ElfSection, offset: number): ElfSymbol | undefined {
+  return file.elf.symbols.find(
     (symbol) =>
       symbol.type === 'object' &&
       symbol.sectionIndex === section.index &&
-      Number(symbol.value) <= relocation.offset &&
-      relocation.offset < Number(symbol.value) + symbol.size,
-  );
-  const target = relocation.symbol.name || file.elf.sections[relocation.symbol.sectionIndex]?.name;
-  throw new ObjectError(
-    'pointer-in-data',
-    'a global variable is initialised with an address',
-    { file: file.name, section: section.name, ...(variable === undefined ? {} : { symbol: variable.name }) },
-    {
-      why: `byte ${relocation.offset} of the section is to hold the address of ${target}, which a map cannot hold`,
-      fix: 'Assign it in the program, or use an index instead of a pointer.',
-    },
+      Number(symbol.value) <= offset &&
+      offset < Number(symbol.value) + symbol.size,
   );
 }

@@ -1,57 +1,63 @@
 import type { Btf } from '../btf/btf.ts';
+import { formatType } from '../btf/format.ts';
 import type { BtfType } from '../btf/types.ts';
 import { SHN_UNDEF } from '../elf/constants.ts';
 import type { ElfSymbol } from '../elf/elf.ts';
 import { ObjectError } from '../errors.ts';
-import { formatInstruction } from '../insn/format.ts';
 import { SLOT_SIZE } from '../insn/opcodes.ts';
+import { KCONFIG_SECTION, type KconfigExtern, kconfigType, layOutKconfig } from './kconfig.ts';
 import { isCode, type ObjectFile } from './object-file.ts';
-import type { ExternSpec } from './spec.ts';
+import { describeSite } from './site.ts';
+import type { ExternSpec, KconfigSpec } from './spec.ts';
 
-/**
- * The externs of the object: undefined symbols, global or weak, without an ELF type, that the BTF lists in DATASEC `.ksyms`
- * (bpf_object__collect_externs in libbpf's `src/libbpf.c`). A variable whose type is `void`, below modifiers and typedefs, is typeless.
- * @throws ObjectError `extern-without-btf`, `extern-not-in-btf`, `extern-not-ksym`, `kconfig-extern` or `undefined-symbol`,
- *   naming the extern and the first instruction that uses it.
- */
-export function readExterns(file: ObjectFile): ExternSpec[] {
-  const undefinedSymbols = file.elf.symbols.filter(
-    (symbol) => symbol.index !== 0 && symbol.sectionIndex === SHN_UNDEF && symbol.name !== '',
-  );
-  return undefinedSymbols.map((symbol) => readExtern(file, symbol));
+/** The undefined symbols of an object, by what fills them in. */
+export interface ObjectExterns {
+  /** Of `.ksyms`. */
+  readonly externs: readonly ExternSpec[];
+  /** Of `.kconfig`, in the order of their places in that map. */
+  readonly kconfig: readonly KconfigSpec[];
 }
 
-function readExtern(file: ObjectFile, symbol: ElfSymbol): ExternSpec {
+/**
+ * The externs of the object: undefined symbols, global or weak, without an ELF type, that the BTF lists in DATASEC `.ksyms` or `.kconfig`
+ * (bpf_object__collect_externs in libbpf's `src/libbpf.c`). A variable of `.ksyms` whose type is `void`, below modifiers and typedefs, is typeless.
+ * @throws ObjectError `extern-without-btf`, `extern-not-in-btf`, `extern-not-ksym`, `kconfig-type` or `undefined-symbol`,
+ *   naming the extern and the first instruction that uses it.
+ */
+export function readExterns(file: ObjectFile): ObjectExterns {
+  const externs: ExternSpec[] = [];
+  const kconfig: KconfigExtern[] = [];
+  for (const symbol of file.elf.symbols) {
+    if (symbol.index === 0 || symbol.sectionIndex !== SHN_UNDEF || symbol.name === '') continue;
+    const { btf, section, type } = readDeclaration(file, symbol);
+    if (section === KCONFIG_SECTION) kconfig.push(readKconfig(file, btf, symbol, type));
+    else externs.push(readKsym(file, btf, symbol, section, type));
+  }
+  return { externs, kconfig: layOutKconfig(kconfig) };
+}
+
+type Declaration = Extract<BtfType, { readonly kind: 'var' | 'func' }>;
+
+function readDeclaration(file: ObjectFile, symbol: ElfSymbol): { btf: Btf; section: string; type: Declaration } {
   const { name } = symbol;
   if (symbol.type !== 'notype' || (symbol.binding !== 'global' && symbol.binding !== 'weak')) {
     throw refuse(file, symbol, 'undefined-symbol', `${name} is not defined`, {
       why: `an extern is global or weak and without ELF type, this symbol is ${symbol.binding} ${symbol.type}`,
     });
   }
-  if (file.btf === null) {
+  const { btf } = file;
+  if (btf === null) {
     throw refuse(file, symbol, 'extern-without-btf', `extern ${name} has no description`, {
       why: 'the object has no BTF, which says whether it is typed, typeless or a function',
       fix: 'Compile with -g.',
     });
   }
-  const declared = findDeclaration(file.btf, name);
-  if (declared === undefined) throw refuseUndeclared(file, file.btf, symbol);
-  if (declared.section === '.kconfig') {
-    throw refuse(file, symbol, 'kconfig-extern', `${name} is a __kconfig extern`, {
-      why: 'values from the kernel’s configuration are not filled in by this loader, only __ksym externs are',
-      fix: 'Use a `const volatile` global variable and set it before loading.',
-    });
-  }
-  if (declared.section !== '.ksyms') {
-    throw refuse(file, symbol, 'extern-not-ksym', `extern ${name} is in section ${declared.section}`, {
-      why: 'only externs of .ksyms can be looked up in a kernel',
-      fix: `Declare it with __ksym of <bpf/bpf_helpers.h>.`,
-    });
-  }
-  const { type } = declared;
+  const declared = findDeclaration(btf, name);
+  if (declared === undefined) throw refuseUndeclared(file, btf, symbol);
+  const { section, type } = declared;
   if (type.kind !== 'func' && type.kind !== 'var') {
     throw refuse(file, symbol, 'extern-not-in-btf', `extern ${name} is neither a variable nor a function`, {
-      why: `DATASEC .ksyms lists it as ${type.kind}`,
+      why: `DATASEC ${section} lists it as ${type.kind}`,
     });
   }
   if (type.linkage !== 'extern') {
@@ -59,9 +65,32 @@ function readExtern(file: ObjectFile, symbol: ElfSymbol): ExternSpec {
       why: `its BTF says linkage ${type.linkage}`,
     });
   }
+  return { btf, section, type };
+}
+
+function readKconfig(file: ObjectFile, btf: Btf, symbol: ElfSymbol, declared: Declaration): KconfigExtern {
+  const { name } = symbol;
+  const type = declared.kind === 'var' ? kconfigType(btf, declared.type) : null;
+  if (type === null) {
+    throw refuse(file, symbol, 'kconfig-type', `__kconfig extern ${name} is of a type that holds no such value`, {
+      why: declared.kind === 'func' ? 'it is a function' : `its type is ${formatType(btf, declared.type)}`,
+      fix: 'Declare it as bool, char, an integer of 2, 4 or 8 bytes, enum libbpf_tristate, or an array of char.',
+    });
+  }
+  return { name, weak: symbol.binding === 'weak', typeId: declared.type, type };
+}
+
+function readKsym(file: ObjectFile, btf: Btf, symbol: ElfSymbol, section: string, type: Declaration): ExternSpec {
+  const { name } = symbol;
+  if (section !== '.ksyms') {
+    throw refuse(file, symbol, 'extern-not-ksym', `extern ${name} is in section ${section}`, {
+      why: 'only externs of .ksyms and .kconfig can be looked up in a kernel',
+      fix: `Declare it with __ksym of <bpf/bpf_helpers.h>.`,
+    });
+  }
   const weak = symbol.binding === 'weak';
   if (type.kind === 'func') return { name, kind: 'kfunc', weak, typeId: type.type };
-  const typeless = file.btf.resolve(type.type).kind === 'void';
+  const typeless = btf.resolve(type.type).kind === 'void';
   return { name, kind: typeless ? 'typeless' : 'typed', weak, typeId: typeless ? 0 : type.type };
 }
 
@@ -106,7 +135,7 @@ function refuse(
     { file: file.name, section, symbol: symbol.name, instruction },
     {
       ...details,
-      why: `${details.why} (used by \`${text}\`)`,
+      why: `${details.why} (used by ${text})`,
     },
   );
 }
@@ -119,7 +148,7 @@ function firstUse(
     const relocation = file.relocations.get(section.index)?.find((one) => one.symbol.index === symbol.index);
     if (relocation === undefined) continue;
     const instruction = Math.floor(relocation.offset / SLOT_SIZE);
-    const text = formatInstruction(section.data, instruction, file.elf.byteOrder);
+    const text = describeSite(file, section, instruction);
     return { section: section.name, instruction, text };
   }
   return undefined;

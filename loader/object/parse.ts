@@ -1,13 +1,15 @@
-import { datasecLayout } from '../btf/datasec-layout.ts';
+import { type DatasecLayout, datasecLayout } from '../btf/datasec-layout.ts';
 import { decodeUtf8 } from '../bytes.ts';
 import { ObjectError } from '../errors.ts';
 import { readDataMaps, readVariables } from './data.ts';
 import { readExterns } from './externs.ts';
 import { readFunctions } from './functions.ts';
+import { KCONFIG_SECTION, kconfigMaps } from './kconfig.ts';
 import { readMaps } from './maps.ts';
 import { type ObjectFile, readObjectFile } from './object-file.ts';
 import { readPrograms } from './programs.ts';
-import type { ObjectContent } from './spec.ts';
+import type { KconfigSpec, ObjectContent } from './spec.ts';
+import { readStructOps } from './struct-ops.ts';
 
 /**
  * Reads what a compiled BPF object says: programs with their subprograms, maps, variables and externs. Pure: needs no kernel.
@@ -18,20 +20,30 @@ import type { ObjectContent } from './spec.ts';
  */
 export function parseObject(bytes: Uint8Array, name: string): ObjectContent {
   const file = readObjectFile(bytes, name);
-  const { maps, names } = readMaps(file);
-  const externs = readExterns(file);
   const functions = readFunctions(file);
+  const { maps, names } = readMaps(file, functions);
+  const { externs, kconfig } = readExterns(file);
   return {
     name,
     byteOrder: file.elf.byteOrder,
     license: readLicense(file),
     btf: file.btf,
-    datasecLayout: datasecLayout(file.elf),
-    programs: readPrograms(file, { functions, externs, mapNames: names }),
-    maps: [...maps, ...readDataMaps(file)],
+    datasecLayout: layoutOf(file, kconfig),
+    programs: readPrograms(file, { functions, externs, kconfig, mapNames: names }),
+    maps: [...maps, ...readStructOps(file), ...readDataMaps(file), ...kconfigMaps(kconfig, file.btf)],
     variables: readVariables(file),
     externs,
+    kconfig,
   };
+}
+
+/** Beside what ELF lays out, the places of `.kconfig`, which is no ELF section. */
+function layoutOf(file: ObjectFile, kconfig: readonly KconfigSpec[]): DatasecLayout {
+  const last = kconfig.at(-1);
+  const layout = datasecLayout(file.elf);
+  if (last === undefined) return layout;
+  const offsets = new Map(kconfig.map(({ name, offset }) => [name, offset]));
+  return new Map([...layout, [KCONFIG_SECTION, { size: last.offset + last.size, offsets }]]);
 }
 
 function readLicense(file: ObjectFile): string {

@@ -2,6 +2,7 @@ import type { ProgramType } from './spec.ts';
 
 /** `enum bpf_prog_type` (include/uapi/linux/bpf.h). */
 export const PROGRAM_TYPES: Readonly<Record<ProgramType, number>> = {
+  unspecified: 0,
   socket_filter: 1,
   kprobe: 2,
   sched_cls: 3,

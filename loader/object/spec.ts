@@ -19,7 +19,7 @@ export interface ObjectContent {
   /** Sizes and offsets of data sections that clang leaves out of the BTF and the kernel wants in it. */
   readonly datasecLayout: DatasecLayout;
   readonly programs: readonly ProgramSpec[];
-  /** Maps from `.maps`, then one array map for each global data section. */
+  /** Maps from `.maps`, those of `struct_ops`, one array map for each global data section, and `.kconfig` if there are such externs. */
   readonly maps: readonly MapSpec[];
   /** Global variables in data sections. */
   readonly variables: readonly VariableSpec[];
@@ -33,7 +33,7 @@ export interface ObjectContent {
 export interface ProgramSpec {
   /** The function's name. */
   readonly name: string;
-  /** The ELF section, for example `tp_btf/sched_switch`. */
+  /** The ELF section, for example `tp_btf/sched_switch`; `.text` for an object's only function, if it has no section of its own. */
   readonly section: string;
   type: ProgramType;
   /** Expected attach type (`enum bpf_attach_type`), where the program type wants one. */
@@ -110,7 +110,7 @@ export interface MapSpec {
   /** `LIBBPF_PIN_BY_NAME` where the object asks for it: pinned as `PIN_FOLDER/NAME`, and reused from there. Absent: not pinned. */
   pinning?: 'by-name';
   /** What the elements of an array or hash of maps look like. Absent: no map of maps. */
-  readonly inner?: MapSpec;
+  inner?: MapSpec;
   /** Elements that the object initialises (`.values`): maps in a map of maps, programs in a program array. Absent: none. */
   readonly initial?: readonly InitialElement[];
 }
@@ -157,8 +157,9 @@ export interface ExternSpec {
   readonly typeId: TypeId;
 }
 
-/** `enum bpf_prog_type` without its prefix. */
+/** `enum bpf_prog_type` without its prefix. `unspecified` is what an unknown section name gives; no kernel loads it. */
 export type ProgramType =
+  | 'unspecified'
   | 'socket_filter'
   | 'kprobe'
   | 'sched_cls'

@@ -1,0 +1,53 @@
+import { ObjectError } from '../errors.ts';
+import { mapTypeNumber } from './map-types.ts';
+import type { ObjectFile } from './object-file.ts';
+import type { MapSpec } from './spec.ts';
+
+/** BPF_F_LINK (include/uapi/linux/bpf.h): the map is attached by a link. */
+const BPF_F_LINK = 1 << 13;
+
+/**
+ * The operations that an object implements: each variable of `.struct_ops` or `.struct_ops.link` is one map of type `struct_ops`
+ * (init_struct_ops_maps in libbpf's `src/libbpf.c`). They can be looked at; loading them is refused by {@link refuseStructOps}.
+ */
+export function readStructOps(file: ObjectFile): MapSpec[] {
+  return file.elf.sections
+    .filter(({ name }) => isStructOpsSection(name))
+    .flatMap((section) =>
+      file.elf.symbols
+        .filter((symbol) => symbol.sectionIndex === section.index && symbol.type === 'object')
+        .sort((a, b) => Number(a.value - b.value))
+        .map((symbol) => ({
+          name: symbol.name,
+          type: mapTypeNumber('struct_ops'),
+          keySize: 4,
+          valueSize: symbol.size,
+          maxEntries: 1,
+          flags: section.name.endsWith('.link') ? BPF_F_LINK : 0,
+          keyTypeId: null,
+          valueTypeId: typeOf(file, section.name, symbol.name),
+          data: null,
+          frozen: false,
+        })),
+    );
+}
+
+/** The refusal to load one: code `struct-ops-unsupported`. */
+export function refuseStructOps(position: { file: string; section?: string; symbol: string }): ObjectError {
+  return new ObjectError('struct-ops-unsupported', 'struct_ops cannot be loaded', position, {
+    why: 'its programs replace functions of a kernel’s struct, which takes a conversion to that kernel’s layout that this loader does not make',
+    fix: 'Load it with `bpftool struct_ops register`, or name the programs to load without it.',
+  });
+}
+
+function isStructOpsSection(name: string): boolean {
+  return /^\??\.struct_ops(\.link)?$/.test(name);
+}
+
+function typeOf(file: ObjectFile, section: string, variable: string): number | null {
+  for (const entry of file.btf?.find(section, 'datasec')?.entries ?? []) {
+    const type = file.btf?.type(entry.type);
+    if (type?.kind === 'var' && type.name === variable) return type.type;
+  }
+  return null;
+}
