@@ -14,11 +14,14 @@ export const BpfCommand = {
   programTestRun: 10,
   programGetNextId: 11,
   mapGetNextId: 12,
+  programGetFdById: 13,
+  mapGetFdById: 14,
   getInfoByFd: 15,
   btfLoad: 18,
   btfGetFdById: 19,
   mapFreeze: 22,
   btfGetNextId: 23,
+  linkGetFdById: 30,
   linkGetNextId: 31,
 } as const;
 
