@@ -1,6 +1,7 @@
 import type { DatasecType } from '../btf/types.ts';
 import { SHT_NOBITS, SHT_PROGBITS } from '../elf/constants.ts';
 import type { ElfSection, ElfSymbol } from '../elf/elf.ts';
+import { ObjectError } from '../errors.ts';
 import type { ObjectFile } from './object-file.ts';
 import type { MapSpec, VariableSpec } from './spec.ts';
 
@@ -20,9 +21,12 @@ export function isDataSection(section: ElfSection): boolean {
 /**
  * One array map with a single entry for each data section, its value the section's content. The map bears the section's
  * name; what to call it in the kernel, where names end after 15 bytes, is for the load step to say.
+ * Throws ObjectError `data-too-large`.
  */
 export function readDataMaps(file: ObjectFile): MapSpec[] {
-  return file.elf.sections.filter(isDataSection).map((section) => {
+  const sections = file.elf.sections.filter(isDataSection);
+  refuseHuge(file, sections);
+  return sections.map((section) => {
     const readOnly = hasBase(section.name, '.rodata');
     return {
       name: section.name,
@@ -53,6 +57,29 @@ export function readVariables(file: ObjectFile): VariableSpec[] {
       }))
       .sort((a, b) => a.offset - b.offset),
   );
+}
+
+/**
+ * Data sections of an object may take this many bytes together. A `.bss` takes none in the file, so that a few damaged bytes could ask for
+ * gigabytes of memory; sections may also lie over each other.
+ */
+const MOST_DATA = 64 * 1024 * 1024;
+
+function refuseHuge(file: ObjectFile, sections: readonly ElfSection[]): void {
+  let total = 0;
+  for (const section of sections) {
+    total += section.size;
+    if (total <= MOST_DATA) continue;
+    throw new ObjectError(
+      'data-too-large',
+      'too many global variables',
+      { file: file.name, section: section.name },
+      {
+        why: `it has ${section.size} bytes, and all data sections together may have ${MOST_DATA}`,
+        fix: 'Put large tables into a map of their own.',
+      },
+    );
+  }
 }
 
 function hasBase(name: string, base: string): boolean {
