@@ -234,6 +234,19 @@ function createProgram(args: readonly string[], setExitCode: (code: number) => v
     .option('--json <file>', 'write every value to a file')
     .action(async (options) => setExitCode(await (await import('./bench.ts')).bench(options)));
 
+  // docs/fuzzing.md
+  program
+    .command('fuzz', { hidden: true })
+    .description('put mutated objects, BTF, code and text through the loader')
+    .addOption(new Option('--inputs <n>', 'how many').argParser(positive))
+    .addOption(new Option('--seconds <n>', 'how long (default: 30, if --inputs is not given)').argParser(positive))
+    .addOption(new Option('--seed <n>', 'the same number gives the same inputs').argParser(natural))
+    .option('--target <name...>', 'only these parts of the loader')
+    .option('--corpus <folder>', 'also start from the objects in this folder')
+    .addOption(new Option('--findings <folder>', 'where to keep what was found').default('fuzz-findings'))
+    .option('--repeat <file>', 'try the input of a finding again')
+    .action(async (options) => setExitCode(await (await import('./fuzz.ts')).fuzz(options)));
+
   program
     .command('picture', { hidden: true })
     .description('the grid of the last run, or of another, as an SVG image')
