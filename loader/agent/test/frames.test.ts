@@ -4,6 +4,7 @@ import t from 'tap';
 import { buildAgent } from '../build.ts';
 import type { SyscallBuffer } from '../connection.ts';
 import { ErrorCode, encodeFrame, encodeStrings, encodeU32, FrameType, PROTOCOL_VERSION } from '../protocol.ts';
+import { encodeRing } from '../ring-frame.ts';
 import { encodeSyscall } from '../syscall-frame.ts';
 import { SYSCALL_X86_64 as SYS } from '../syscall-numbers.ts';
 import { AgentProcess, errorOf } from './agent-process.ts';
@@ -113,6 +114,26 @@ t.test('every malformed request is refused with its code, and the agent goes on'
       syscallPayload((v) => v.setUint32(92, 9, true)),
       ErrorCode.pointer,
     ],
+    ['CONSUME shorter than its head', FrameType.consume, new Uint8Array(39), ErrorCode.malformed],
+    [
+      'CONSUME of a kind that does not exist',
+      FrameType.consume,
+      Buffer.concat([encodeU32(2, 64), encodeRing({ consumer: 0, producer: 0, data: 0, size: 4096 })]),
+      ErrorCode.malformed,
+    ],
+    [
+      'CONSUME of a size that is no power of two',
+      FrameType.consume,
+      Buffer.concat([encodeU32(0, 64), encodeRing({ consumer: 0, producer: 0, data: 0, size: 4097 })]),
+      ErrorCode.malformed,
+    ],
+    ['PRODUCE shorter than its head', FrameType.produce, new Uint8Array(31), ErrorCode.malformed],
+    [
+      'PRODUCE of a record of 7 bytes',
+      FrameType.produce,
+      Buffer.concat([encodeRing({ consumer: 0, producer: 0, data: 0, size: 4096 }), new Uint8Array(7)]),
+      ErrorCode.malformed,
+    ],
     ['READ_FILE without a path', FrameType.readFile, new Uint8Array(9), ErrorCode.malformed],
     [
       'a path without an end',
@@ -167,7 +188,7 @@ t.test('every malformed request is refused with its code, and the agent goes on'
   agent.send(encodeFrame(FrameType.hello, 101, encodeU32(0x7fffffff)));
   t.strictSame(errorOf(await agent.answer(101)), {
     code: ErrorCode.version,
-    text: 'HELLO: this agent speaks protocol version 1, the host asks for version 2147483647',
+    text: 'HELLO: this agent speaks protocol version 2, the host asks for version 2147483647',
   });
   agent.send(encodeFrame(FrameType.syscall, 102, syscallPayload()));
   t.equal(errorOf(await agent.answer(102))?.code, ErrorCode.helloRequired, 'the refused HELLO opened nothing');

@@ -20,7 +20,7 @@ export type Answer = string | number | undefined;
 /** An agent whose kernel is the test's own function. It hands out descriptors from 100 and remembers which are open. */
 export class FakeAgent implements AgentConnection {
   readonly hello = {
-    protocolVersion: 1,
+    protocolVersion: 2,
     machine: 'x86_64',
     release: '6.1.0',
     pageSize: 4096,
@@ -76,6 +76,14 @@ export class FakeAgent implements AgentConnection {
   }
 
   execute(): Promise<never> {
+    return Promise.reject(new AgentError('agent-refused', 'not in this test'));
+  }
+
+  consume(): Promise<never> {
+    return Promise.reject(new AgentError('agent-refused', 'not in this test'));
+  }
+
+  produce(): Promise<never> {
     return Promise.reject(new AgentError('agent-refused', 'not in this test'));
   }
 
