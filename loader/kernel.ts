@@ -3,7 +3,8 @@ import { type LocalAgentOptions, startLocalAgent } from './agent/child.ts';
 import type { AgentConnection } from './agent/connection.ts';
 import { findAgent } from './agent/find.ts';
 import { type SshOptions, startSshAgent } from './agent/ssh.ts';
-import { type KnownFacts, readKernelFacts } from './facts/kernel-facts.ts';
+import { FactReader } from './facts/fact-reader.ts';
+import type { KnownFacts } from './facts/kernel-facts.ts';
 import { type LoadOptions, loadObject } from './load/load.ts';
 import type { LoadedObject } from './load/loaded-object.ts';
 import type { ObjectContent } from './object/spec.ts';
@@ -27,11 +28,12 @@ export class Kernel implements AsyncDisposable {
   /** The connection that everything goes through. */
   readonly agent: AgentConnection;
   readonly #known: KnownFacts;
-  #facts: Promise<KernelFacts> | undefined;
+  #reader: FactReader;
 
   private constructor(agent: AgentConnection, known: KnownFacts) {
     this.agent = agent;
     this.#known = known;
+    this.#reader = new FactReader(agent, known);
   }
 
   /** The kernel of this machine. Needs root, or CAP_BPF and what the programs ask for. Throws AgentError, ExplainedError `agent-…`. */
@@ -54,20 +56,24 @@ export class Kernel implements AsyncDisposable {
     return this.agent.hello.release;
   }
 
-  /** What resolving needs to know about it; read once, see {@link Kernel.forget}. Throws AgentError, FormatError. */
+  /** All that resolving may need to know about it; read once, see {@link Kernel.forget}. Throws AgentError, FormatError. */
   facts(): Promise<KernelFacts> {
-    this.#facts ??= readKernelFacts(this.agent, this.#known);
-    return this.#facts;
+    return this.#reader.all();
+  }
+
+  /** What resolving and loading one object needs to know, which mostly is far less than {@link Kernel.facts}. Throws AgentError, FormatError. */
+  factsFor(spec: ObjectContent): Promise<KernelFacts> {
+    return this.#reader.factsFor(spec);
   }
 
   /** Forgets the facts, to have them read again: after a module was loaded, say. */
   forget(): void {
-    this.#facts = undefined;
+    this.#reader = new FactReader(this.agent, this.#known);
   }
 
   /** Loads an object. Throws as {@link loadObject}. */
   async load(spec: ObjectContent, options: Omit<LoadOptions, 'agent' | 'facts'> = {}): Promise<LoadedObject> {
-    return loadObject(spec, { ...options, agent: this.agent, facts: await this.facts() });
+    return loadObject(spec, { ...options, agent: this.agent, facts: await this.factsFor(spec) });
   }
 
   /** Ends the agent's connection. What was loaded through it goes, unless it is pinned. */

@@ -50,7 +50,7 @@ function describeLoadFailure(error: unknown): Outcome {
         return {
           phase: 'resolve',
           class: CLASS_OF_REASON[broken.outcome.reason],
-          message: nameOnce(broken.name, broken.outcome.explanation),
+          message: nameOnce(broken.name, `${broken.outcome.explanation} ${broken.outcome.fix}`),
           extern: broken.name,
           resolutions,
         };

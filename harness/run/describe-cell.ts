@@ -58,9 +58,10 @@ function describeExtern({ name, kind, weak, outcome }: ExternResolution): Extern
       return { ...head, btfId: id, ...(module === null ? {} : { module }), type, declaration };
     }
     case 'null':
-      return { ...head, reason: outcome.reason, explanation: outcome.explanation };
+      return { ...head, reason: outcome.reason, explanation: `${outcome.explanation} ${outcome.fix}` };
     case 'error': {
-      const { reason, explanation, addresses } = outcome;
+      const { reason, addresses } = outcome;
+      const explanation = `${outcome.explanation} ${outcome.fix}`;
       return { ...head, reason, explanation, ...(addresses === undefined ? {} : { addresses: addresses.map(toHex) }) };
     }
   }

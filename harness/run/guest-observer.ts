@@ -26,16 +26,19 @@ interface FactsFile {
   readonly modules: readonly string[];
   readonly moduleBtfsUnavailable: KernelFacts['moduleBtfsUnavailable'];
   readonly btfIdLoads: KernelFacts['btfIdLoads'];
+  readonly btfIdAddresses: boolean | null;
+  readonly functionIdLoads: boolean | null;
   readonly baseline: Baseline;
 }
 
 /** Keeps what the loader and expectations want to know of a kernel beside its saved machine: none of it is read again for any cell. */
 export const guestObserver: Observer = {
   // Raise it whenever facts.ts or leftovers.ts read something new.
-  version: 'guest-4',
+  version: 'guest-5',
   observe: async (agent) => {
     const { kernel, values } = await readGuestFacts(agent);
     const { kallsyms, vmlinuxBtf, moduleBtfs, moduleBtfsUnavailable, btfIdLoads } = kernel;
+    const { btfIdAddresses = null, functionIdLoads = null } = kernel;
     const facts: FactsFile = {
       values,
       hasKallsyms: kallsyms !== null,
@@ -43,6 +46,8 @@ export const guestObserver: Observer = {
       modules: moduleBtfs.map(({ name }) => name),
       moduleBtfsUnavailable,
       btfIdLoads,
+      btfIdAddresses,
+      functionIdLoads,
       baseline: await readBaseline(agent),
     };
     const files = new Map<string, Uint8Array>([[FACTS, new TextEncoder().encode(JSON.stringify(facts))]]);
@@ -88,7 +93,7 @@ async function readState({ read }: Observations, configPath: string | null): Pro
     if (vmlinuxBtf === null) break;
     moduleBtfs.push({ name, btf: Btf.parse(await read(moduleFile(index)), { base: vmlinuxBtf, name }) });
   }
-  const { moduleBtfsUnavailable, btfIdLoads, values, baseline } = facts;
+  const { moduleBtfsUnavailable, btfIdLoads, btfIdAddresses, functionIdLoads, values, baseline } = facts;
   return {
     kernel: {
       kallsyms: facts.hasKallsyms ? Kallsyms.parse(await read(KALLSYMS)) : null,
@@ -96,6 +101,8 @@ async function readState({ read }: Observations, configPath: string | null): Pro
       moduleBtfs,
       moduleBtfsUnavailable,
       btfIdLoads,
+      btfIdAddresses,
+      functionIdLoads,
     },
     values: { ...values, ...(await configFacts(configPath)) },
     baseline,

@@ -49,9 +49,11 @@ export const CLASS_OF_REASON: Readonly<Record<ReasonCode, FailureClass>> = {
   VAR_NOT_IN_BTF: 'ksym-not-in-btf',
   INCOMPATIBLE_TYPE: 'ksym-type-mismatch',
   KERNEL_TOO_OLD_FOR_BTF_ID: 'kernel-lacks-btf-id-loads',
+  VAR_HAS_NO_ADDRESS: 'ksym-address-unavailable',
   MODULE_BTF_EPERM: 'module-btf-unavailable',
   MODULE_BTF_UNSUPPORTED: 'module-btf-unavailable',
   MODULE_HAS_NO_BTF: 'module-btf-unavailable',
   KFUNC_NOT_FOUND: 'kfunc-not-found',
   KFUNC_PROTO_MISMATCH: 'kfunc-signature-mismatch',
+  KFUNC_ADDRESS_UNSUPPORTED: 'kernel-lacks-btf-id-loads',
 };

@@ -98,6 +98,7 @@ function refuseUnresolved(spec: ObjectContent, resolutions: readonly ExternResol
     object: spec.name,
     resolutions,
     summary: broken.map(({ outcome }) => `${outcome.reason}: ${outcome.explanation}`).join('; '),
+    fix: [...new Set(broken.map(({ outcome }) => outcome.fix))].join('\n  → '),
   });
 }
 

@@ -1,11 +1,13 @@
+import type { Btf, BtfOfKind, TypeId } from '../btf/btf.ts';
 import { typesAreCompatible } from '../btf/compat.ts';
 import { formatType } from '../btf/format.ts';
 import { printWithDefinition } from '../btf/print-c.ts';
 import type { ExternSpec, ObjectContent } from '../object/spec.ts';
 import { essentialName } from './essential-name.ts';
 import { findInKernel, objectBtf } from './kernel-types.ts';
-import { hiddenInModule, missing, whereabouts, withoutKernelBtf } from './missing.ts';
+import { hiddenInModule, missing, orDoWithout, withoutKernelBtf } from './missing.ts';
 import type { ExternOutcome, KernelFacts } from './outcome.ts';
+import { whereabouts } from './whereabouts.ts';
 
 /**
  * Looks a kfunc up as FUNC in the kernel's BTF, by its name without flavour, and compares the prototypes. A prototype that
@@ -16,26 +18,83 @@ export function resolveKfunc(spec: ObjectContent, extern: ExternSpec, facts: Ker
   if (vmlinuxBtf === null) return withoutKernelBtf(extern);
   const name = essentialName(extern.name);
   const found = findInKernel(name, 'func', vmlinuxBtf, facts);
-  if (found === undefined) {
-    const place = whereabouts(name, 'function', facts);
-    const hidden = hiddenInModule(extern, place, facts);
-    if (hidden !== null) return hidden;
-    const listed = place.at === 'kernel' || place.at === 'module';
-    return missing(
-      extern,
-      'KFUNC_NOT_FOUND',
-      `No function ${name} is in the BTF of vmlinux (${vmlinuxBtf.count('func')} functions) or of ${facts.moduleBtfs.length} modules${listed ? ', though /proc/kallsyms has it' : ''}. ${listed ? 'A kfunc must be in BTF: this kernel has it for itself only.' : 'This kernel does not have it, or its module is not loaded.'}`,
-    );
-  }
+  if (found === undefined) return notFound(extern, name, vmlinuxBtf, facts);
   const localBtf = objectBtf(spec);
   const type = formatType(found.btf, found.type.type);
   if (!typesAreCompatible(localBtf, extern.typeId, found.btf, found.type.type)) {
+    const place = found.module ?? 'vmlinux';
     return missing(
       extern,
       'KFUNC_PROTO_MISMATCH',
-      `${extern.name} is declared as ${formatType(localBtf, extern.typeId)}, but in the BTF of ${found.module ?? 'vmlinux'} ${name} is ${type}. Declare it as this kernel has it.`,
+      `${extern.name} is declared as ${formatType(localBtf, extern.typeId)}, but in the BTF of ${place} ${name} is ${type}.`,
+      `${adviseImplicit(localBtf, extern.typeId, found.btf, found.type.type) ?? 'Declare it as this kernel has it.'} A program for several kernels can declare it once for each, as __weak ${name}___SUFFIX.`,
+    );
+  }
+  if (facts.functionIdLoads === false && takesAddress(spec, extern.name)) {
+    // Neither libbpf nor cilium/ebpf look: the verifier refuses such a program, weak extern or not.
+    return missing(
+      extern,
+      'KFUNC_ADDRESS_UNSUPPORTED',
+      `The program takes the address of ${name}, as bpf_ksym_exists() does. This kernel has the function, but lets a program only call it: addresses of kernel functions came with Linux 6.4.`,
+      'Call it without asking whether it exists; in programs for older kernels as well, choose by a variable that is set before loading.',
     );
   }
   const declaration = printWithDefinition(found.btf, found.type.id);
   return { result: 'btf-id', id: found.type.id, module: found.module, type, declaration };
+}
+
+/** Whether any program loads the extern's address, rather than only calling it. */
+export function takesAddress(spec: ObjectContent, extern: string): boolean {
+  return spec.programs.some(({ references }) =>
+    references.some((reference) => reference.kind === 'extern' && reference.extern === extern),
+  );
+}
+
+function notFound(extern: ExternSpec, name: string, vmlinux: Btf, facts: KernelFacts): ExternOutcome {
+  const place = whereabouts(name, 'function', facts);
+  const hidden = hiddenInModule(extern, place, facts);
+  if (hidden !== null) return hidden;
+  const listed = place.at === 'kernel' || place.at === 'module';
+  return missing(
+    extern,
+    'KFUNC_NOT_FOUND',
+    `No function ${name} is in the BTF of vmlinux (${vmlinux.count('func')} functions) or of ${facts.moduleBtfs.length} modules${listed ? ', though /proc/kallsyms has it: this kernel has it for itself only' : ''}.`,
+    `${listed ? 'A kfunc must be in BTF: use another function.' : 'Load the module that has it, if it is in one, or use a kernel that has it.'}${orDoWithout(extern)}`,
+  );
+}
+
+type Parameters = BtfOfKind<'func_proto'>['params'];
+
+/**
+ * What to do where one prototype is the other with one more parameter at its end, which the kernel fills in by itself (KF_IMPLICIT_ARGS,
+ * Linux 7.0: `struct bpf_prog_aux *` and such). Null where it is something else.
+ */
+function adviseImplicit(localBtf: Btf, localId: TypeId, kernelBtf: Btf, kernelId: TypeId): string | null {
+  const local = parameters(localBtf, localId);
+  const kernel = parameters(kernelBtf, kernelId);
+  if (kernel.length === local.length + 1 && isImplicit(kernelBtf, kernel)) {
+    return (
+      'The last argument is the kernel’s own (KF_IMPLICIT_ARGS): its BTF should not show it, and does where it was made by a pahole before 1.26. ' +
+      'Use a kernel that was built with a newer one.'
+    );
+  }
+  if (local.length === kernel.length + 1 && isImplicit(localBtf, local)) {
+    return 'The last argument is no longer the program’s: from Linux 7.0 on the kernel passes it by itself (KF_IMPLICIT_ARGS). Declare it without.';
+  }
+  return null;
+}
+
+function parameters(btf: Btf, id: TypeId): Parameters {
+  const proto = btf.resolve(id);
+  return proto.kind === 'func_proto' ? proto.params : [];
+}
+
+/** Names of the structs whose pointers the verifier passes by itself (is_kfunc_arg_implicit, kernel/bpf/verifier.c). */
+const IMPLICIT = new Set(['bpf_prog_aux', 'btf_struct_meta']);
+
+function isImplicit(btf: Btf, params: Parameters): boolean {
+  const last = params.at(-1);
+  if (last === undefined) return false;
+  const pointer = btf.resolve(last.type);
+  return pointer.kind === 'ptr' && IMPLICIT.has(btf.resolve(pointer.type).name);
 }

@@ -1,45 +1,20 @@
 import type { ExternSpec } from '../object/spec.ts';
-import type { Kallsyms } from './kallsyms.ts';
 import type { ExternOutcome, KernelFacts, ReasonCode } from './outcome.ts';
+import type { Whereabouts } from './whereabouts.ts';
 
 /** The outcome of an extern that the kernel cannot give: NULL if it is weak, else an error. */
-export function missing(extern: ExternSpec, reason: ReasonCode, explanation: string): ExternOutcome {
-  return { result: extern.weak ? 'null' : 'error', reason, explanation };
+export function missing(extern: ExternSpec, reason: ReasonCode, explanation: string, fix: string): ExternOutcome {
+  return { result: extern.weak ? 'null' : 'error', reason, explanation, fix };
 }
 
 /** The outcome of an extern that nothing excuses, weak or not. */
-export function wrong(reason: ReasonCode, explanation: string, addresses?: readonly bigint[]): ExternOutcome {
-  return { result: 'error', reason, explanation, ...(addresses === undefined ? {} : { addresses }) };
-}
-
-/** Where kallsyms has a name, for explanations only. */
-export type Whereabouts =
-  /** kallsyms could not be read. */
-  | { readonly at: 'unknown' }
-  /** kallsyms lists functions only, and this is a variable. */
-  | { readonly at: 'unlisted' }
-  | { readonly at: 'nowhere' }
-  | { readonly at: 'kernel' }
-  | { readonly at: 'module'; readonly module: string };
-
-/** Data symbols of every kernel; a kallsyms without them lists functions only (no CONFIG_KALLSYMS_ALL). */
-export const DATA_SYMBOLS: readonly string[] = ['jiffies', 'init_task'];
-
-/** Whether a kallsyms lists functions, but no variables. */
-export function listsFunctionsOnly(kallsyms: Kallsyms): boolean {
-  return DATA_SYMBOLS.every((symbol) => kallsyms.find(symbol).length === 0);
-}
-
-/** Asks kallsyms where a symbol is; the kernel itself goes before modules. */
-export function whereabouts(name: string, kind: 'function' | 'variable', facts: KernelFacts): Whereabouts {
-  if (facts.kallsyms === null || facts.kallsyms.count === 0) return { at: 'unknown' };
-  const entries = facts.kallsyms.find(name);
-  const [first] = entries;
-  if (first === undefined) {
-    return { at: kind === 'variable' && listsFunctionsOnly(facts.kallsyms) ? 'unlisted' : 'nowhere' };
-  }
-  const inModule = entries.every((entry) => entry.module !== null);
-  return inModule ? { at: 'module', module: first.module ?? '' } : { at: 'kernel' };
+export function wrong(
+  reason: ReasonCode,
+  explanation: string,
+  fix: string,
+  addresses?: readonly bigint[],
+): ExternOutcome {
+  return { result: 'error', reason, explanation, fix, ...(addresses === undefined ? {} : { addresses }) };
 }
 
 /**
@@ -57,13 +32,15 @@ export function hiddenInModule(extern: ExternSpec, place: Whereabouts, facts: Ke
     return missing(
       extern,
       'MODULE_BTF_EPERM',
-      `${where}, but the BTF of modules could not be read: that takes CAP_SYS_ADMIN. Run as root.`,
+      `${where}, but the BTF of modules could not be read: that takes CAP_SYS_ADMIN, though loading the program does not.`,
+      `Run as root, or give the agent CAP_SYS_ADMIN beside CAP_BPF and CAP_PERFMON.${orDoWithout(extern)}`,
     );
   }
   return missing(
     extern,
     'MODULE_BTF_UNSUPPORTED',
     `${where}, but this kernel has no BTF for modules: it takes Linux 5.11 and CONFIG_DEBUG_INFO_BTF_MODULES.`,
+    `${extern.kind === 'typed' ? typelessAdvice(extern.name) : 'Use a kernel that has it.'}${orDoWithout(extern)}`,
   );
 }
 
@@ -74,7 +51,8 @@ function withoutModuleBtf(extern: ExternSpec, place: Whereabouts, facts: KernelF
   return missing(
     extern,
     'MODULE_HAS_NO_BTF',
-    `${extern.name} is in module ${place.module}, which has no BTF: kernel and module need CONFIG_DEBUG_INFO_BTF_MODULES, and the module's BTF has to be made for this kernel.${advice}`,
+    `${extern.name} is in module ${place.module}, which has no BTF: kernel and module need CONFIG_DEBUG_INFO_BTF_MODULES, and the module's BTF has to be made for this kernel.`,
+    `Build the module against this very kernel, with its vmlinux beside it.${advice}${orDoWithout(extern)}`,
   );
 }
 
@@ -84,11 +62,22 @@ export function withoutKernelBtf(extern: ExternSpec): ExternOutcome {
   return missing(
     extern,
     'NO_KERNEL_BTF',
-    `This kernel has no BTF (/sys/kernel/btf/vmlinux), which lists what ${extern.name} is; it takes CONFIG_DEBUG_INFO_BTF.${advice}`,
+    `This kernel has no BTF (/sys/kernel/btf/vmlinux), which lists what ${extern.name} is.`,
+    `Use a kernel that was built with CONFIG_DEBUG_INFO_BTF=y.${advice}${orDoWithout(extern)}`,
   );
 }
 
-/** How to do without BTF. */
-export function typelessAdvice(name: string): string {
-  return `To get its address alone, declare it typeless: \`extern const void ${name} __ksym\`.`;
+/** How to do without BTF. A per-CPU symbol's address is the same for all CPUs: what is there for one of them lies further. */
+export function typelessAdvice(name: string, perCpu = false): string {
+  const typeless = `To get its address alone, declare it typeless: \`extern const void ${name} __ksym\``;
+  return perCpu
+    ? `${typeless}, add the CPU's entry of the typeless __per_cpu_offset, and read with bpf_probe_read_kernel().`
+    : `${typeless}, and read with bpf_probe_read_kernel().`;
+}
+
+/** For strong externs: that there is another way. Begins with a space. */
+export function orDoWithout({ weak, kind }: ExternSpec): string {
+  if (weak) return '';
+  const test = kind === 'kfunc' ? 'bpf_ksym_exists()' : 'its address';
+  return ` If the program can do without, declare it __weak and test ${test} before use.`;
 }

@@ -1,5 +1,6 @@
 import type { Btf } from '../btf/btf.ts';
 import type { Kallsyms } from './kallsyms.ts';
+import type { KernelConfig } from './kernel-config.ts';
 
 /** What the resolve step needs to know about a kernel. Plain data: tests make one by hand, the load step reads one through an agent. */
 export interface KernelFacts {
@@ -18,6 +19,15 @@ export interface KernelFacts {
   readonly moduleBtfsUnavailable: 'permission' | 'not-supported' | null;
   /** Whether BPF_PSEUDO_BTF_ID loads are accepted (5.10 and later), from one probe; null if it was not probed. */
   readonly btfIdLoads: boolean | null;
+  /**
+   * Whether the kernel finds the address of a per-CPU variable that its BTF lists, from the same probe. Without CONFIG_KALLSYMS_ALL its own
+   * symbol table has no variables, and check_pseudo_btf_id (kernel/bpf/verifier.c) asks nothing else. Absent or null: not probed.
+   */
+  readonly btfIdAddresses?: boolean | null;
+  /** Whether a 64-bit load takes the BTF id of a function (6.4, 58aa2afbb1e6), from a probe. Absent or null: not probed. */
+  readonly functionIdLoads?: boolean | null;
+  /** The kernel's configuration, for `__kconfig` externs, where it is known from elsewhere. Absent: read when an object asks for it. */
+  readonly kernelConfig?: KernelConfig;
 }
 
 /** A module's split BTF. */
@@ -37,11 +47,13 @@ export type ReasonCode =
   | 'VAR_NOT_IN_BTF'
   | 'INCOMPATIBLE_TYPE'
   | 'KERNEL_TOO_OLD_FOR_BTF_ID'
+  | 'VAR_HAS_NO_ADDRESS'
   | 'MODULE_BTF_EPERM'
   | 'MODULE_BTF_UNSUPPORTED'
   | 'MODULE_HAS_NO_BTF'
   | 'KFUNC_NOT_FOUND'
-  | 'KFUNC_PROTO_MISMATCH';
+  | 'KFUNC_PROTO_MISMATCH'
+  | 'KFUNC_ADDRESS_UNSUPPORTED';
 
 /** What became of one extern. */
 export interface ExternResolution {
@@ -65,12 +77,15 @@ export type ExternOutcome =
       readonly declaration: string;
     }
   /** A weak extern that is missing: the program sees NULL. */
-  | { readonly result: 'null'; readonly reason: ReasonCode; readonly explanation: string }
+  | { readonly result: 'null'; readonly reason: ReasonCode; readonly explanation: string; readonly fix: string }
   /** The object cannot be loaded on this kernel. */
   | {
       readonly result: 'error';
       readonly reason: ReasonCode;
+      /** What was looked for, where, and what was found instead; one or more sentences. */
       readonly explanation: string;
+      /** What a person can do about it: to the kernel, to the program, or to the rights it runs with. */
+      readonly fix: string;
       /** All addresses of an ambiguous symbol; otherwise absent. */
       readonly addresses?: readonly bigint[];
     };

@@ -3,50 +3,77 @@ import { typesAreCompatible } from '../btf/compat.ts';
 import { formatType } from '../btf/format.ts';
 import { printWithDefinition } from '../btf/print-c.ts';
 import type { ExternSpec, ObjectContent } from '../object/spec.ts';
-import { findInKernel, objectBtf } from './kernel-types.ts';
-import {
-  hiddenInModule,
-  missing,
-  typelessAdvice,
-  type Whereabouts,
-  whereabouts,
-  withoutKernelBtf,
-  wrong,
-} from './missing.ts';
+import { explainVariableAbsence } from './absent-variable.ts';
+import { findInKernel, type KernelType, objectBtf } from './kernel-types.ts';
+import { missing, orDoWithout, typelessAdvice, withoutKernelBtf, wrong } from './missing.ts';
 import type { ExternOutcome, KernelFacts } from './outcome.ts';
+import { listsFunctionsOnly } from './whereabouts.ts';
 
-/** Looks a typed ksym up as VAR in the kernel's BTF, by its full name; kallsyms serves to explain, never to decide. */
+/** Looks a typed ksym up as VAR in the kernel's BTF, by its full name; kallsyms never decides what it is, only whether the kernel can find it. */
 export function resolveTyped(spec: ObjectContent, extern: ExternSpec, facts: KernelFacts): ExternOutcome {
   const { name } = extern;
   if (facts.btfIdLoads === false) {
     return missing(
       extern,
       'KERNEL_TOO_OLD_FOR_BTF_ID',
-      `This kernel refuses instructions that name a variable by its BTF id, which typed externs need: they came with Linux 5.10. ${typelessAdvice(name)}`,
+      `This kernel refuses instructions that name a variable by its BTF id, which typed externs such as ${name} need: they came with Linux 5.10.`,
+      `${typelessAdvice(name)}${orDoWithout(extern)}`,
     );
   }
   const { vmlinuxBtf } = facts;
   if (vmlinuxBtf === null) return withoutKernelBtf(extern);
   const found = findInKernel(name, 'var', vmlinuxBtf, facts);
-  if (found === undefined) return explainAbsence(extern, vmlinuxBtf, facts);
+  if (found === undefined) return explainVariableAbsence(extern, vmlinuxBtf, facts);
   const localBtf = objectBtf(spec);
   const local = localBtf.resolve(extern.typeId);
   const target = found.btf.resolve(found.type.type);
   const type = formatType(found.btf, found.type.type);
   if (!typesAreCompatible(localBtf, local.id, found.btf, target.id)) {
     const forward = forwardDeclared(localBtf, local.id);
-    const advice =
-      forward === null
-        ? "Declare it with the kernel's type"
-        : `The object only announces ${forward} without defining it: give it a definition, if an empty one`;
-    const excuse = extern.weak ? '; being __weak excuses a variable that is missing, not one of another type' : '';
+    const excuse = extern.weak ? ' Being __weak excuses a variable that is missing, not one of another type.' : '';
     return wrong(
       'INCOMPATIBLE_TYPE',
-      `${name} is declared as ${formatType(localBtf, extern.typeId)}, but in the BTF of ${found.module ?? 'vmlinux'} it is ${type}. ${advice}${excuse}.`,
+      `${name} is declared as ${formatType(localBtf, extern.typeId)}, but in the BTF of ${found.module ?? 'vmlinux'} it is ${type}.${excuse}`,
+      forward === null
+        ? `Declare it with the kernel's type, ${type}: integers and structs of any name and size are compatible, an integer and a struct are not.`
+        : `The object only announces ${forward} without defining it: give it a definition, if an empty one.`,
     );
   }
+  const unaddressed = withoutAddress(extern, found, facts);
+  if (unaddressed !== null) return unaddressed;
   const declaration = printWithDefinition(found.btf, found.type.id);
   return { result: 'btf-id', id: found.type.id, module: found.module, type, declaration };
+}
+
+/**
+ * The outcome of a variable that BTF lists and whose address the kernel will not find. check_pseudo_btf_id (kernel/bpf/verifier.c) asks
+ * kallsyms_lookup_name(), takes 0 for "not there", and refuses the program: -ENOENT, `ldimm64 failed to find the address for kernel symbol`.
+ *
+ * libbpf, cilium/ebpf and aya do not know of this: they let the verifier refuse, also where the extern is weak and the program prepared for NULL.
+ * Here it is a reason like any other.
+ */
+function withoutAddress(extern: ExternSpec, found: KernelType<'var'>, facts: KernelFacts): ExternOutcome | null {
+  const { name } = extern;
+  const { kallsyms, btfIdAddresses } = facts;
+  const entries = kallsyms?.find(name) ?? [];
+  if (kallsyms !== null && !kallsyms.restricted && entries.length > 0) {
+    // The first per-CPU variable of x86-64 before 6.15 is one (fixed_percpu_data); so is none in a module, whose areas are allocated.
+    if (entries.some(({ address }) => address !== 0n)) return null;
+    return missing(
+      extern,
+      'VAR_HAS_NO_ADDRESS',
+      `${name} is in the BTF of vmlinux, and its address is 0, the very start of the per-CPU section: the kernel takes that for a symbol that it does not have, and refuses a program that names it.`,
+      `${typelessAdvice(name, true)}${orDoWithout(extern)}`,
+    );
+  }
+  const listsNone = kallsyms !== null && kallsyms.count > 0 && entries.length === 0 && listsFunctionsOnly(kallsyms);
+  if (!listsNone && (btfIdAddresses !== false || entries.length > 0)) return null;
+  return missing(
+    extern,
+    'VAR_HAS_NO_ADDRESS',
+    `${name} is in the BTF of ${found.module ?? 'vmlinux'}, but this kernel cannot find its address: it was built without CONFIG_KALLSYMS_ALL, and its symbol table, the only place where it looks, has functions and no variables. It would refuse the program (ENOENT, "failed to find the address for kernel symbol").`,
+    `Use a kernel that was built with CONFIG_KALLSYMS_ALL=y. On this one neither a typed nor a typeless extern reaches a variable; what a helper, a kfunc or a tracing program's argument gives still can be read.${orDoWithout(extern)}`,
+  );
 }
 
 /** The struct or union at the end of pointers and arrays that the object never defines: libbpf does not take a forward declaration for the real thing. */
@@ -56,42 +83,4 @@ function forwardDeclared(btf: Btf, id: TypeId): string | null {
     type = btf.resolve(type.type);
   }
   return type.kind === 'fwd' ? formatType(btf, type.id) : null;
-}
-
-function explainAbsence(extern: ExternSpec, vmlinux: Btf, facts: KernelFacts): ExternOutcome {
-  const { name } = extern;
-  const place = whereabouts(name, 'variable', facts);
-  const hidden = hiddenInModule(extern, place, facts);
-  if (hidden !== null) return hidden;
-  const count = vmlinux.count('var');
-  if (count === 0 && place.at !== 'module') {
-    const advice = place.at === 'nowhere' ? '/proc/kallsyms does not have it either.' : typelessAdvice(name);
-    return missing(
-      extern,
-      'NO_VARS_IN_KERNEL_BTF',
-      `The BTF of this kernel lists no variable at all, so no typed extern can be found: it was built with a pahole that does not list per-CPU variables, or lists them wrongly (before 1.22). ${advice}`,
-    );
-  }
-  return missing(
-    extern,
-    'VAR_NOT_IN_BTF',
-    `${describeSearch(name, count, place, facts)} ${adviseVariable(extern, place)}`,
-  );
-}
-
-function describeSearch(name: string, count: number, place: Whereabouts, facts: KernelFacts): string {
-  const modules = facts.moduleBtfs.length;
-  const also = modules === 0 ? '' : `, nor of ${modules} ${modules === 1 ? 'module' : 'modules'}`;
-  const searched = `${name} is not among the ${count} variables in the BTF of vmlinux${also}`;
-  if (place.at === 'kernel')
-    return `${searched}, though /proc/kallsyms has it: kernels list only per-CPU variables there.`;
-  if (place.at === 'module') return `${searched}, though /proc/kallsyms has it in module ${place.module}.`;
-  if (place.at === 'nowhere') return `${searched}, and /proc/kallsyms does not have it either.`;
-  if (place.at === 'unlisted') return `${searched}; /proc/kallsyms lists functions alone (no CONFIG_KALLSYMS_ALL).`;
-  return `${searched}; /proc/kallsyms could not be asked.`;
-}
-
-function adviseVariable({ name, weak }: ExternSpec, place: Whereabouts): string {
-  if (place.at === 'kernel' || place.at === 'module') return typelessAdvice(name);
-  return `This kernel may not have it${weak ? '' : '; declare it __weak if the program can do without'}.`;
 }

@@ -2,23 +2,33 @@ import { execFileSync } from 'node:child_process';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import t from 'tap';
+import type { Btf } from '../../btf/btf.ts';
 import { parseObject } from '../../object/parse.ts';
+import type { ObjectContent } from '../../object/spec.ts';
 import { programLoadAttr } from '../../programs/attr-program.ts';
 import { summarizeVerifierLog } from '../../programs/verifier-log.ts';
 import { Kallsyms } from '../../resolve/kallsyms.ts';
 import { AttrWriter, cstring, input, objectName } from '../../syscall/attr.ts';
 import { cpuListEnd } from '../../syscall/cpus.ts';
 import { FakeAgent } from '../../syscall/test/fake-agent.ts';
-import { probeBtfIdLoads } from '../btf-id-probe.ts';
+import { type BtfIdAnswers, probeBtfIds } from '../btf-id-probe.ts';
+import { FactReader } from '../fact-reader.ts';
 import { readKernelFacts } from '../kernel-facts.ts';
 import { readModuleBtfs } from '../module-btf.ts';
 
 const PROG_LOAD = 5;
 const object = join(t.testdir(), 'kernel.o');
-execFileSync('clang', ['-target', 'bpf', '-O2', '-g', '-c', '-x', 'c', '-', '-o', object], {
-  input: 'int unrelated(void) { return 0; }',
-});
-const { btf: kernelBtf } = parseObject(await readFile(object), 'kernel.o');
+
+async function compile(source: string): Promise<ObjectContent> {
+  const flags = ['-target', 'bpf', '-O2', '-g', '-Wno-everything'];
+  execFileSync('clang', [...flags, '-c', '-x', 'c', '-', '-o', object], { input: source });
+  return parseObject(await readFile(object), 'kernel.o');
+}
+
+const compileKernel = async (source: string): Promise<Btf | null> => (await compile(source)).btf;
+const compileObject = (declaration: string, use: string): Promise<ObjectContent> =>
+  compile(`${declaration}\n__attribute__((section("socket"), used)) int prog(void *ctx) { return ${use}; }`);
+const kernelBtf = await compileKernel('int unrelated(void) { return 0; }');
 const kallsyms = Kallsyms.parse(new TextEncoder().encode('ffffffff81234568 T present\n'));
 
 t.test('an attribute ends with the last field that says something', (t) => {
@@ -40,6 +50,8 @@ t.test('facts that cannot be had are null, and say why where there is a place fo
     moduleBtfs: [],
     moduleBtfsUnavailable: null,
     btfIdLoads: null,
+    btfIdAddresses: null,
+    functionIdLoads: null,
   });
   t.match(await readModuleBtfs(forbidden, kernelBtf), { moduleBtfsUnavailable: 'permission' });
   const none = new FakeAgent(({ command }) => (command === 23 ? 'ENOENT' : undefined));
@@ -80,22 +92,114 @@ t.test('facts that cannot be had are null, and say why where there is a place fo
     'neither vmlinux nor BTF of programs',
   );
 
-  // The sentences are those of check_pseudo_btf_id and resolve_pseudo_ldimm64 in kernel/bpf/verifier.c.
-  const probe = (text: string): Promise<boolean | null> =>
-    probeBtfIdLoads(
-      new FakeAgent((call) => {
-        if (call.command === PROG_LOAD) call.at(32)?.set(new TextEncoder().encode(text));
-        return call.command === PROG_LOAD ? 'EINVAL' : undefined;
-      }),
-      null,
-    );
-  t.equal(await probe('unrecognized bpf_ld_imm64 insn\n'), false);
-  t.equal(await probe('ldimm64 insn specifies invalid btf_id 2147483632.\n'), true);
-  t.equal(await probe("ldimm64 failed to find the address for kernel symbol 'x'.\n"), true);
-  t.equal(await probe('something else\n'), null);
-  t.equal(await probeBtfIdLoads(new FakeAgent(), null), true, 'a program that loads');
   t.same([cpuListEnd('0-3\n'), cpuListEnd('0'), cpuListEnd('0,2-11')], [4, 1, 12]);
   t.throws(() => cpuListEnd('all'), { code: 'cpu-list' });
+});
+
+t.test('the kernel’s words about BTF ids in instructions say what it makes of them', async (t) => {
+  const typed = await compileKernel(
+    'int present __attribute__((section(".data..percpu"))) = 1; int schedule(void) { return present; }',
+  );
+  // The sentences are those of check_pseudo_btf_id and resolve_pseudo_ldimm64 in kernel/bpf/verifier.c; the variable is asked for first.
+  const probe = (btf: Btf | null, ...texts: readonly string[]): Promise<BtfIdAnswers> => {
+    const answers = [...texts];
+    return probeBtfIds(
+      new FakeAgent((call) => {
+        if (call.command !== PROG_LOAD) return undefined;
+        const text = answers.shift() ?? '';
+        call.at(32)?.set(new TextEncoder().encode(text));
+        return text === '' ? undefined : 'EINVAL';
+      }),
+      btf,
+    );
+  };
+  const all = (btfIdLoads: boolean | null, btfIdAddresses: boolean | null, functionIdLoads: boolean | null) => ({
+    ...{ btfIdLoads, btfIdAddresses, functionIdLoads },
+  });
+  t.same(await probe(null, 'unrecognized bpf_ld_imm64 insn\n'), all(false, null, false), 'before 5.10');
+  t.same(
+    await probe(null, 'ldimm64 insn specifies invalid btf_id 2147483632.\n'),
+    all(true, null, null),
+    'no variables',
+  );
+  t.same(await probe(null, 'something else\n'), all(null, null, null));
+  t.same(await probe(typed), all(true, true, true), 'programs that load');
+  const noAddress = "ldimm64 failed to find the address for kernel symbol 'present'.\n";
+  t.same(await probe(typed, noAddress), all(true, false, true), 'no CONFIG_KALLSYMS_ALL');
+  const before = "pseudo btf_id 4 in ldimm64 isn't KIND_VAR.\n";
+  t.same(await probe(typed, noAddress, before), all(true, false, false), 'before 6.4');
+  t.same(
+    await probe(typed, noAddress, "pseudo btf_id 4 in ldimm64 isn't KIND_VAR or KIND_FUNC\n"),
+    all(true, false, null),
+  );
+  const forbidden = new FakeAgent(({ command }) => (command === PROG_LOAD ? 'EPERM' : undefined));
+  t.same(await probeBtfIds(forbidden, typed), all(null, null, null));
+});
+
+t.test('an object’s facts are what it asks for, each read once', async (t) => {
+  const PERCPU = '__attribute__((section(".data..percpu")))';
+  const vmlinux = await compileKernel(
+    `int present ${PERCPU} = 1; struct task { int pid; }; void *schedule(struct task *of) { return of; }`,
+  );
+  const read: string[] = [];
+  const agent = new FakeAgent(({ command }) => {
+    if (command === PROG_LOAD) read.push('probe');
+    if (command === 23) read.push('modules');
+    return command === 23 ? 'ENOENT' : undefined;
+  });
+  const files: Record<string, Uint8Array> = {
+    '/proc/kallsyms': kallsyms.bytes,
+    '/sys/kernel/btf/vmlinux': vmlinux?.bytes ?? new Uint8Array(),
+  };
+  agent.readFile = async (path) => {
+    read.push(path);
+    return files[path] ?? new Uint8Array();
+  };
+  const wants = async (declaration: string, use: string, reader = new FactReader(agent)): Promise<string> => {
+    read.length = 0;
+    await reader.factsFor(await compileObject(declaration, use));
+    return read.map((path) => path.replace(/^.*\//, '')).join(' ');
+  };
+  const KSYM = '__attribute__((section(".ksyms")))';
+  const WEAK = '__attribute__((weak))';
+  t.equal(await wants('', '0'), '', 'nothing that concerns the kernel');
+  t.equal(await wants(`extern const void present ${KSYM};`, '(long)&present'), 'kallsyms');
+  t.equal(await wants(`extern const int present ${KSYM};`, '(long)&present'), 'vmlinux probe probe');
+  t.equal(
+    await wants(`extern void *schedule(struct task { int pid; } *) ${KSYM};`, '(long)schedule(0)'),
+    'vmlinux',
+    'a call',
+  );
+  t.equal(
+    await wants(`extern void *schedule(struct task { int pid; } *) ${KSYM};`, '(long)schedule'),
+    'vmlinux probe probe',
+    'an address',
+  );
+  t.equal(
+    await wants(`extern const int absent ${KSYM} ${WEAK};`, '(long)&absent'),
+    'vmlinux probe probe modules',
+    'what vmlinux lacks may be in a module, and nobody asks why a weak extern is NULL',
+  );
+  t.equal(
+    await wants(`extern const int absent ${KSYM};`, '(long)&absent'),
+    'vmlinux probe probe modules kallsyms',
+    'a strong one is explained',
+  );
+  const PRESERVE = '__attribute__((preserve_access_index))';
+  const relocated = (name: string): Promise<string> =>
+    wants(`struct ${name} { int pid; } ${PRESERVE};`, `((struct ${name} *)ctx)->pid`);
+  t.equal(await relocated('task'), 'vmlinux');
+  t.equal(await relocated('task___old'), 'vmlinux', 'flavours are no names');
+  t.equal(await relocated('of_a_module'), 'vmlinux modules');
+  const reader = new FactReader(agent);
+  await wants(`extern const int absent ${KSYM};`, '(long)&absent', reader);
+  t.equal(await wants(`extern const int absent ${KSYM};`, '(long)&absent', reader), '', 'not read again');
+  const facts = await reader.factsFor(await compileObject('', '0'));
+  t.equal(facts.kallsyms?.count, 1, 'what was read is there');
+  t.match(await new FactReader(agent, { kallsyms: null, vmlinuxBtf: vmlinux }).factsFor(await compileObject('', '0')), {
+    kallsyms: null,
+    vmlinuxBtf: { name: 'kernel.o' },
+  });
 });
 
 t.test('the telling lines of a verifier log are found, whatever stands after them', (t) => {

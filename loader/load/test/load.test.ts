@@ -153,7 +153,8 @@ t.test('typed ksyms and kfuncs become BTF ids, with a module’s BTF fd where th
     },
   };
   const resolutions = spec.externs.map(({ name, kind, weak }) => {
-    const outcome = outcomes[name] ?? ({ result: 'null', reason: 'NOT_IN_KALLSYMS', explanation: '' } as const);
+    const outcome =
+      outcomes[name] ?? ({ result: 'null', reason: 'NOT_IN_KALLSYMS', explanation: '', fix: '' } as const);
     return { name, kind, weak, outcome };
   });
   const maps = new Map(spec.maps.map((map, index) => [map.name, 50 + index]));

@@ -17,6 +17,8 @@ int bpf_prog_active ${PERCPU} = 1;
 typedef unsigned int u32;
 int kfunc_of_two(int a, void *b) { return a; }
 void kfunc_of_none(void) {}
+struct bpf_prog_aux { int id; };
+int kfunc_implicit(int a, struct bpf_prog_aux *aux) { return a + aux->id; }
 `;
 
 const folder = t.testdir();
@@ -26,7 +28,7 @@ const objects = new Map<string, ReturnType<typeof compileObject>>();
 
 /** Resolves one extern `name`, declared in C, on a kernel. */
 function resolve(declaration: string, use: string, weak: boolean, facts: KernelFacts): ExternOutcome {
-  const key = `${weak} ${declaration}`;
+  const key = `${weak} ${declaration} ${use}`;
   const source = `struct rq { int other; };\n${declaration}\nSEC("socket") int prog(void *ctx) { return ${use}; }`;
   const spec = objects.get(key) ?? compileObject(folder, source, weak);
   objects.set(key, spec);
@@ -42,6 +44,7 @@ function variable(type: string, name: string, weak: boolean, facts: KernelFacts)
 t.test('each reason is given where it applies, with its facts: an error if strong, NULL if weak', (t) => {
   const moduleLine = 'ffffffffc0001000 d mod_var\t[mod]';
   const ofKernel = fakeKallsyms(['ffffffff83000000 D plain']);
+  const functionsOnly = Kallsyms.parse(new TextEncoder().encode('ffffffff81000000 T f\n'));
   const cases: readonly {
     reason: ReasonCode;
     title: string;
@@ -169,6 +172,78 @@ t.test('each reason is given where it applies, with its facts: an error if stron
       explanation: [/5\.10/, /extern const void bpf_prog_active/],
     },
     {
+      reason: 'VAR_HAS_NO_ADDRESS',
+      title: 'a variable of BTF, where the probe says that the kernel finds no addresses',
+      outcome: (weak) =>
+        variable(
+          'int',
+          'bpf_prog_active',
+          weak,
+          kernel({ vmlinuxBtf: vmlinux, kallsyms: null, btfIdAddresses: false }),
+        ),
+      explanation: [
+        /BTF of vmlinux/,
+        /cannot find its address/,
+        /CONFIG_KALLSYMS_ALL=y/,
+        /neither a typed nor a typeless/,
+      ],
+    },
+    {
+      reason: 'VAR_HAS_NO_ADDRESS',
+      title: 'a variable of BTF, where kallsyms lists functions only',
+      outcome: (weak) =>
+        variable('int', 'bpf_prog_active', weak, kernel({ vmlinuxBtf: vmlinux, kallsyms: functionsOnly })),
+      explanation: [/CONFIG_KALLSYMS_ALL/],
+    },
+    {
+      reason: 'VAR_HAS_NO_ADDRESS',
+      title: 'a variable at address 0, as fixed_percpu_data on x86-64 before 6.15',
+      outcome: (weak) =>
+        variable(
+          'int',
+          'bpf_prog_active',
+          weak,
+          kernel({ vmlinuxBtf: vmlinux, kallsyms: fakeKallsyms(['0000000000000000 A bpf_prog_active']) }),
+        ),
+      explanation: [/address is 0/, /extern const void bpf_prog_active/],
+    },
+    {
+      reason: 'KFUNC_ADDRESS_UNSUPPORTED',
+      title: 'the address of a kfunc, before 6.4',
+      outcome: (weak) =>
+        resolve(
+          'extern void kfunc_of_none(void) __ksym WEAK;',
+          '(long)&kfunc_of_none',
+          weak,
+          kernel({ vmlinuxBtf: vmlinux, functionIdLoads: false }),
+        ),
+      explanation: [/Linux 6\.4/, /bpf_ksym_exists/],
+    },
+    {
+      reason: 'KFUNC_PROTO_MISMATCH',
+      title: 'a kfunc whose last argument the kernel passes by itself from 7.0 on',
+      outcome: (weak) =>
+        resolve(
+          'struct bpf_prog_aux { int x; };\nextern int kfunc_of_two(int a, void *b, struct bpf_prog_aux *aux) __ksym WEAK;',
+          'kfunc_of_two(1, 0, 0)',
+          weak,
+          kernel({ vmlinuxBtf: vmlinux }),
+        ),
+      explanation: [/KF_IMPLICIT_ARGS/, /Declare it without/],
+    },
+    {
+      reason: 'KFUNC_PROTO_MISMATCH',
+      title: 'a kfunc whose BTF shows the argument that the kernel passes by itself',
+      outcome: (weak) =>
+        resolve(
+          'extern int kfunc_implicit(int a) __ksym WEAK;',
+          'kfunc_implicit(1)',
+          weak,
+          kernel({ vmlinuxBtf: vmlinux }),
+        ),
+      explanation: [/pahole before 1\.26/],
+    },
+    {
       reason: 'MODULE_BTF_EPERM',
       title: 'a module’s variable, and no permission to read module BTF',
       outcome: (weak) =>
@@ -225,7 +300,7 @@ t.test('each reason is given where it applies, with its facts: an error if stron
       title: 'a kfunc that is not there',
       outcome: (weak) =>
         resolve('extern void absent(void) __ksym WEAK;', '(absent(), 0)', weak, kernel({ vmlinuxBtf: vmlinux })),
-      explanation: [/2 functions/, /module is not loaded/],
+      explanation: [/3 functions/, /Load the module/],
     },
     {
       reason: 'KFUNC_PROTO_MISMATCH',
@@ -250,11 +325,12 @@ t.test('each reason is given where it applies, with its facts: an error if stron
         { result: isWeak && weak === undefined ? 'null' : 'error', reason },
         `${title}, ${isWeak ? 'weak' : 'strong'}`,
       );
-      const text = 'explanation' in found ? found.explanation : '';
+      const text = 'explanation' in found ? `${found.explanation} ${found.fix}` : '';
+      t.match(found, { explanation: /^.{40}.*[.!]$/, fix: /^.{10}.*\.$/ }, `${title}: sentences, and what to do`);
       for (const pattern of explanation) t.match(text, pattern, title);
     }
   }
-  t.equal(seen.size, 14, 'every ReasonCode was provoked');
+  t.equal(seen.size, 16, 'every ReasonCode was provoked');
   t.strictSame(
     cases.find(({ reason }) => reason === 'AMBIGUOUS')?.outcome(true),
     cases.find(({ reason }) => reason === 'AMBIGUOUS')?.outcome(false),
@@ -292,7 +368,64 @@ t.test('what is found is given as address, or as BTF id with its module and type
   t.end();
 });
 
-t.test('typed externs never depend on kallsyms', (t) => {
+t.test('what two users were told by libbpf alone is answered: why, and what to do', (t) => {
+  // jfernandez/bpftop#162: `extern 'bpf_prog_fops' (strong): not resolved`, -ESRCH, on a 5.10 built without CONFIG_KALLSYMS_ALL.
+  const functions = ['ffffffff81000000 T bpf_prog_put', 'ffffffff81000010 t bpf_prog_release'];
+  const kallsyms = Kallsyms.parse(new TextEncoder().encode(`${functions.join('\n')}\n`));
+  t.strictSame(variable('void', 'bpf_prog_fops', false, kernel({ vmlinuxBtf: withoutVars, kallsyms })), {
+    result: 'error',
+    reason: 'NOT_IN_KALLSYMS',
+    explanation:
+      'None of the 2 symbols in /proc/kallsyms is named bpf_prog_fops. It lists neither jiffies nor init_task: this kernel was built without CONFIG_KALLSYMS_ALL ' +
+      'and lists its functions, but hardly any variable, and no struct of function pointers such as bpf_prog_fops.',
+    fix:
+      'If bpf_prog_fops is a variable, use a kernel that was built with CONFIG_KALLSYMS_ALL=y: on this one no loader finds it. ' +
+      'If the program can do without, declare it __weak and test its address before use.',
+  });
+  // libbpf/libbpf#924: `extern (var ksym) 'kernel_cpustat': not found in kernel BTF`, though `grep` finds the two lines in /proc/kallsyms.
+  const listed = fakeKallsyms([
+    '0000000000000000 A __per_cpu_start',
+    '0000000000021180 A kernel_cpustat',
+    '0000000000035000 A __per_cpu_end',
+    'ffffffffa4afa650 r __ksymtab_kernel_cpustat',
+  ]);
+  const advice =
+    "To get its address alone, declare it typeless: `extern const void kernel_cpustat __ksym`, add the CPU's entry of the typeless __per_cpu_offset, " +
+    'and read with bpf_probe_read_kernel(). If the program can do without, declare it __weak and test its address before use.';
+  t.strictSame(variable('struct rq', 'kernel_cpustat', false, kernel({ vmlinuxBtf: withoutVars, kallsyms: listed })), {
+    result: 'error',
+    reason: 'NO_VARS_IN_KERNEL_BTF',
+    explanation:
+      'The BTF of this kernel lists no variable at all, so no typed extern can be found, though /proc/kallsyms has kernel_cpustat: it was built with a pahole ' +
+      'that does not list per-CPU variables, or lists them wrongly (before 1.22).',
+    fix: `Use a kernel that was built with pahole 1.22 or later. ${advice}`,
+  });
+  t.strictSame(variable('struct rq', 'kernel_cpustat', false, kernel({ vmlinuxBtf: vmlinux, kallsyms: listed })), {
+    result: 'error',
+    reason: 'VAR_NOT_IN_BTF',
+    explanation:
+      'kernel_cpustat is not among the 2 variables in the BTF of vmlinux, though /proc/kallsyms has it, and it is a per-CPU variable: the pahole that made this ' +
+      'BTF left it out.',
+    fix: `Use a kernel whose BTF was made by a current pahole (1.22 at least). ${advice}`,
+  });
+  t.end();
+});
+
+t.test('addresses of kfuncs are given where the kernel takes them, and calls of them everywhere', (t) => {
+  const declaration = 'extern void kfunc_of_none(void) __ksym WEAK;';
+  for (const weak of [false, true]) {
+    for (const functionIdLoads of [true, null]) {
+      const facts = kernel({ vmlinuxBtf: vmlinux, functionIdLoads });
+      t.match(resolve(declaration, '(long)&kfunc_of_none', weak, facts), { result: 'btf-id' });
+    }
+    const facts = kernel({ vmlinuxBtf: vmlinux, functionIdLoads: false, btfIdAddresses: false });
+    const call = 'extern void kfunc_of_none___called(void) __ksym WEAK;';
+    t.match(resolve(call, '(kfunc_of_none___called(), 0)', weak, facts), { result: 'btf-id' });
+  }
+  t.end();
+});
+
+t.test('typed externs never depend on kallsyms for what they are', (t) => {
   // In libbpf a typed extern is an error if a typeless one makes it read kallsyms and the name is there twice, or, weak and
   // absent from BTF, there once (kallsyms_cb in src/libbpf.c).
   const source = `
