@@ -110,6 +110,16 @@ export class Btf {
     return this.#strings.at(offset);
   }
 
+  /** One past the last string offset, the base's strings included. */
+  get stringsEnd(): number {
+    return this.#strings.end;
+  }
+
+  /** An offset at which this string stands; undefined if it stands at none. */
+  stringOffset(text: string): number | undefined {
+    return text.includes('\0') ? undefined : this.#strings.offsetOf(text);
+  }
+
   /** The first type with this name and kind: its own, else one of the base (unless `own`). */
   find<K extends BtfKind>(name: string, kind: K, options: { readonly own?: boolean } = {}): BtfOfKind<K> | undefined {
     for (const type of this.#named(name, kind)) {

@@ -1,6 +1,7 @@
 import { ByteWriter } from '../bytes.ts';
 import { ExplainedError } from '../errors.ts';
 import type { Btf, TypeId } from './btf.ts';
+import { frameBtf } from './builder.ts';
 import { readBtfHeader } from './header.ts';
 import { BTF_KINDS, decodeInfo, encodeInfo, type TypeInfo } from './kinds.ts';
 import { indexTypes } from './type-index.ts';
@@ -100,18 +101,7 @@ export class BtfEditor {
   finish(): Uint8Array {
     const types = this.#types.finish();
     const strings = this.#strings.finish();
-    return new ByteWriter(this.#btf.byteOrder)
-      .u16(0xeb9f)
-      .u8(1)
-      .u8(0)
-      .u32(24)
-      .u32(0)
-      .u32(types.length)
-      .u32(types.length)
-      .u32(strings.length)
-      .bytes(types)
-      .bytes(strings)
-      .finish();
+    return frameBtf(this.#btf.byteOrder, types, strings);
   }
 
   #add(name: string, info: number, sizeOrType: number, word: number): TypeId {

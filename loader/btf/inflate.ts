@@ -57,8 +57,9 @@ export function inflateType(reader: ByteReader, id: TypeId, context: InflateCont
     case 'volatile':
     case 'const':
     case 'restrict':
-    case 'type_tag':
       return { kind, id, name, type: checkId(sizeOrType) };
+    case 'type_tag':
+      return { kind, id, name, type: checkId(sizeOrType), ...attribute(info) };
     case 'array':
       return { kind, id, name, type: readId(), indexType: readId(), length: reader.u32() };
     case 'struct':
@@ -95,7 +96,7 @@ export function inflateType(reader: ByteReader, id: TypeId, context: InflateCont
     case 'float':
       return { kind, id, name, size: sizeOrType };
     case 'decl_tag':
-      return { kind, id, name, type: checkId(sizeOrType), componentIndex: reader.i32() };
+      return { kind, id, name, type: checkId(sizeOrType), componentIndex: reader.i32(), ...attribute(info) };
     default:
       return refuse(
         'btf-unknown-kind',
@@ -103,6 +104,10 @@ export function inflateType(reader: ByteReader, id: TypeId, context: InflateCont
         'this version of ksym-matrix is older than the BTF',
       );
   }
+}
+
+function attribute({ kindFlag }: TypeInfo): { readonly attribute?: true } {
+  return kindFlag ? { attribute: true } : {};
 }
 
 type Linkage = 'static' | 'global' | 'extern';

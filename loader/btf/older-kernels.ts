@@ -17,6 +17,10 @@ export interface BtfKernelFeatures {
   readonly typeTag?: boolean;
   /** ENUM64, and the sign of an ENUM (6.0). */
   readonly enum64?: boolean;
+  /** A `?` at the start of a DATASEC's name, which clang takes over from sections that libbpf may leave out (6.9). */
+  readonly questionMarkDatasec?: boolean;
+  /** The kind flag of tags, which makes them attributes (6.15). */
+  readonly attributeTags?: boolean;
 }
 
 /**
@@ -32,6 +36,10 @@ export interface BtfKernelFeatures {
  * | FLOAT | STRUCT without members, of the same size |
  * | TYPE_TAG | CONST |
  * | ENUM64 | UNION with the values as members |
+ * | `?` before the name of a DATASEC | `_` |
+ * | a tag that is an attribute | a tag with the attribute's name as its text |
+ *
+ * What else libbpf rewrites, the header's layout section, {@link BtfEditor.finish} never writes.
  */
 export function replaceUnknownKinds(editor: BtfEditor, features: BtfKernelFeatures): void {
   const end = editor.endId;
@@ -44,10 +52,12 @@ export function replaceUnknownKinds(editor: BtfEditor, features: BtfKernelFeatur
         replaceIf(features.datasec === false, () => becomeInt(editor, id));
         break;
       case 'decl_tag':
-        replaceIf(!knowsTags, () => becomeInt(editor, id));
+        if (!knowsTags) becomeInt(editor, id);
+        else if (features.attributeTags === false) editor.setInfo(id, 'decl_tag', 0);
         break;
       case 'datasec':
-        replaceIf(features.datasec === false, () => datasecToStruct(editor, id, vlen));
+        if (features.datasec === false) datasecToStruct(editor, id, vlen);
+        else if (features.questionMarkDatasec === false) replaceQuestionMark(editor, id);
         break;
       case 'func':
         if (features.func === false) {
@@ -67,10 +77,12 @@ export function replaceUnknownKinds(editor: BtfEditor, features: BtfKernelFeatur
         });
         break;
       case 'type_tag':
-        replaceIf(features.typeTag === false, () => {
+        if (features.typeTag === false) {
           editor.set(id, NAME, 0);
           editor.setInfo(id, 'const', 0);
-        });
+        } else if (features.attributeTags === false) {
+          editor.setInfo(id, 'type_tag', 0);
+        }
         break;
       case 'enum':
         replaceIf(features.enum64 === false, () => editor.setInfo(id, 'enum', vlen));
@@ -108,6 +120,11 @@ function datasecToStruct(editor: BtfEditor, id: TypeId, vlen: number): void {
     editor.set(id, at + 4, type);
     editor.set(id, at + 8, offset * 8);
   }
+}
+
+function replaceQuestionMark(editor: BtfEditor, id: TypeId): void {
+  const name = editor.name(id);
+  if (name.startsWith('?')) editor.set(id, NAME, editor.string(`_${name.slice(1)}`));
 }
 
 /** A parameter (name, type) becomes a value (name, value); values need a name. */

@@ -55,6 +55,14 @@ export class StringSection {
     return this.#lastSearch.offsets;
   }
 
+  /** The first offset at which this string stands, be it as the end of a longer one; undefined if there is none. */
+  offsetOf(name: string): number | undefined {
+    const inBase = this.#base?.offsetOf(name);
+    if (inBase !== undefined) return inBase;
+    const at = this.#bytes.indexOf(`${name}\0`);
+    return at === -1 ? undefined : this.first + at;
+  }
+
   /** The first byte of the string at `offset`; 0 for the empty string and for an offset out of range. */
   firstByte(offset: number): number {
     const section = this.#sectionOf(offset);

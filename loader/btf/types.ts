@@ -90,6 +90,8 @@ export interface FwdType extends Named {
 export interface ModifierType extends Named {
   readonly kind: 'typedef' | 'volatile' | 'const' | 'restrict' | 'type_tag';
   readonly type: TypeId;
+  /** Of a type tag: its name is that of an attribute of its own, rather than the text of `btf_type_tag` (the kind flag, Linux 6.15). */
+  readonly attribute?: true;
 }
 
 export interface FuncType extends Named {
@@ -136,4 +138,13 @@ export interface DeclTagType extends Named {
   readonly type: TypeId;
   /** Member or parameter the tag is on; -1 for the type itself. */
   readonly componentIndex: number;
+  /** Its name is that of an attribute of its own, rather than the text of `btf_decl_tag` (the kind flag, Linux 6.15). */
+  readonly attribute?: true;
 }
+
+/** A type without its id: what a BtfBuilder makes one from. */
+export type NewBtfType = BtfType extends infer Type
+  ? Type extends { readonly kind: 'void' }
+    ? never
+    : Omit<Type, 'id'>
+  : never;

@@ -18,7 +18,17 @@ export interface UploadedBtf {
 
 /** What kernels learned of BTF, latest first: each step is for a kernel older than the one before (BTF kinds, Documentation/bpf/btf.rst). */
 const AGES: readonly BtfKernelFeatures[] = ((): BtfKernelFeatures[] => {
-  const learned = ['enum64', 'typeTag', 'declTag', 'float', 'funcGlobal', 'datasec', 'func'] as const;
+  const learned = [
+    'attributeTags',
+    'questionMarkDatasec',
+    'enum64',
+    'typeTag',
+    'declTag',
+    'float',
+    'funcGlobal',
+    'datasec',
+    'func',
+  ] as const;
   return [
     {},
     ...learned.map((_, count) => Object.fromEntries(learned.slice(0, count + 1).map((feature) => [feature, false]))),

@@ -10,6 +10,7 @@ import { btfForKernel } from '../kernel-btf.ts';
 import { btfBlob, INT, KIND, type RawType } from './blob.ts';
 import { bpftoolTypes, ourTypes } from './bpftool.ts';
 import { compileObject, fail } from './object.ts';
+import './builder-tests.ts';
 import './lookup-tests.ts';
 import './print-c-tests.ts';
 import './value-tests.ts';
