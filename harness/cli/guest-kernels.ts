@@ -12,7 +12,7 @@ import { guestObserver } from '../run/guest-observer.ts';
 import { selectKernels } from '../run/select.ts';
 import { requireTools } from '../setup/install.ts';
 import { type Accelerator, chooseAccelerator } from '../vm/accelerator.ts';
-import { DEFAULT_DEADLINES } from '../vm/machine-parts.ts';
+import { DEFAULT_DEADLINES, type Deadlines } from '../vm/machine-parts.ts';
 import { prepareMachine } from '../vm/prepare.ts';
 import { lockOf } from './open-store.ts';
 import { describeProgress } from './progress.ts';
@@ -27,6 +27,8 @@ export interface GuestOptions {
   /** False with --no-templates. */
   readonly templates: boolean;
   readonly locked?: true;
+  /** Default: those of the matrix. */
+  readonly deadlines?: Deadlines;
 }
 
 /** A kernel that was asked for. */
@@ -138,7 +140,7 @@ export class GuestKernels {
         accelerator: await this.#accelerator,
         append: this.#options.append ?? [],
         consolePath: await (await this.#evidence).consolePath(name, 1),
-        deadlines: this.#matrix?.deadlines ?? DEFAULT_DEADLINES,
+        deadlines: this.#options.deadlines ?? this.#matrix?.deadlines ?? DEFAULT_DEADLINES,
         signal,
       },
       modules: kernel,

@@ -34,6 +34,8 @@ export interface AptOptions {
   readonly suites?: readonly Suite[];
   /** The keys that signatures are checked with. Default: Debian's, from the package debian-archive-keyring. */
   readonly keyring?: string;
+  /** Names of the packages that are kept of the lists, and no others. Default: kernels, and what the harness fetches beside them. */
+  readonly names?: readonly string[];
   readonly signal?: AbortSignal;
 }
 
@@ -43,8 +45,6 @@ const OTHERS: readonly { readonly prefix: string; readonly name: RegExp }[] = [
   { prefix: 'docker-registry', name: /^docker-registry$/ },
   { prefix: 'linux-source-', name: /^linux-source-\d+\.\d+$/ },
 ];
-/** Changes with what is kept: lists that another version of this file has kept may lack packages. */
-const SCOPE = [...KERNEL_PACKAGE_PREFIXES, ...OTHERS.map(({ name }) => name.source)].join(' ');
 
 /**
  * Debian's package manager with a private state, as an ordinary user. It checks the chain of trust (signature of InRelease, digests of
@@ -52,9 +52,11 @@ const SCOPE = [...KERNEL_PACKAGE_PREFIXES, ...OTHERS.map(({ name }) => name.sour
  */
 export class Apt {
   readonly #options: AptOptions;
+  readonly #kept: KeptPackages;
 
   constructor(options: AptOptions) {
     this.#options = options;
+    this.#kept = options.names === undefined ? KERNELS_AND_TOOLS : keepNames(options.names);
   }
 
   /** The lists of the last {@link update}, or null if there are none, or they are from another mirror. */
@@ -66,7 +68,7 @@ export class Apt {
       if (!isLists(document)) return null;
       const { main, security } = this.#options.mirror;
       if (document.mirror.main !== main || document.mirror.security !== security) return null;
-      return { ...document, complete: document.complete && document.scope === SCOPE };
+      return { ...document, complete: document.complete && document.scope === this.#kept.scope };
     } catch {
       return null;
     }
@@ -106,20 +108,13 @@ export class Apt {
       const list = await this.#run(APT_HELPER, ['cat-file', file]);
       if (list.exitCode !== 0)
         throw classifyAptFailure(list, 'apt-update-failed', `the list of ${suite.name} cannot be read`);
-      packages.push(
-        ...scanPackages(
-          list.stdout,
-          suite.name,
-          [...KERNEL_PACKAGE_PREFIXES, ...OTHERS.map(({ prefix }) => prefix)],
-          (name) => isKernelPackage(name) || OTHERS.some((other) => other.name.test(name)),
-        ),
-      );
+      packages.push(...scanPackages(list.stdout, suite.name, this.#kept.prefixes, this.#kept.wanted));
     }
     if (packages.length === 0) throw failure;
     const passing = missing.some(({ why }) => isPassing(why));
     const lists: PackageLists = {
       complete: !passing,
-      scope: SCOPE,
+      scope: this.#kept.scope,
       fetchedAt: Date.now(),
       mirror: { main, security },
       packages,
@@ -244,6 +239,31 @@ export class Apt {
     ];
     return [...network, ...own.map(([name, value]) => `${name} "${value}";`), ''].join('\n');
   }
+}
+
+/** Which packages are kept of the lists. */
+interface KeptPackages {
+  /** What their names begin with. */
+  readonly prefixes: readonly string[];
+  readonly wanted: (name: string) => boolean;
+  /** Changes with what is kept: lists that were kept for something else, or by another version of this file, may lack packages. */
+  readonly scope: string;
+}
+
+const KERNELS_AND_TOOLS: KeptPackages = {
+  prefixes: [...KERNEL_PACKAGE_PREFIXES, ...OTHERS.map(({ prefix }) => prefix)],
+  wanted: (name) => isKernelPackage(name) || OTHERS.some((other) => other.name.test(name)),
+  scope: [...KERNEL_PACKAGE_PREFIXES, ...OTHERS.map(({ name }) => name.source)].join(' '),
+};
+
+function keepNames(names: readonly string[]): KeptPackages {
+  const all = new Set(names);
+  // The end of the line belongs to the prefix: no package is found twice by another's name.
+  return {
+    prefixes: [...all].map((name) => `${name}\n`),
+    wanted: (name) => all.has(name),
+    scope: [...all].sort().join(' '),
+  };
 }
 
 /** What the lists take on disk: 42 MB kept, and as much while they are renewed. */

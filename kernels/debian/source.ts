@@ -20,6 +20,8 @@ export interface DebianSourceOptions {
   /** Default: {@link SUITES}, and the keys of debian-archive-keyring. For tests and for private archives. */
   readonly suites?: readonly Suite[];
   readonly keyring?: string;
+  /** Names of the packages that can be had, and no others. Default: kernels, and what the harness fetches beside them. */
+  readonly names?: readonly string[];
 }
 
 /** Debian packages through apt, one state for every run on this machine that shares the cache. Nothing happens until it is asked. */
@@ -130,12 +132,13 @@ export class DebianSource {
 
   async #getApt(): Promise<Apt> {
     this.#apt ??= findMirror(this.#options.mirror).then((mirror) => {
-      const { suites, keyring, signal } = this.#options;
+      const { suites, keyring, names, signal } = this.#options;
       return new Apt({
         directory: join(this.#directory, 'apt'),
         mirror,
         ...(suites === undefined ? {} : { suites }),
         ...(keyring === undefined ? {} : { keyring }),
+        ...(names === undefined ? {} : { names }),
         ...(signal === undefined ? {} : { signal }),
       });
     });
