@@ -121,6 +121,8 @@ class Encoder {
         else this.#budget.enter(() => encoder.#writeParts(valueType(this.#btf, part.type), inner, place, given));
       };
       if (type.kind === 'union') {
+        // Damaged BTF may claim up to 4 GiB for it.
+        checkRange(this.#btf, { offset: target.bitOffset, size: type.size * 8 }, this.#bytes);
         // Each member is laid out on its own, to see whether they agree.
         const own = new Encoder(this.#btf, this.#budget, new Uint8Array(type.size));
         write(own, 0);
