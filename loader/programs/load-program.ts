@@ -54,7 +54,7 @@ export async function loadProgram(program: ProgramSpec, context: ProgramContext)
     code,
     license: cstring(context.object.license),
     name: program.name,
-    flags: program.sleepable ? BPF_F_SLEEPABLE : 0,
+    flags: (program.sleepable ? BPF_F_SLEEPABLE : 0) | (program.flags ?? 0),
     fdArray,
     ...(program.attachType === null ? {} : { attachType: program.attachType }),
     ...(target === null ? {} : { attachBtfId: target.id }),
