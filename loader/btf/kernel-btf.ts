@@ -67,14 +67,15 @@ function fixSection(editor: BtfEditor, btf: Btf, section: DatasecType, layout: D
 
 function fixData(editor: BtfEditor, btf: Btf, section: DatasecType, layout: DatasecLayout): void {
   const known = layout.get(section.name);
-  const size = section.size === 0 ? (known?.size ?? 0) : section.size;
+  const size = section.size === 0 || section.name === '.kconfig' ? (known?.size ?? 0) : section.size;
   if (size === 0) {
     refuseLayout(btf, section, 'neither the BTF nor the given layout has its size');
   }
   const entries = section.entries.map((entry) => {
     const variable = variableOf(btf, section, entry.type);
     // Static variables have their offset in the BTF already, and their names need not be unique.
-    if (section.size !== 0 || variable.linkage === 'static') {
+    // Of `.kconfig` only the layout knows the places: a linker has others in mind.
+    if ((section.size !== 0 && section.name !== '.kconfig') || variable.linkage === 'static') {
       return entry;
     }
     const offset = known?.offsets.get(variable.name);
