@@ -2,8 +2,8 @@ import type { AgentConnection } from '../agent/connection.ts';
 import { ObjectError } from '../errors.ts';
 import { openModuleBtf } from '../facts/module-btf.ts';
 import { LoadError } from '../load-error.ts';
-import { createMap } from '../maps/create-map.ts';
-import type { LoadedMap } from '../maps/loaded-map.ts';
+import { fillProgramArrays } from '../maps/fill-maps.ts';
+import { pinMaps } from '../maps/pinned-map.ts';
 import type { ObjectContent, ProgramSpec } from '../object/spec.ts';
 import { findAttachTarget } from '../programs/attach-target.ts';
 import { loadProgram } from '../programs/load-program.ts';
@@ -11,8 +11,12 @@ import { LoadedProgram } from '../programs/loaded-program.ts';
 import { resolveExterns } from '../resolve/externs.ts';
 import type { ExternResolution, KernelFacts } from '../resolve/outcome.ts';
 import { closeAll, liftMemoryLimit } from '../syscall/bpf.ts';
+import { DEFAULT_PIN_FOLDER } from '../syscall/pin.ts';
 import { LoadedObject } from './loaded-object.ts';
 import { uploadBtf } from './object-btf.ts';
+import { resolveObjectKconfig, withKconfig } from './object-kconfig.ts';
+import { createMaps, type ObjectMaps } from './object-maps.ts';
+import { select } from './select.ts';
 
 export { LoadedObject } from './loaded-object.ts';
 
@@ -27,15 +31,19 @@ export interface LoadOptions {
   readonly logLevel?: number;
   /** First size of the log in bytes; it grows as needed, up to 16 MiB. */
   readonly logSize?: number;
+  /** Where maps of LIBBPF_PIN_BY_NAME are pinned and looked for, in a BPF file system. Default: `/sys/fs/bpf`. */
+  readonly pinFolder?: string;
+  /** Lines such as `CONFIG_HZ=250` that go before the kernel's own configuration, for `__kconfig` externs. */
+  readonly kconfig?: string;
 }
 
 /**
  * Loads an object into the agent's kernel: resolves its externs, uploads its BTF, creates and fills its maps, relocates its
- * programs and loads them. If any step fails, nothing stays behind.
+ * programs and loads them, puts them into program arrays, and pins the maps that want it. If any step fails, nothing stays behind.
  * Throws LoadError with all resolutions; ObjectError for what no kernel would load; AgentError if the agent does not answer.
  */
 export async function loadObject(spec: ObjectContent, options: LoadOptions): Promise<LoadedObject> {
-  const { agent, facts, logLevel = 0, logSize } = options;
+  const { agent, facts, logLevel = 0, logSize, pinFolder = DEFAULT_PIN_FOLDER } = options;
   if (spec.byteOrder !== 'little') {
     throw new ObjectError(
       'object-byte-order',
@@ -47,46 +55,38 @@ export async function loadObject(spec: ObjectContent, options: LoadOptions): Pro
       },
     );
   }
-  const selected = selectPrograms(spec, options.programs);
+  const selected = select(spec, options.programs);
   const resolutions = resolveExterns(spec, facts);
   refuseUnresolved(spec, resolutions);
+  const kconfig = await resolveObjectKconfig(spec, { agent, facts, own: options.kconfig, resolutions });
 
   await liftMemoryLimit(agent);
   const temporary: number[] = [];
-  const maps: LoadedMap[] = [];
+  const { maps, toPin }: ObjectMaps = { maps: [], toPin: [] };
   const programs: LoadedProgram[] = [];
   try {
     const btf = await uploadBtf(agent, spec);
     if (btf.fd !== null) temporary.push(btf.fd);
-    for (const map of spec.maps) {
-      maps.push(await createMap(map, { agent, object: spec, btfFd: btf.fd, resolutions }));
-    }
-    const moduleBtfs = await openModules(agent, modulesOf(selected, resolutions, facts), temporary);
+    const mapContext = { agent, object: spec, btfFd: btf.fd, resolutions };
+    await createMaps(withKconfig(selected.maps, spec, kconfig), pinFolder, mapContext, { maps, toPin });
+    const moduleBtfs = await openModules(agent, modulesOf(selected.programs, resolutions, facts), temporary);
     const mapFds = new Map(maps.map((map) => [map.spec.name, map.fd]));
     const context = { agent, object: spec, facts, btf, maps: mapFds, moduleBtfs, resolutions, logLevel, logSize };
-    for (const program of selected) {
+    for (const program of selected.programs) {
       const { fd, verifierLog } = await loadProgram(program, context);
       programs.push(new LoadedProgram(agent, program, fd, verifierLog));
     }
+    await fillProgramArrays(maps, new Map(programs.map((program) => [program.spec.name, program.fd])), mapContext);
+    await pinMaps(toPin, mapContext);
     // The kernel holds what programs and maps refer to.
     await closeAll(agent, temporary);
-    return new LoadedObject({ agent, object: spec, resolutions, programs, maps });
+    return new LoadedObject({ agent, object: spec, resolutions, kconfig, programs, maps });
   } catch (error) {
     const fds = [...temporary, ...maps.map(({ fd }) => fd), ...programs.map(({ fd }) => fd)];
     // The error that stopped the load is the one to report, also when the agent is gone.
     await closeAll(agent, fds).catch(() => undefined);
     throw error;
   }
-}
-
-function selectPrograms(spec: ObjectContent, names: readonly string[] | undefined): readonly ProgramSpec[] {
-  if (names === undefined) return spec.programs.filter(({ autoload }) => autoload);
-  return names.map((name) => {
-    const program = spec.programs.find((one) => one.name === name);
-    if (program !== undefined) return program;
-    const why = `it has ${spec.programs.map((one) => one.name).join(', ')}`;
-    throw new ObjectError('no-such-program', `there is no program ${name}`, { file: spec.name }, { why });
-  });
 }
 
 function refuseUnresolved(spec: ObjectContent, resolutions: readonly ExternResolution[]): void {

@@ -1,8 +1,10 @@
 import type { AgentConnection } from '../agent/connection.ts';
 import { ExplainedError } from '../errors.ts';
 import type { LoadedMap } from '../maps/loaded-map.ts';
+import { KCONFIG_SECTION } from '../object/kconfig.ts';
 import type { ObjectContent } from '../object/spec.ts';
 import type { LoadedProgram } from '../programs/loaded-program.ts';
+import type { KconfigResolution } from '../resolve/kconfig.ts';
 import type { ExternResolution } from '../resolve/outcome.ts';
 import { closeAll } from '../syscall/bpf.ts';
 import { LoadedVariable } from './loaded-variable.ts';
@@ -12,6 +14,7 @@ export interface LoadedParts {
   readonly agent: AgentConnection;
   readonly object: ObjectContent;
   readonly resolutions: readonly ExternResolution[];
+  readonly kconfig: readonly KconfigResolution[];
   readonly programs: readonly LoadedProgram[];
   readonly maps: readonly LoadedMap[];
 }
@@ -23,6 +26,8 @@ export interface LoadedParts {
 export class LoadedObject implements AsyncDisposable {
   /** What each extern became. */
   readonly resolutions: readonly ExternResolution[];
+  /** What each `__kconfig` extern became. */
+  readonly kconfig: readonly KconfigResolution[];
   readonly programs: readonly LoadedProgram[];
   readonly maps: readonly LoadedMap[];
   readonly #parts: LoadedParts;
@@ -31,6 +36,7 @@ export class LoadedObject implements AsyncDisposable {
   /** Made by `loadObject`. */
   constructor(parts: LoadedParts) {
     this.resolutions = parts.resolutions;
+    this.kconfig = parts.kconfig;
     this.programs = parts.programs;
     this.maps = parts.maps;
     this.#parts = parts;
@@ -50,9 +56,10 @@ export class LoadedObject implements AsyncDisposable {
     return found ?? this.#unknown('map', name, names);
   }
 
-  /** Throws ExplainedError `no-such-variable`, naming those there are. */
+  /** A global variable or a `__kconfig` extern. Throws ExplainedError `no-such-variable`, naming those there are. */
   variable(name: string): LoadedVariable {
-    const { variables, btf } = this.#parts.object;
+    const { btf, kconfig = [] } = this.#parts.object;
+    const variables = [...this.#parts.object.variables, ...kconfig.map((one) => ({ ...one, map: KCONFIG_SECTION }))];
     const spec = variables.find((variable) => variable.name === name);
     const names = variables.map((variable) => variable.name);
     return spec === undefined

@@ -1,69 +1,86 @@
 import type { AgentConnection } from '../agent/connection.ts';
-import { describeErrno, errnoName } from '../agent/errno.ts';
-import { LoadError } from '../load-error.ts';
-import type { MapSpec, ObjectContent } from '../object/spec.ts';
-import type { ExternResolution } from '../resolve/outcome.ts';
-import { AttrWriter, objectName } from '../syscall/attr.ts';
+import { errnoName } from '../agent/errno.ts';
+import { syscallNumber } from '../agent/syscall-numbers.ts';
+import { isMapOfMaps, mapTypeNumber } from '../object/map-types.ts';
+import type { MapSpec } from '../object/spec.ts';
 import { BpfCommand, bpf, closeAll } from '../syscall/bpf.ts';
 import { possibleCpus } from '../syscall/cpus.ts';
+import { kernelMapName, mapCreateAttr } from './create-attr.ts';
 import { LoadedMap } from './loaded-map.ts';
+import { needsTypes, takesTypes } from './map-demands.ts';
+import { type MapErrorContext, mapError, notCreated } from './map-error.ts';
 
-const PERF_EVENT_ARRAY = 4;
-const RINGBUF = 27;
 const FIRST_KEY = new Uint8Array(4);
 
 /** What maps need beside their specification. */
-export interface MapContext {
+export interface MapContext extends MapErrorContext {
   readonly agent: AgentConnection;
-  readonly object: ObjectContent;
   /** The object's BTF in the kernel, or null. */
   readonly btfFd: number | null;
-  readonly resolutions: readonly ExternResolution[];
 }
 
 /**
  * Creates a map; one of a data section is filled, and frozen if it is read-only. Types that take no BTF, and kernels that do not like it,
- * get the map without (as in bpf_object__create_map of libbpf's src/libbpf.c). Throws LoadError of phase `map`, and AgentError.
+ * get the map without (as in bpf_object__create_map of libbpf's src/libbpf.c). A map of maps gets a map of its elements' kind to go by, which
+ * is closed again; its elements are filled in by `fillMaps`. Throws LoadError of phase `map`, and AgentError.
  */
 export async function createMap(spec: MapSpec, context: MapContext): Promise<LoadedMap> {
-  const { agent, btfFd } = context;
-  const maxEntries = await entriesFor(spec, agent);
-  const withTypes = btfFd !== null && (spec.keyTypeId !== null || spec.valueTypeId !== null);
-  let result = await bpf(
-    agent,
-    BpfCommand.mapCreate,
-    mapCreateAttr(spec, maxEntries, withTypes ? btfFd : null, context),
-  );
-  if (result.errno !== 0 && withTypes) {
-    result = await bpf(agent, BpfCommand.mapCreate, mapCreateAttr(spec, maxEntries, null, context));
-  }
-  if (result.errno !== 0) throw mapError(spec, context, 'the kernel does not create the map', result.errno);
-  const map = new LoadedMap(agent, { ...spec, maxEntries }, result.value);
+  const sized = await atSize(spec, context.agent);
+  const fd = await create(sized, context);
+  const map = new LoadedMap(context.agent, sized, fd);
   try {
     await fill(map, context);
+    if (sized.type === mapTypeNumber('arena') && (sized.mapExtra ?? 0) === 0) await placeArena(map, context);
   } catch (error) {
-    await closeAll(agent, [map.fd]);
+    await closeAll(context.agent, [fd]);
     throw error;
   }
   return map;
 }
 
-/** BPF_MAP_CREATE up to btf_value_type_id. */
-function mapCreateAttr(spec: MapSpec, maxEntries: number, btfFd: number | null, context: MapContext) {
-  return new AttrWriter()
-    .u32(spec.type)
-    .u32(spec.keySize)
-    .u32(spec.valueSize)
-    .u32(maxEntries)
-    .u32(spec.flags)
-    .u32(0) // inner_map_fd
-    .u32(0) // numa_node
-    .bytes(objectName(mapName(spec, context.object)))
-    .u32(0) // map_ifindex
-    .u32(btfFd ?? 0)
-    .u32(btfFd === null ? 0 : (spec.keyTypeId ?? 0))
-    .u32(btfFd === null ? 0 : (spec.valueTypeId ?? 0))
-    .finish();
+/**
+ * The specification with sizes that depend on the machine: one perf buffer for each possible CPU, ring buffers of whole pages in a power of two
+ * (map_set_def_max_entries and adjust_ringbuf_sz in libbpf's src/libbpf.c).
+ */
+export async function atSize(spec: MapSpec, agent: AgentConnection): Promise<MapSpec> {
+  const { type, maxEntries } = spec;
+  if (type === mapTypeNumber('perf_event_array') && maxEntries === 0) {
+    return { ...spec, maxEntries: await possibleCpus(agent) };
+  }
+  const ring = type === mapTypeNumber('ringbuf') || type === mapTypeNumber('user_ringbuf');
+  if (!ring || maxEntries === 0) return { ...spec };
+  const rounded = 2 ** Math.ceil(Math.log2(Math.max(maxEntries, agent.hello.pageSize)));
+  return { ...spec, maxEntries: Math.min(rounded, LARGEST_RING) };
+}
+
+/** The largest power of two that max_entries has room for. */
+const LARGEST_RING = 2 ** 31;
+
+async function create(spec: MapSpec, context: MapContext): Promise<number> {
+  const { agent, btfFd, object } = context;
+  const name = kernelMapName(spec, object.name);
+  const { maxEntries } = spec;
+  const innerFd = await createInner(spec, context);
+  try {
+    const withTypes = btfFd !== null && takesTypes(spec);
+    const attempt = (fd: number | null) =>
+      bpf(agent, BpfCommand.mapCreate, mapCreateAttr(spec, { name, maxEntries, btfFd: fd, innerFd }));
+    const first = await attempt(withTypes ? btfFd : null);
+    const result = first.errno !== 0 && withTypes && !needsTypes(spec) ? await attempt(null) : first;
+    if (result.errno !== 0) throw notCreated(spec, context, result.errno);
+    return result.value;
+  } finally {
+    // The kernel keeps what it wants to know of it (bpf_map_meta_alloc, kernel/bpf/map_in_map.c).
+    if (innerFd !== null) await closeAll(agent, [innerFd]);
+  }
+}
+
+async function createInner(spec: MapSpec, context: MapContext): Promise<number | null> {
+  if (!isMapOfMaps(spec.type)) return null;
+  if (spec.inner !== undefined) return create(await atSize(spec.inner, context.agent), context);
+  throw mapError(spec, context, 'a map of maps does not say what its elements look like', {
+    fix: 'declare them with __array(values, struct { … }), or set `inner` of the map’s specification',
+  });
 }
 
 async function fill(map: LoadedMap, context: MapContext): Promise<void> {
@@ -78,33 +95,24 @@ async function fill(map: LoadedMap, context: MapContext): Promise<void> {
   if (!spec.frozen) return;
   const errno = await map.freeze();
   // Kernels before 5.2 know no freezing; there the verifier takes no value for constant.
-  if (errno !== 0 && errnoName(errno) !== 'EINVAL') throw mapError(spec, context, 'the map cannot be frozen', errno);
+  if (errno !== 0 && errnoName(errno) !== 'EINVAL') {
+    throw mapError(spec, context, 'the map cannot be frozen', { errno });
+  }
 }
 
-/** Sizes that depend on the machine: one perf buffer for each CPU, ring buffers of whole pages in a power of two. */
-async function entriesFor(spec: MapSpec, agent: AgentConnection): Promise<number> {
-  if (spec.type === PERF_EVENT_ARRAY && spec.maxEntries === 0) return possibleCpus(agent);
-  if (spec.type !== RINGBUF || spec.maxEntries === 0) return spec.maxEntries;
-  return 2 ** Math.ceil(Math.log2(Math.max(spec.maxEntries, agent.hello.pageSize)));
-}
+const PROT_READ_WRITE = 3;
+const MAP_SHARED = 1;
 
-/** A data section's map is called after the object, as libbpf and therefore bpftool's users know it: `program.rodata`. */
-function mapName(spec: MapSpec, object: ObjectContent): string {
-  if (spec.data === null) return spec.name;
-  const base = (object.name.split('/').at(-1) ?? '').replace(/\..*$/, '');
-  return `${base.slice(0, Math.max(0, Math.min(8, 15 - spec.name.length)))}${spec.name}`;
-}
-
-function mapError(spec: MapSpec, context: MapContext, what: string, errno?: number): LoadError {
-  return new LoadError('map', what, {
-    object: `${context.object.name}, map ${spec.name}`,
-    resolutions: context.resolutions,
-    ...(errno === undefined ? {} : { errno, fix: fixFor(errno) }),
-  });
-}
-
-function fixFor(errno: number): string {
-  return errnoName(errno) === 'EPERM'
-    ? 'give the agent CAP_BPF (or root), and on kernels before 5.11 a higher limit on locked memory'
-    : `check type, sizes, entries and flags of the map: ${describeErrno(errno)}`;
+/**
+ * Gives an arena its address in user space, without which no program that uses it is loaded: the kernel takes that of the first mapping and keeps it
+ * (arena_map_mmap, kernel/bpf/arena.c). The mapping is removed at once.
+ */
+async function placeArena(map: LoadedMap, context: MapContext): Promise<void> {
+  const { agent } = context;
+  const { machine, pageSize } = agent.hello;
+  const length = map.spec.maxEntries * pageSize;
+  const number = syscallNumber(machine, 'mmap');
+  const mapped = await agent.syscall({ number, args: [0, length, PROT_READ_WRITE, MAP_SHARED, map.fd, 0] });
+  if (mapped.errno !== 0) throw mapError(map.spec, context, 'the arena cannot be mapped', { errno: mapped.errno });
+  await agent.syscall({ number: syscallNumber(machine, 'munmap'), args: [mapped.value, length] });
 }

@@ -1,0 +1,41 @@
+import { ObjectError } from '../errors.ts';
+import { mapTypeNumber } from '../object/map-types.ts';
+import { refuseUnknownSection } from '../object/section-names.ts';
+import type { MapSpec, ObjectContent, ProgramSpec } from '../object/spec.ts';
+import { refuseStructOps } from '../object/struct-ops.ts';
+
+/** The parts of an object that are to be loaded. */
+export interface Selection {
+  readonly programs: readonly ProgramSpec[];
+  readonly maps: readonly MapSpec[];
+}
+
+/**
+ * Selects programs by name, or all that load by default; and all maps. What is refused here no kernel is asked for.
+ * @throws ObjectError `no-such-program`; `unknown-program-section` for a program without a type; `struct-ops-unsupported`
+ */
+export function select(spec: ObjectContent, names: readonly string[] | undefined): Selection {
+  const programs = selectPrograms(spec, names);
+  for (const { name, section, type } of programs) {
+    if (type === 'unspecified') throw refuseUnknownSection(section, { file: spec.name, symbol: name });
+    if (type === 'struct_ops') throw refuseStructOps({ file: spec.name, section, symbol: name });
+  }
+  const [structOps] = spec.maps.filter(isStructOps);
+  if (structOps !== undefined && names === undefined)
+    throw refuseStructOps({ file: spec.name, symbol: structOps.name });
+  return { programs, maps: spec.maps.filter((map) => !isStructOps(map)) };
+}
+
+function selectPrograms(spec: ObjectContent, names: readonly string[] | undefined): readonly ProgramSpec[] {
+  if (names === undefined) return spec.programs.filter(({ autoload }) => autoload);
+  return names.map((name) => {
+    const program = spec.programs.find((one) => one.name === name);
+    if (program !== undefined) return program;
+    const why = `it has ${spec.programs.map((one) => one.name).join(', ')}`;
+    throw new ObjectError('no-such-program', `there is no program ${name}`, { file: spec.name }, { why });
+  });
+}
+
+function isStructOps({ type }: MapSpec): boolean {
+  return type === mapTypeNumber('struct_ops');
+}
