@@ -1,5 +1,6 @@
 import { describeErrno, errnoName } from './agent/errno.ts';
 import { ExplainedError } from './errors.ts';
+import { formatDescription, type InstructionDescription } from './insn/describe.ts';
 import type { ExternResolution } from './resolve/outcome.ts';
 
 /** Where loading stopped: an extern without outcome, the BTF, a map, or the program itself. */
@@ -14,6 +15,10 @@ export interface LoadErrorDetails {
   readonly resolutions: readonly ExternResolution[];
   /** The verifier log's telling lines, or another short reason. */
   readonly summary?: string;
+  /** The instruction that the verifier refused. */
+  readonly instruction?: InstructionDescription;
+  /** The verifier's log with explanations of what the loader put into the program. */
+  readonly annotatedLog?: string;
   readonly fix?: string;
 }
 
@@ -25,15 +30,19 @@ export class LoadError extends ExplainedError {
   /** What the system call answered; null if none was made. */
   readonly errno: number | null;
   readonly errnoName: string | null;
-  /** The verifier's whole log; null if there is none. */
+  /** The verifier's whole log as the kernel wrote it; null if there is none. */
   readonly verifierLog: string | null;
+  /** The same with lines that begin with `↳` where it shows what the loader put in place of something that this kernel lacks; null if there is none. */
+  readonly annotatedLog: string | null;
+  /** The instruction that the verifier refused, with its function and source line; null if not known. */
+  readonly instruction: InstructionDescription | null;
   /** What became of every extern, whichever the phase. */
   readonly resolutions: readonly ExternResolution[];
   readonly summary: string | null;
 
   constructor(phase: LoadPhase, what: string, details: LoadErrorDetails) {
-    const { object, program, errno, verifierLog, resolutions, summary, fix } = details;
-    const reasons = [errno === undefined ? undefined : describeErrno(errno), summary];
+    const { object, program, errno, verifierLog, resolutions, summary, instruction, fix } = details;
+    const reasons = [errno === undefined ? undefined : describeErrno(errno), summary, place(instruction, program)];
     super(CODES[phase], what, {
       where: program === undefined ? object : `${object}, program ${program}`,
       why: reasons.filter((reason) => reason !== undefined && reason !== '').join(': '),
@@ -44,6 +53,8 @@ export class LoadError extends ExplainedError {
     this.errno = errno ?? null;
     this.errnoName = errno === undefined ? null : errnoName(errno);
     this.verifierLog = verifierLog ?? null;
+    this.annotatedLog = details.annotatedLog ?? verifierLog ?? null;
+    this.instruction = instruction ?? null;
     this.resolutions = resolutions;
     this.summary = summary ?? null;
   }
@@ -56,3 +67,9 @@ const CODES = {
   map: 'map-rejected',
   load: 'program-rejected',
 } as const;
+
+function place(instruction: InstructionDescription | undefined, program: string | undefined): string | undefined {
+  if (instruction === undefined) return undefined;
+  const within = instruction.function === null || instruction.function === program ? '' : ` of ${instruction.function}`;
+  return `at instruction ${instruction.slot}${within}, ${formatDescription(instruction)}`;
+}

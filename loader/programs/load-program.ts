@@ -5,14 +5,16 @@ import type { UploadedBtf } from '../load/object-btf.ts';
 import { LoadError } from '../load-error.ts';
 import { PROGRAM_TYPES } from '../object/program-types.ts';
 import type { ObjectContent, ProgramSpec } from '../object/spec.ts';
-import { applyCoreRelocations, CORE_POISON, type CoreResult } from '../resolve/core.ts';
+import { applyCoreRelocations, type CoreResult } from '../resolve/core.ts';
 import type { ExternResolution, KernelFacts } from '../resolve/outcome.ts';
 import { cstring, output } from '../syscall/attr.ts';
 import { BpfCommand, bpf } from '../syscall/bpf.ts';
 import { findAttachTarget } from './attach-target.ts';
-import { functionInfo, lineInfo, type ProgramLoad, programLoadAttr } from './attr-program.ts';
-import { MISSING_KFUNC_BASE, relocateProgram } from './relocate.ts';
-import { summarizeVerifierLog, verifierLogText } from './verifier-log.ts';
+import { functionInfo, lineInfo, type ProgramLoad, programLoadAttr, trueLogSize } from './attr-program.ts';
+import { describeProgramInstruction } from './describe-program.ts';
+import { annotateVerifierLog, explainPoisons } from './poison.ts';
+import { relocateProgram } from './relocate.ts';
+import { refusedSlot, summarizeVerifierLog, verifierLogText } from './verifier-log.ts';
 
 const BPF_F_SLEEPABLE = 1 << 4;
 const FIRST_LOG_SIZE = 64 * 1024;
@@ -75,15 +77,19 @@ type Attempt =
   | { readonly fd: number; readonly log: string }
   | { readonly fd: null; readonly errno: number; readonly log: string };
 
-/** Loads with a log that grows for as long as the kernel says that it is too short (ENOSPC). */
+/**
+ * Loads with a log that grows for as long as the kernel says that it is too short (ENOSPC): to the size that the kernel tells (Linux 6.4), else step by step.
+ */
 async function attempt(agent: AgentConnection, load: ProgramLoad, level: number, logSize: number): Promise<Attempt> {
-  for (let size = Math.min(logSize, LARGEST_LOG_SIZE); ; size = Math.min(size * LOG_GROWTH, LARGEST_LOG_SIZE)) {
+  for (let size = Math.min(logSize, LARGEST_LOG_SIZE); ; ) {
     const buffer: SyscallBuffer | null = level === 0 ? null : output(size);
     const attr = programLoadAttr(buffer === null ? load : { ...load, log: { level, buffer } });
     const { value, errno } = await bpf(agent, BpfCommand.programLoad, attr);
     const log = buffer === null ? '' : verifierLogText(buffer.bytes);
     if (errno === 0) return { fd: value, log };
     if (errnoName(errno) !== 'ENOSPC' || buffer === null || size === LARGEST_LOG_SIZE) return { fd: null, errno, log };
+    const wanted = trueLogSize(attr);
+    size = Math.min(wanted > size ? wanted : size * LOG_GROWTH, LARGEST_LOG_SIZE);
   }
 }
 
@@ -110,26 +116,20 @@ function refused(
   log: string,
   core: CoreResult,
 ): LoadError {
-  const summary = [summarizeVerifierLog(log), ...poisons(log, context, core)].filter((line) => line !== '').join('; ');
+  const poison = { resolutions: context.resolutions, core };
+  const summary = [summarizeVerifierLog(log), ...explainPoisons(log, poison)].filter((line) => line !== '').join('; ');
+  const slot = refusedSlot(log);
+  const instruction = slot === null ? null : describeProgramInstruction(program, slot, context.object.byteOrder);
   return new LoadError('load', 'the kernel refuses the program', {
     object: context.object.name,
     program: program.name,
     errno,
     verifierLog: log,
+    annotatedLog: annotateVerifierLog(log, poison),
     resolutions: context.resolutions,
     summary,
+    ...(instruction === null ? {} : { instruction }),
     ...(summary === '' ? fixWithoutLog(program, errno) : {}),
-  });
-}
-
-/** What the numbers mean that stand in for kernel functions and fields which this kernel lacks. */
-function poisons(log: string, context: ProgramContext, core: CoreResult): string[] {
-  const numbers = [...log.matchAll(/unknown#(\d+)/g)].map((match) => Number(match[1]));
-  return [...new Set(numbers)].flatMap((number) => {
-    if (number === CORE_POISON)
-      return core.poisoned.map(({ text }) => `this kernel lacks what the program reads: ${text}`);
-    const extern = context.resolutions[number - MISSING_KFUNC_BASE];
-    return extern === undefined ? [] : [`kernel function ${extern.name} is weak and missing, and the program calls it`];
   });
 }
 

@@ -1,8 +1,11 @@
 import { ObjectError } from '../errors.ts';
+import { formatDescription } from '../insn/describe.ts';
 import { patchInstruction, setImm64, setImmPair, setSource } from '../insn/instruction.ts';
 import { CallSource, LoadSource } from '../insn/opcodes.ts';
 import type { ProgramSpec, Reference } from '../object/spec.ts';
 import type { ExternOutcome, ExternResolution } from '../resolve/outcome.ts';
+import { describeProgramInstruction } from './describe-program.ts';
+import { MISSING_KFUNC_BASE } from './poison.ts';
 
 /** What references become: descriptors of the agent, and outcomes. */
 export interface RelocationTargets {
@@ -21,16 +24,17 @@ export interface RelocatedCode {
   readonly fdArray: readonly number[];
 }
 
-/** The call of a weak kfunc that is missing: no helper has such a number, and libbpf uses it as well (POISON_CALL_KFUNC_BASE, src/libbpf.c). */
-export const MISSING_KFUNC_BASE = 2_002_000_000;
-
 /** Writes map fds, addresses and BTF ids into a copy of a program's code. Throws ObjectError `unresolved-reference` for what is not in `targets`. */
 export function relocateProgram(program: ProgramSpec, targets: RelocationTargets): RelocatedCode {
   const code = program.code.slice();
   const fdArray: number[] = [];
   for (const reference of program.references) {
-    const refuse = (what: string): ObjectError =>
-      new ObjectError('unresolved-reference', what, { section: program.section, instruction: reference.slot });
+    const refuse = (what: string): ObjectError => {
+      const { section, name: symbol } = program;
+      const described = describeProgramInstruction(program, reference.slot);
+      const details = described === null ? {} : { why: `it is used by ${formatDescription(described)}` };
+      return new ObjectError('unresolved-reference', what, { section, symbol, instruction: reference.slot }, details);
+    };
     relocate(code, reference, targets, fdArray, refuse);
   }
   return { code, fdArray };

@@ -28,21 +28,89 @@ const MOST_LINES = 3;
  * 7.3 a report of some thirty lines follows (`Verification failed: …`). Empty for a log without such lines.
  */
 export function summarizeVerifierLog(log: string): string {
-  const lines = log.split('\n').map((line) => line.trimEnd());
-  const report = lines.findIndex((line) => line.startsWith('Verification failed:'));
-  const classic = report === -1 ? lines : lines.slice(0, report);
-  const last = classic.findLastIndex((line) => !isNoise(line));
+  const { lines, report } = classicPart(log);
+  const last = lines.findLastIndex((line) => !isNoise(line));
   // A report without a classic line before it has its own first line to offer.
-  if (last === -1) return report === -1 ? '' : (lines[report] ?? '');
-  let first = last;
-  while (first > 0 && last - first + 1 < MOST_LINES && !isNoise(classic[first - 1] ?? '')) first--;
-  return classic.slice(first, last + 1).join('; ');
+  if (last === -1) return report ?? '';
+  return lines.slice(firstTelling(lines, last), last + 1).join('; ');
+}
+
+/**
+ * The instruction that the verifier refused, by its slot in the code that was loaded; null if the log does not tell. It is the last one that was walked through before
+ * the objection (`12: (85) call …`), unless a path was found safe in between, or the one that the objection names (`unreachable insn 5`).
+ */
+export function refusedSlot(log: string): number | null {
+  const { lines } = classicPart(log);
+  const last = lines.findLastIndex((line) => !isNoise(line));
+  const end = last === -1 ? lines.length : firstTelling(lines, last);
+  const named = NAMED_SLOT.exec(lines.slice(end).join('\n'))?.[1];
+  if (named !== undefined) return Number(named);
+  for (let index = end - 1; index >= 0; index--) {
+    const line = lines[index] ?? '';
+    if (OTHER_PATH.test(line)) return null;
+    const slot = /^(\d+): \([0-9a-f]{2}\) /.exec(line)?.[1];
+    if (slot !== undefined) return Number(slot);
+  }
+  return null;
+}
+
+/** check_cfg and check_subprogs in kernel/bpf/verifier.c look at all instructions before any is walked through. */
+const NAMED_SLOT = /(?:unreachable insn|jump out of range from insn|back-edge from insn) (\d+)/;
+/** What follows belongs to no instruction before. */
+const OTHER_PATH = /^(Func#\d+ .*is safe|Validating )|(^|: )safe$/;
+
+/** What the verifier counted, from the last lines of a log; fields are null where the kernel does not print them. */
+export interface VerifierStatistics {
+  /** Instructions that were walked through, on all paths. */
+  readonly processed: number;
+  /** How many may be. */
+  readonly limit: number | null;
+  readonly maxStatesPerInstruction: number | null;
+  readonly totalStates: number | null;
+  readonly peakStates: number | null;
+  /** With the flag 4 in the log level. */
+  readonly timeUs: number | null;
+  /** Bytes of stack of each function, with the same flag. */
+  readonly stackDepths: readonly number[] | null;
+}
+
+/** Reads `processed 12 insns (limit 1000000) max_states_per_insn 0 …` (print_verification_stats, kernel/bpf/verifier.c); null if the log has no such line. */
+export function verifierStatistics(log: string): VerifierStatistics | null {
+  const line = /^processed (\d+) insns.*$/m.exec(log);
+  if (line === null) return null;
+  const number = (pattern: RegExp, text: string): number | null => {
+    const found = pattern.exec(text)?.[1];
+    return found === undefined ? null : Number(found);
+  };
+  const stack = /^stack depth ([\d+]+)/m.exec(log)?.[1];
+  return {
+    processed: Number(line[1]),
+    limit: number(/\(limit (\d+)\)/, line[0]),
+    maxStatesPerInstruction: number(/max_states_per_insn (\d+)/, line[0]),
+    totalStates: number(/total_states (\d+)/, line[0]),
+    peakStates: number(/peak_states (\d+)/, line[0]),
+    timeUs: number(/^verification time (\d+) usec/m, log),
+    stackDepths: stack === undefined ? null : stack.split('+').map(Number),
+  };
 }
 
 /** The text in a log buffer: up to the first zero byte. */
 export function verifierLogText(buffer: Uint8Array): string {
   const end = buffer.indexOf(0);
   return new TextDecoder().decode(end === -1 ? buffer : buffer.subarray(0, end));
+}
+
+/** The log's lines before the report that Linux 7.3 appends, and the report's first line. */
+function classicPart(log: string): { readonly lines: readonly string[]; readonly report: string | undefined } {
+  const lines = log.split('\n').map((line) => line.trimEnd());
+  const report = lines.findIndex((line) => line.startsWith('Verification failed:'));
+  return report === -1 ? { lines, report: undefined } : { lines: lines.slice(0, report), report: lines[report] };
+}
+
+function firstTelling(lines: readonly string[], last: number): number {
+  let first = last;
+  while (first > 0 && last - first + 1 < MOST_LINES && !isNoise(lines[first - 1] ?? '')) first--;
+  return first;
 }
 
 function isNoise(line: string): boolean {
