@@ -1,7 +1,7 @@
 import type { Btf } from '../btf/btf.ts';
-import type { BtfType, Member, TypeId } from '../btf/types.ts';
+import { formatType } from '../btf/format.ts';
+import type { BtfType, CompositeType, Member, TypeId } from '../btf/types.ts';
 import { ExplainedError } from '../errors.ts';
-import { essentialName } from './essential-name.ts';
 
 /** A place within a type: what a CO-RE access leads to. */
 export interface Field {
@@ -11,21 +11,26 @@ export interface Field {
   readonly bitOffset: number;
   /** Width of a bit field, else 0. */
   readonly bitSize: number;
+  /** Whether an index leads to it last, into an array or from the pointer that the access starts at. */
+  readonly element: boolean;
 }
 
 /** One step from the root type to a field: a member by its name, or an element by its index. */
-type Step =
+export type Step =
   | { readonly by: 'name'; readonly name: string; readonly typeId: TypeId }
   | { readonly by: 'index'; readonly index: number };
 
 /** An access in terms that can be looked up in another BTF, with the place it means in its own. */
 export interface Access {
-  readonly rootId: TypeId;
+  /** The first is the index by which the pointer to the root type is moved, mostly 0. */
   readonly steps: readonly Step[];
   readonly field: Field;
-  /** As in C, for messages: `rq.cfs.nr_running`. */
+  /** As in C, for messages: `struct rq.cfs.nr_running`. */
   readonly text: string;
 }
+
+/** How many members, elements and anonymous structs may lie on the way to a field: BPF_CORE_SPEC_MAX_LEN of libbpf. */
+export const MOST_STEPS = 64;
 
 /**
  * Reads an access string of a field relocation, such as `0:3:1`: an index into an array of the root type, then members and
@@ -36,111 +41,64 @@ export interface Access {
 export function parseAccess(btf: Btf, rootId: TypeId, accessString: string): Access {
   const [first = 0, ...rest] = parseIndices(accessString);
   const steps: Step[] = [{ by: 'index', index: first }];
-  let field: Field = { typeId: rootId, bitOffset: first === 0 ? 0 : first * btf.sizeOf(rootId) * 8, bitSize: 0 };
-  let text = btf.type(rootId).name || '(anonymous)';
+  let text = formatType(btf, rootId) + (first === 0 ? '' : `[${first}]`);
+  const refuse = (why: string): never => {
+    throw new ExplainedError('core-access', `the access ${accessString} does not fit ${text}`, {
+      where: btf.name,
+      why,
+    });
+  };
+  let bitOffset = first * btf.sizeOf(rootId) * 8;
+  let typeId = rootId;
+  let field: Field = { typeId, bitOffset, bitSize: 0, element: true };
+  let flexible = false;
   for (const index of rest) {
-    const type = btf.resolve(field.typeId);
+    const type = btf.resolve(typeId);
     if (type.kind === 'array') {
-      field = elementOf(btf, field, type.type, index);
+      if (index >= type.length && !(flexible && type.length === 0)) {
+        refuse(`it is an array of ${type.length}, and index ${index} is beyond it`);
+      }
+      typeId = type.type;
+      bitOffset += index * btf.sizeOf(typeId) * 8;
+      field = { typeId, bitOffset, bitSize: 0, element: true };
       steps.push({ by: 'index', index });
       text += `[${index}]`;
+      flexible = false;
       continue;
     }
-    const member = type.kind === 'struct' || type.kind === 'union' ? type.members[index] : undefined;
-    if (member === undefined) {
-      throw new ExplainedError('core-access', `the access ${accessString} does not fit type ${text}`, {
-        where: btf.name,
-        why: `a ${type.kind} has no member ${index}`,
-      });
-    }
-    field = memberOf(field, member);
-    if (member.name !== '') {
-      steps.push({ by: 'name', name: member.name, typeId: member.type });
-      text += `.${member.name}`;
-    }
+    const member = isComposite(type) ? type.members[index] : undefined;
+    if (member === undefined || !isComposite(type)) return refuse(`a ${type.kind} has no member ${index}`);
+    bitOffset += member.bitOffset;
+    typeId = member.type;
+    if (member.name === '') continue;
+    field = { typeId, bitOffset, bitSize: member.bitSize, element: false };
+    steps.push({ by: 'name', name: member.name, typeId });
+    text += `.${member.name}`;
+    flexible = isLast(type, member);
   }
-  return { rootId, steps, field, text };
+  return { steps, field: { ...field, bitOffset }, text };
 }
 
-/** The indices of an access string. @throws ExplainedError `core-access` if it is none. */
+/** The indices of an access string. @throws ExplainedError `core-access` if it is none, or longer than libbpf takes. */
 export function parseIndices(accessString: string): number[] {
-  if (!/^\d+(:\d+)*$/.test(accessString)) {
-    throw new ExplainedError('core-access', `“${accessString}” is no access string`, {
-      why: 'expected numbers joined with colons',
-    });
+  const indices = /^\d+(:\d+)*$/.test(accessString) ? accessString.split(':').map(Number) : [];
+  if (indices.length > 0 && indices.length <= MOST_STEPS && indices.every((index) => index <= LARGEST_INDEX)) {
+    return indices;
   }
-  return accessString.split(':').map(Number);
+  throw new ExplainedError('core-access', `“${accessString.slice(0, 100)}” is no access string`, {
+    why: `expected 1 to ${MOST_STEPS} numbers joined with colons`,
+  });
 }
 
-/**
- * Follows an access through a type of another BTF: members by name and compatible type, also those in anonymous structs and
- * unions, elements by index (bpf_core_spec_match in libbpf's `src/relo_core.c`). Undefined where the type has no such field.
- */
-export function matchAccess(local: Btf, access: Access, target: Btf, targetRoot: TypeId): Field | undefined {
-  let field: Field = { typeId: targetRoot, bitOffset: 0, bitSize: 0 };
-  for (const [position, step] of access.steps.entries()) {
-    if (step.by === 'name') {
-      const found = findMember(local, step, target, field);
-      if (found === undefined) return undefined;
-      field = found;
-    } else if (position === 0) {
-      if (step.index !== 0) field = elementOf(target, field, targetRoot, step.index);
-    } else {
-      const type = target.resolve(field.typeId);
-      if (type.kind !== 'array' || (type.length !== 0 && step.index >= type.length)) return undefined;
-      field = elementOf(target, field, type.type, step.index);
-    }
-  }
-  return field;
+/** libbpf reads indices as `int`. */
+const LARGEST_INDEX = 0x7fff_ffff;
+
+/** Whether a member ends its struct, as the array of unknown length does that C calls flexible. */
+export function isLast(type: CompositeType, member: Member): boolean {
+  return type.members.at(-1) === member;
 }
 
-function findMember(local: Btf, step: Step & { by: 'name' }, target: Btf, within: Field, depth = 0): Field | undefined {
-  const type = target.resolve(within.typeId);
-  if ((type.kind !== 'struct' && type.kind !== 'union') || depth > 32) return undefined;
-  for (const member of type.members) {
-    const field = memberOf(within, member);
-    if (member.name === '') {
-      const found = findMember(local, step, target, field, depth + 1);
-      if (found !== undefined) return found;
-    } else if (member.name === step.name) {
-      return fieldsAreCompatible(local, step.typeId, target, member.type) ? field : undefined;
-    }
-  }
-  return undefined;
-}
-
-/**
- * Whether a field may be read as another: structs and unions count as one and any two are alike, so are any two pointers and
- * any two integers; enums and forward declarations must have the same name, arrays alike elements
- * (bpf_core_fields_are_compat in libbpf's `src/relo_core.c`).
- */
-function fieldsAreCompatible(local: Btf, localId: TypeId, target: Btf, targetId: TypeId): boolean {
-  const a = local.resolve(localId);
-  const b = target.resolve(targetId);
-  if (isComposite(a) && isComposite(b)) return true;
-  if (isEnum(a) && isEnum(b)) return sameName(a.name, b.name);
-  if (a.kind === 'fwd' && b.kind === 'fwd') return sameName(a.name, b.name);
-  if (a.kind === 'int' && b.kind === 'int') return a.bitOffset === 0 && b.bitOffset === 0;
-  if (a.kind === 'array' && b.kind === 'array') return fieldsAreCompatible(local, a.type, target, b.type);
-  return a.kind === b.kind && (a.kind === 'ptr' || a.kind === 'float');
-}
-
-function sameName(a: string, b: string): boolean {
-  return a === '' || b === '' || essentialName(a) === essentialName(b);
-}
-
-function isComposite(type: BtfType): boolean {
+/** Whether this is a struct or a union. */
+export function isComposite(type: BtfType): type is CompositeType {
   return type.kind === 'struct' || type.kind === 'union';
-}
-
-function isEnum(type: BtfType): boolean {
-  return type.kind === 'enum' || type.kind === 'enum64';
-}
-
-function memberOf(within: Field, member: Member): Field {
-  return { typeId: member.type, bitOffset: within.bitOffset + member.bitOffset, bitSize: member.bitSize };
-}
-
-function elementOf(btf: Btf, within: Field, elementType: TypeId, index: number): Field {
-  return { typeId: elementType, bitOffset: within.bitOffset + index * btf.sizeOf(elementType) * 8, bitSize: 0 };
 }
