@@ -6,8 +6,8 @@ export interface SyscallBuffer {
   /** Sent if `direction` is `in` or `inout`; overwritten in place with what came back if `out` or `inout`. */
   readonly bytes: Uint8Array;
   readonly direction: 'in' | 'out' | 'inout';
-  /** 64-bit pointers inside `bytes`, filled in by the agent with where `to` lies in its memory. */
-  readonly pointers?: readonly { readonly offset: number; readonly to: SyscallBuffer }[];
+  /** 64-bit pointers inside `bytes`, filled in by the agent with where `to` lies in its memory, `at` bytes from its start (0 if absent). */
+  readonly pointers?: readonly { readonly offset: number; readonly to: SyscallBuffer; readonly at?: number }[];
 }
 
 /** A system call: its number on the agent's architecture and up to six arguments. */

@@ -43,10 +43,11 @@ export function encodeSyscall(request: SyscallRequest): EncodedSyscall {
     view.setUint32(at + 4, DIRECTIONS[direction], true);
     at += 8;
   }
-  for (const { buffer, offset, to } of pointers) {
+  for (const { buffer, offset, to, at: targetOffset = 0 } of pointers) {
     view.setUint32(at, indexOf(buffer), true);
     view.setUint32(at + 4, offset, true);
     view.setUint32(at + 8, indexOf(to), true);
+    view.setUint32(at + 12, targetOffset, true);
     at += 16;
   }
   for (const { bytes } of input) {

@@ -1,0 +1,40 @@
+import type { AgentConnection } from '../agent/connection.ts';
+import { describeErrno } from '../agent/errno.ts';
+import { ExplainedError } from '../errors.ts';
+import type { ProgramSpec } from '../object/spec.ts';
+
+/** A loaded program, as far as attaching needs it. */
+export interface AttachableProgram {
+  readonly agent: AgentConnection;
+  readonly spec: ProgramSpec;
+  /** The agent's descriptor. */
+  readonly fd: number;
+}
+
+/** Why a program was not attached. */
+export interface AttachFailure {
+  readonly why?: string;
+  readonly fix?: string;
+  readonly errno?: number;
+}
+
+/** An error about attaching `program`; its errno, where there is one, is told first. Codes begin with `attach-`. */
+export function attachError(
+  program: AttachableProgram,
+  code: string,
+  what: string,
+  failure: AttachFailure = {},
+): ExplainedError {
+  const errno = failure.errno === undefined ? undefined : describeErrno(failure.errno);
+  const why = [errno, failure.why].filter((part) => part !== undefined).join(': ');
+  return new ExplainedError(code, what, {
+    where: `program ${program.spec.name}`,
+    ...(why === '' ? {} : { why }),
+    ...(failure.fix === undefined ? {} : { fix: failure.fix }),
+  });
+}
+
+/** What to say when the kernel may be older than the feature: its release beside the one that has it. */
+export function sinceLinux(program: AttachableProgram, feature: string, version: string): string {
+  return `${feature} came with Linux ${version}; this kernel is ${program.agent.hello.release}`;
+}
