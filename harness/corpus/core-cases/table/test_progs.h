@@ -21,6 +21,12 @@ typedef __u32 u32;
 typedef __s64 s64;
 typedef __u64 u64;
 
+/* For bpf_testmod.h: of the kernel's, only the size counts. */
+struct hlist_node {
+	void *next;
+	void **pprev;
+};
+
 struct test_env {
 	bool has_testmod;
 };
