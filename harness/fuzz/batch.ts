@@ -43,8 +43,9 @@ export interface BatchWatch {
   readonly starting: (index: number) => void;
 }
 
-/** A finding is made smaller with this many further inputs at most. */
+/** A finding is made smaller with this many further inputs at most, and for this long. */
 const MOST_SHRINKS = 400;
+const MOST_SHRINK_MS = 20_000;
 
 /**
  * Runs a batch. A finding whose key is in `known` is passed over; new ones are added to it. Of one batch at most one finding is made smaller, and
@@ -55,9 +56,11 @@ export function runBatch(batch: Batch, target: Target, known: Set<string>, watch
   let accepted = 0;
   let slowestMs = 0;
   let shrinks = 0;
+  let foundAt = 0;
   let smallest: { plan: Plan; violation: Violation } | undefined;
   const property = fc.property(plans, (plan) => {
-    if (smallest !== undefined && ++shrinks > MOST_SHRINKS) return true;
+    if (smallest !== undefined && (++shrinks > MOST_SHRINKS || performance.now() - foundAt > MOST_SHRINK_MS))
+      return true;
     watch.starting(smallest === undefined ? inputs : -1);
     const tried = tryInput(target, inputOf(plan, target).bytes);
     if (smallest === undefined) {
@@ -69,6 +72,7 @@ export function runBatch(batch: Batch, target: Target, known: Set<string>, watch
     if (violation === undefined || known.has(keyOf(target.name, violation))) return true;
     // While it is made smaller it must stay the same defect.
     if (smallest !== undefined && keyOf(target.name, smallest.violation) !== keyOf(target.name, violation)) return true;
+    if (smallest === undefined) foundAt = performance.now();
     smallest = { plan, violation };
     return false;
   });

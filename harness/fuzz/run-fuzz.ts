@@ -23,6 +23,8 @@ export interface FuzzOptions {
   readonly workerFile?: URL;
   /** An input that takes this long is ended from outside. Default: 10 s. */
   readonly hangMs?: number;
+  /** JavaScript's heap of the thread, in MiB: what no sequence of inputs may exceed. Default: 512. */
+  readonly heapMiB?: number;
 }
 
 /** What came of a run, or of what there is of it so far. */
@@ -42,10 +44,9 @@ export interface TargetSummary {
 }
 
 /** Inputs of one batch: enough that messages between threads cost nothing, few enough that a run ends on time. */
-const BATCH = 250;
+const BATCH = 100;
 
-/** JavaScript's heap of the worker, in MiB: what no sequence of inputs may exceed. */
-const HEAP = 512;
+const HEAP_MIB = 512;
 
 const HANG_MS = 10_000;
 
@@ -184,7 +185,8 @@ class FuzzThread {
       known: [...this.#known],
     };
     const file = this.#options.workerFile ?? new URL('./worker.js', import.meta.url);
-    this.#worker ??= new Worker(file, { workerData, resourceLimits: { maxOldGenerationSizeMb: HEAP } });
+    const resourceLimits = { maxOldGenerationSizeMb: this.#options.heapMiB ?? HEAP_MIB };
+    this.#worker ??= new Worker(file, { workerData, resourceLimits });
     return this.#worker;
   }
 }

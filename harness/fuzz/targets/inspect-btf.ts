@@ -1,4 +1,5 @@
 import { Btf } from '../../../loader/btf/btf.ts';
+import { BtfBuilder } from '../../../loader/btf/builder.ts';
 import { formatType } from '../../../loader/btf/format.ts';
 import { btfForKernel } from '../../../loader/btf/kernel-btf.ts';
 import { printDeclaration, printDefinition, printWithDefinition } from '../../../loader/btf/print-c.ts';
@@ -15,6 +16,7 @@ export function inspectBtf(btf: Btf, refusals: Refusals): void {
   refusals.attempt(() => [...btf.types()].length);
   btf.count('var');
   if (btf.base === null) rewrite(btf, refusals);
+  rebuild(btf, refusals);
 }
 
 function inspectType(btf: Btf, id: TypeId, refusals: Refusals): void {
@@ -52,4 +54,21 @@ function rewrite(btf: Btf, refusals: Refusals): void {
     const again = Btf.parse(bytes, { name: 'rewritten' });
     if (again.endId < btf.endId) throw new Violation('wrong-copy', `${again.endId} ids of ${btf.endId} are left`);
   }
+}
+
+/** The same types, written anew. */
+function rebuild(btf: Btf, refusals: Refusals): void {
+  const bytes = refusals.attempt(() => BtfBuilder.from(btf).finish());
+  if (bytes === undefined) return;
+  const again = Btf.parse(bytes, { name: 'rebuilt', ...(btf.base === null ? {} : { base: btf.base }) });
+  if (again.endId !== btf.endId) throw new Violation('wrong-copy', `${again.endId} ids instead of ${btf.endId}`);
+  for (let id = btf.firstId; id < btf.endId; id++) {
+    const before = JSON.stringify(btf.type(id), withoutBigint);
+    if (JSON.stringify(again.type(id), withoutBigint) !== before)
+      throw new Violation('wrong-copy', `type ${id}: ${before}`);
+  }
+}
+
+function withoutBigint(_: string, value: unknown): unknown {
+  return typeof value === 'bigint' ? `${value}n` : value;
 }
