@@ -115,7 +115,7 @@ function refuseUndeclared(file: ObjectFile, btf: Btf, symbol: ElfSymbol): Object
   }
   return refuse(file, symbol, 'extern-not-ksym', `${name} is not defined`, {
     why: 'it is declared extern without a section, so neither this object nor a kernel is said to have it',
-    fix: 'Define it, or append __ksym to its declaration if the kernel has it.',
+    fix: 'Define it, link the object with the one that does (`bpftool gen object`), or append __ksym if the kernel has it.',
   });
 }
 

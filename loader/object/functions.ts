@@ -44,8 +44,7 @@ export function functionAt(
 
 function readSectionFunctions(file: ObjectFile, section: ElfSection): ObjectFunction[] {
   const position = { file: file.name, section: section.name };
-  const functions = file.elf.symbols
-    .filter((symbol) => symbol.type === 'func' && symbol.sectionIndex === section.index)
+  const functions = functionSymbols(file, section)
     .map((symbol) => readFunction(file, section, symbol))
     .sort((a, b) => a.slot - b.slot);
   if (functions.length === 0) {
@@ -70,6 +69,24 @@ function readSectionFunctions(file: ObjectFile, section: ElfSection): ObjectFunc
     previous = one;
   }
   return functions;
+}
+
+/**
+ * The symbols of a section's functions: those of type FUNC. Clang before 8 gives symbols neither type nor size; there every one counts that is no label of
+ * the compiler's own, and ends where the next begins.
+ */
+function functionSymbols(file: ObjectFile, section: ElfSection): readonly ElfSymbol[] {
+  const inside = file.elf.symbols.filter((symbol) => symbol.sectionIndex === section.index);
+  const typed = inside.filter(({ type }) => type === 'func');
+  if (typed.length > 0) return typed;
+  const named = inside
+    .filter(({ type, name, size }) => type === 'notype' && size === 0 && name !== '' && !/^(\.L|LBB)/.test(name))
+    .sort((a, b) => Number(a.value - b.value));
+  const starts = [...new Set(named.map(({ value }) => Number(value))), section.size];
+  return named.map((symbol) => {
+    const start = Number(symbol.value);
+    return { ...symbol, size: (starts.find((next) => next > start) ?? start) - start };
+  });
 }
 
 function readFunction(file: ObjectFile, section: ElfSection, symbol: ElfSymbol): ObjectFunction {

@@ -35,6 +35,7 @@ const NAMES = [
   'cgrp_storage',
   'arena',
   'insn_array',
+  'rhash',
 ] as const;
 
 /** A map type by name. */

@@ -30,6 +30,7 @@ export function readInitialElements(
   functions: readonly ObjectFunction[],
 ): Map<string, InitialElement[]> {
   const found = new Map<string, InitialElement[]>();
+  for (const map of maps) refuseNumbers(file, section, map);
   for (const relocation of file.relocations.get(section.index) ?? []) {
     const holder = maps.find(({ symbol }) => {
       const from = relocation.offset - Number(symbol.value);
@@ -60,6 +61,27 @@ export function readInitialElements(
     found.set(spec.name, [...(found.get(spec.name) ?? []), { index: into / POINTER_SIZE, ...element }]);
   }
   return found;
+}
+
+/** A map's members are types: what is assigned to them, such as `.max_entries = 1`, would go unheard. */
+function refuseNumbers(file: ObjectFile, section: ElfSection, { symbol }: PlacedMap): void {
+  const start = Number(symbol.value);
+  const bytes = section.data.subarray(start, start + symbol.size);
+  const pointers = file.relocations.get(section.index) ?? [];
+  const stray = bytes.findIndex(
+    (byte, index) =>
+      byte !== 0 && !pointers.some(({ offset }) => offset <= start + index && start + index < offset + POINTER_SIZE),
+  );
+  if (stray === -1) return;
+  throw new ObjectError(
+    'map-values',
+    'a map’s attributes are assigned values',
+    { file: file.name, section: section.name, symbol: symbol.name },
+    {
+      why: `byte ${stray} of it is ${bytes[stray]}, yet only \`values\` may be initialised`,
+      fix: 'Give attributes with __uint() and __type(), not with an initialiser.',
+    },
+  );
 }
 
 interface ElementContext {
