@@ -248,6 +248,19 @@ function createProgram(args: readonly string[], setExitCode: (code: number) => v
     .action(async (options) => setExitCode(await (await import('./fuzz.ts')).fuzz(options)));
 
   program
+    .command('corpus', { hidden: true })
+    .description('load BPF objects nobody here wrote on kernels, beside libbpf (docs/corpus.md)')
+    .addOption(new Option('-k, --kernel <name...>', 'only these kernels (default: those of the baseline)'))
+    .addOption(new Option('-o, --object <id...>', 'only these objects, SOURCE/NAME; * is a wildcard'))
+    .addOption(new Option('-j, --jobs <n>', 'kernels at a time (default: 2)').argParser(positive))
+    .addOption(new Option('--accel <name>', 'how QEMU runs the guest').choices(['auto', 'kvm', 'tcg']).default('auto'))
+    .option('--check', 'compare with the committed baseline')
+    .option('--update', 'write the baseline and docs/corpus.md')
+    .option('--locked', 'exactly the kernels of the lock file (kernels/kernels.lock.yaml)')
+    .addOption(new Option('--debian-mirror <url>', "a Debian mirror (default: the system's own)"))
+    .action(async (options) => setExitCode(await (await import('./corpus.ts')).corpus(options)));
+
+  program
     .command('picture', { hidden: true })
     .description('the grid of the last run, or of another, as an SVG image')
     .argument('[results]', 'a file written with --json, or the folder of a run')

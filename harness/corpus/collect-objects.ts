@@ -1,6 +1,6 @@
 import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { compileSelftests } from './compile-selftests.ts';
+import { type Clang, compileSelftests } from './compile-selftests.ts';
 import { findObjects } from './find-objects.ts';
 import { CorpusPackages } from './package-files.ts';
 import { OBJECT_PACKAGES, ORACLE_PACKAGES } from './packages.ts';
@@ -19,6 +19,9 @@ export interface Corpus {
   readonly oracle: string;
   /** Versions of the packages that decide the verdicts: bpftool, and clang. */
   readonly tools: { readonly bpftool: string; readonly compiler: string };
+  /** The folder tools/testing/selftests/bpf. */
+  readonly selftests: string;
+  readonly clang: Clang;
   /** Selftests that do not compile, with the compiler's first error. */
   readonly notCompiled: Readonly<Record<string, string>>;
 }
@@ -59,14 +62,17 @@ export async function collectCorpus(options: CollectOptions): Promise<Corpus> {
     const version = files.packages[0]?.version ?? '';
     sources[one.source] = { package: one.name, version, objects: found.length };
   }
-  const compiled = await compileSelftests({ packages, cache, say, signal });
-  const selftests = await findObjects(compiled.directory);
-  for (const { name, sha256 } of selftests) {
-    const path = join(compiled.directory, `${name}.bpf.o`);
-    objects.push({ id: `${SELFTEST_SOURCE}/${name}`, source: SELFTEST_SOURCE, path, sha256 });
-  }
-  sources[SELFTEST_SOURCE] = { package: 'linux-source-6.12', version: compiled.version, objects: selftests.length };
   const oracle = await packages.unpack(ORACLE_PACKAGES, 'bpftool');
+  const compiled = await compileSelftests({ packages, bpftool: oracle, cache, say, signal });
+  let selftests = 0;
+  for (const folder of [compiled.directory, compiled.linked]) {
+    for (const { name, sha256 } of await findObjects(folder)) {
+      selftests += 1;
+      const path = join(folder, `${name}.bpf.o`);
+      objects.push({ id: `${SELFTEST_SOURCE}/${name}`, source: SELFTEST_SOURCE, path, sha256 });
+    }
+  }
+  sources[SELFTEST_SOURCE] = { package: 'linux-source-6.12', version: compiled.version, objects: selftests };
   return {
     objects,
     sources,
@@ -75,13 +81,15 @@ export async function collectCorpus(options: CollectOptions): Promise<Corpus> {
       bpftool: oracle.packages.find(({ name }) => name === 'bpftool')?.version ?? '',
       compiler: compiled.compiler,
     },
+    selftests: compiled.selftests,
+    clang: compiled.clang,
     notCompiled: compiled.failures,
   };
 }
 
 async function keep(path: string, bytes: Uint8Array): Promise<void> {
   const there = await readFile(path).catch(() => null);
-  if (there !== null && there.equals(bytes)) return;
+  if (there?.equals(bytes) === true) return;
   await mkdir(dirname(path), { recursive: true });
   const temporary = `${path}.${process.pid}.tmp`;
   await writeFile(temporary, bytes);

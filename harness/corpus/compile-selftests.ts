@@ -6,6 +6,7 @@ import pLimit from 'p-limit';
 import { populateDirectory } from '../../kernels/populate.ts';
 import { runTool } from '../../kernels/run-tool.ts';
 import { ExplainedError } from '../../loader/errors.ts';
+import { linkSelftests } from './link-selftests.ts';
 import { type CorpusPackages, isDocumentation, type PackageFiles } from './package-files.ts';
 import { COMPILER_PACKAGES, HEADER_PACKAGES } from './packages.ts';
 import { type SelftestSource, selftestSource } from './selftest-source.ts';
@@ -14,8 +15,13 @@ import { type SelftestSource, selftestSource } from './selftest-source.ts';
 export interface CompiledSelftests {
   /** `NAME.bpf.o` for each of progs/NAME.c that compiles. */
   readonly directory: string;
+  /** The same for what the selftests' Makefile links. */
+  readonly linked: string;
   /** Version of the kernel's source package. */
   readonly version: string;
+  /** The folder tools/testing/selftests/bpf. */
+  readonly selftests: string;
+  readonly clang: Clang;
   /** First line of `clang --version`. */
   readonly compiler: string;
   /** What does not compile, with the compiler's first error. */
@@ -25,6 +31,8 @@ export interface CompiledSelftests {
 /** What is needed for {@link compileSelftests}. */
 export interface CompileRequest {
   readonly packages: CorpusPackages;
+  /** The folder of bpftool's packages. */
+  readonly bpftool: PackageFiles;
   readonly cache: string;
   readonly say: (text: string) => void;
   readonly signal: AbortSignal;
@@ -46,14 +54,14 @@ const FLAGS = [
 const SELFTESTS = 'tools/testing/selftests/bpf';
 const FAILURES = 'failures.json';
 /** Raised when the same inputs are compiled in another way. */
-const LAYOUT = 1;
+const LAYOUT = 2;
 
 /**
  * Compiles every program of the selftests with Debian's clang and headers; once, until one of the packages changes.
  * @throws ExplainedError `corpus-compiler-broken`, and those of {@link CorpusPackages}
  */
 export async function compileSelftests(request: CompileRequest): Promise<CompiledSelftests> {
-  const { packages, cache, say, signal } = request;
+  const { packages, bpftool, cache, say, signal } = request;
   const [source, compiler, headers] = [
     await selftestSource(packages, { cache, signal }),
     await packages.unpack(COMPILER_PACKAGES, 'compiler'),
@@ -73,17 +81,24 @@ export async function compileSelftests(request: CompileRequest): Promise<Compile
     },
     { signal },
   );
+  const linked = join(cache, 'corpus', 'linked', `${key}-${bpftool.key}`);
+  const link = (temporary: string): Promise<void> => linkSelftests(directory, temporary, bpftool, signal);
+  await populateDirectory(linked, link, { signal });
   const version = await runTool(clang.path, ['--version'], { package: 'clang', env: clang.environment, signal });
   if (version.exitCode !== 0) throw broken(clang.path, version.stderr);
   return {
     directory,
+    linked,
     version: source.version,
+    selftests: join(source.directory, SELFTESTS),
+    clang,
     compiler: version.stdout.toString('utf8').split('\n')[0] ?? '',
     failures: JSON.parse(await readFile(join(directory, FAILURES), 'utf8')) as Record<string, string>,
   };
 }
 
-interface Clang {
+/** A clang that finds its libraries by the environment. */
+export interface Clang {
   readonly path: string;
   readonly environment: Readonly<Record<string, string>>;
 }
@@ -140,11 +155,11 @@ async function compileOne(
     `-ffile-prefix-map=${source.directory}=.`,
     `-ffile-prefix-map=${headers.directory}=.`,
     `-I${join(root, 'x86_64-linux-gnu/linux/bpf')}`,
-    `-I${root}`,
     `-I${selftests}`,
     `-I${join(source.directory, 'tools/include/uapi')}`,
     `-I${join(source.directory, 'tools/include')}`,
-    ...['-idirafter', join(root, 'x86_64-linux-gnu')],
+    // After the kernel's own: vmlinux.h and the C library's view of the kernel define the same types.
+    ...['-idirafter', join(root, 'x86_64-linux-gnu'), '-idirafter', root],
     ...['-c', join('progs', name), '-o', object],
   ];
   const options = { package: 'clang', cwd: selftests, env: clang.environment, signal };

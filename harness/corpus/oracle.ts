@@ -1,5 +1,5 @@
-import { errnoName } from '../../loader/agent/errno.ts';
 import type { AgentConnection } from '../../loader/agent/connection.ts';
+import { errnoName } from '../../loader/agent/errno.ts';
 import { LOADED, type Verdict } from './verdict.ts';
 
 /** Where bpftool and its libraries lie in a guest. */
@@ -55,7 +55,10 @@ export function verdictOf(said: string): Verdict {
     return { loaded: false, reason: `${program} ${errnoOf(why)}`, detail: said };
   }
   const lines = said.split('\n').filter((line) => /^(?:libbpf|Error): /.test(line));
-  const first = lines.find((line) => !/^libbpf: (?:elf: skipping|load bpf program|-- )/.test(line)) ?? lines[0] ?? said;
+  const first =
+    lines.find((line) => !/^libbpf: (?:elf: skipping|load bpf program|-- |Error in bpf_create_map)/.test(line)) ??
+    lines[0] ??
+    said;
   return { loaded: false, reason: first.replace(/^(?:libbpf|Error): /, '').slice(0, 160), detail: said };
 }
 

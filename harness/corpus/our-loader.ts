@@ -42,7 +42,8 @@ export async function tryToLoad(
     return LOADED;
   } catch (error) {
     // The connection is gone after these; what the agent merely refuses is the loader's to explain.
-    if (error instanceof AgentError && error.code !== 'agent-call-failed' && error.code !== 'agent-refused') throw error;
+    if (error instanceof AgentError && error.code !== 'agent-call-failed' && error.code !== 'agent-refused')
+      throw error;
     return { loaded: false, ...refusal(error) };
   }
 }

@@ -1,0 +1,168 @@
+import { renderTable } from '../report/table.ts';
+import type { CorpusResults } from './baseline.ts';
+import { agreement, type Disagreement, type Judgement, type ParseFinding } from './judge-results.ts';
+import { OBJECT_PACKAGES } from './packages.ts';
+
+/** Share of programs that libbpf loads which we have to load, too. */
+export const WANTED_AGREEMENT = 0.97;
+
+const TITLES = ['source', 'kernel', 'objects', 'parsed', 'libbpf loads', 'programs', 'we load', 'agree', 'both refuse'];
+
+/** The table as text, for a terminal. */
+export function renderFigures(results: CorpusResults, judgement: Judgement): string[] {
+  const columns = TITLES.map((title, index) => (index < 2 ? { title } : { title, align: 'right' as const }));
+  return renderTable(columns, rowsOf(results, judgement));
+}
+
+/** docs/corpus.md: the table, what does not agree and why, what must fail, what was not compiled. */
+export function renderDocument(results: CorpusResults, judgement: Judgement): string {
+  const { tools, kernels, sources, notCompiled } = results;
+  const versions = Object.entries(kernels).map(([name, version]) => `${name} (${version})`);
+  return [
+    '# The corpus: BPF objects nobody here wrote',
+    '',
+    '<!-- Written by `npm run corpus -- --update`; what is not a figure is in harness/corpus/. -->',
+    '',
+    `\`npm run corpus\` fetches Debian packages with BPF objects, compiles the kernel's own selftests, and has every object loaded twice in the same virtual machine: by libbpf (bpftool ${tools.bpftool}) and by this library. Nothing is attached and nothing of it is committed; [baseline.json](../harness/corpus/baseline.json) holds the verdicts. \`npm run corpus -- --check\` compares with it.`,
+    '',
+    ...Object.entries(sources).map(
+      ([source, one]) => `- **${source}**: ${one.package} ${one.version}, ${aboutOf(source)}`,
+    ),
+    '',
+    `Kernels: ${versions.join(', ')}. Compiler of the selftests: ${tools.compiler}.`,
+    '',
+    '## Verdicts',
+    '',
+    ...markdownTable(TITLES, rowsOf(results, judgement)),
+    '',
+    '*libbpf loads*: objects that it loads with all programs that load by default. *programs*: how many these have. *we load*: how many of those this library loads. *agree*: their share; at least ' +
+      `${percent(WANTED_AGREEMENT)} is wanted. *both refuse*: objects that libbpf refuses, and how many of them this library refuses as well.`,
+    '',
+    ...parseSection(judgement),
+    ...disagreementSection(judgement.disagreements),
+    ...coreSection(results),
+    ...compileSection(notCompiled),
+  ].join('\n');
+}
+
+/** What makes a run red, one line each; empty if nothing does. */
+export function redLines(results: CorpusResults, judgement: Judgement): string[] {
+  const lines = judgement.parseFindings.map(({ object, code, wanted }) =>
+    wanted === null ? `${object} is not parsed: ${code}` : `${object} must fail with ${wanted}: ${code}`,
+  );
+  for (const { object, kernel, loads, programs, reason, cause } of judgement.disagreements) {
+    const which = programs.length === 0 ? '' : ` (${programs.join(', ')})`;
+    if (cause === null)
+      lines.push(`${object}${which} on ${kernel}: only ${nameOf(loads)} loads it, and nobody knows why: ${reason}`);
+  }
+  for (const kernel of Object.keys(results.kernels)) {
+    const share = agreement(judgement.figures.filter((one) => one.kernel === kernel));
+    if (share < WANTED_AGREEMENT) lines.push(`on ${kernel} only ${percent(share)} of the programs agree`);
+  }
+  for (const [name, why] of Object.entries(results.coreCases.disagrees)) lines.push(`CO-RE case ${name}: ${why}`);
+  return lines;
+}
+
+function rowsOf(results: CorpusResults, { figures, parseFindings }: Judgement): string[][] {
+  const badly = new Set(parseFindings.map(({ object }) => object));
+  const group = (source: string | null, kernel: string): string[] => {
+    const chosen = figures.filter((one) => one.kernel === kernel && (source === null || one.source === source));
+    const sum = (of: (one: (typeof chosen)[number]) => number): number =>
+      chosen.reduce((total, one) => total + of(one), 0);
+    const ids = Object.keys(results.objects).filter((id) => source === null || id.startsWith(`${source}/`));
+    const asTheyShould = ids.filter((id) => !badly.has(id)).length;
+    return [
+      source ?? '**all**',
+      kernel,
+      String(ids.length),
+      asTheyShould === ids.length ? 'all' : `${asTheyShould}`,
+      String(sum((one) => one.libbpfObjects)),
+      String(sum((one) => one.libbpfPrograms)),
+      String(sum((one) => one.agreeing)),
+      percent(agreement(chosen)),
+      `${sum((one) => one.bothRefuse)} of ${sum((one) => one.libbpfRefused)}`,
+    ];
+  };
+  const kernels = Object.keys(results.kernels);
+  return [...Object.keys(results.sources), null].flatMap((source) => kernels.map((kernel) => group(source, kernel)));
+}
+
+function parseSection({ parseFindings, failAsTheyMust }: Judgement): string[] {
+  const told = ({ object, code, wanted }: ParseFinding): string =>
+    `- ${object}: ${code}${wanted === null ? '' : `, not ${wanted}`}`;
+  return [
+    '## Parsed',
+    '',
+    parseFindings.length === 0
+      ? `Every valid object is parsed. ${failAsTheyMust} must fail, and each does with the error that [expectations.yaml](../harness/corpus/expectations.yaml) names.`
+      : `${failAsTheyMust} objects fail as they must. Not as they should be:`,
+    '',
+    ...(parseFindings.length === 0 ? [] : [...parseFindings.map(told), '']),
+  ];
+}
+
+function disagreementSection(all: readonly Disagreement[]): string[] {
+  const lines = ['## Where this library and libbpf do not agree', ''];
+  if (all.length === 0) return [...lines, 'Nowhere.', ''];
+  const byCause = groupByCause(all);
+  for (const [cause, some] of byCause) {
+    lines.push(`**${cause}**`, '');
+    const objects = new Map<string, string[]>();
+    for (const { object, kernel, programs } of some) {
+      const key = programs.length === 0 ? object : `${object}: ${programs.join(', ')}`;
+      objects.set(key, [...(objects.get(key) ?? []), kernel]);
+    }
+    for (const [object, kernels] of objects) lines.push(`- ${object} (${kernels.join(', ')})`);
+    lines.push('');
+  }
+  return lines;
+}
+
+function groupByCause(all: readonly Disagreement[]): Map<string, Disagreement[]> {
+  const groups = new Map<string, Disagreement[]>();
+  for (const one of all) {
+    const title = `Only ${nameOf(one.loads)}: ${one.cause ?? 'nobody knows why'}`;
+    groups.set(title, [...(groups.get(title) ?? []), one]);
+  }
+  return groups;
+}
+
+function coreSection({ coreCases }: CorpusResults): string[] {
+  const { agrees, disagrees, notRun } = coreCases;
+  const list = (some: Readonly<Record<string, string>>): string[] =>
+    Object.entries(some).map(([name, why]) => `- ${name}: ${why}`);
+  const [bad, left] = [list(disagrees), list(notRun)];
+  return [
+    "## The kernel's cases for CO-RE",
+    '',
+    `${agrees} agree with what prog_tests/core_reloc.c expects, ${bad.length} do not, ${left.length} were not run.`,
+    '',
+    ...bad,
+    ...left,
+    ...(bad.length + left.length === 0 ? [] : ['']),
+  ];
+}
+
+function compileSection(notCompiled: Readonly<Record<string, string>>): string[] {
+  const failures = Object.entries(notCompiled);
+  if (failures.length === 0) return ['Every selftest of tools/testing/selftests/bpf/progs compiles.', ''];
+  return ['## Selftests that do not compile', '', ...failures.map(([name, why]) => `- ${name}: ${why}`), ''];
+}
+
+function markdownTable(titles: readonly string[], rows: readonly (readonly string[])[]): string[] {
+  const line = (cells: readonly string[]): string => `| ${cells.join(' | ')} |`;
+  return [line(titles), line(titles.map((_, index) => (index < 2 ? '---' : '---:'))), ...rows.map(line)];
+}
+
+function aboutOf(source: string): string {
+  const found = OBJECT_PACKAGES.find((one) => one.source === source);
+  return found?.about ?? "the kernel's own BPF selftests, compiled here, and what their Makefile links";
+}
+
+function nameOf(loader: 'libbpf' | 'ours'): string {
+  return loader === 'libbpf' ? 'libbpf' : 'this library';
+}
+
+function percent(share: number): string {
+  return `${(Math.floor(share * 1000) / 10).toFixed(1)} %`;
+}

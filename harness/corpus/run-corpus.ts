@@ -1,0 +1,146 @@
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import pLimit from 'p-limit';
+import { type GuestKernel, GuestKernels } from '../cli/guest-kernels.ts';
+import { writeWhole } from '../results/write.ts';
+import { DEFAULT_DEADLINES } from '../vm/machine-parts.ts';
+import type { CorpusResults, ObjectResult, ResultVerdict } from './baseline.ts';
+import { type Corpus, collectCorpus } from './collect-objects.ts';
+import { coreCasesOn } from './core-cases-on.ts';
+import { CorpusGuest } from './corpus-guest.ts';
+import { matches } from './expectations.ts';
+import { parseCorpusObject } from './our-loader.ts';
+import { runOnKernel } from './run-kernel.ts';
+import type { KernelVerdict, ParsedObject } from './verdict.ts';
+
+/** The kernels of the baseline: lines of the matrix, the last one its newest. */
+export const CORPUS_KERNELS: readonly string[] = ['6.1', '6.12', '7.3'];
+
+/** What {@link runCorpus} is asked for. */
+export interface CorpusRequest {
+  readonly cache: string;
+  readonly mirror: string | undefined;
+  readonly accel: 'auto' | 'kvm' | 'tcg';
+  readonly locked: true | undefined;
+  /** Lines, or names of the matrix. */
+  readonly kernels: readonly string[];
+  /** Only objects whose id matches; `*` is a wildcard. Empty: all. */
+  readonly objects: readonly string[];
+  /** Kernels at a time. */
+  readonly jobs: number;
+  readonly say: (text: string) => void;
+  readonly signal: AbortSignal;
+}
+
+/** Every object with what both loaders said, in full: for who looks into it. */
+export const LAST_RUN = 'last-run.json';
+
+/** Of an object in libbpf's hands, and of each request to a machine: the longest selftest takes 40 s in an emulated machine. */
+const PATIENCE_MS = 180_000;
+/** What tests of the verifier's limits need, in MiB. */
+const MEMORY = 1024;
+
+/**
+ * Fetches the corpus, parses it, and has it loaded on every kernel.
+ * @throws ExplainedError, ConfigError, MachineError where the corpus or a machine cannot be had
+ */
+export async function runCorpus(request: CorpusRequest): Promise<CorpusResults> {
+  const { cache, say, signal } = request;
+  const corpus = await collectCorpus({ cache, mirror: request.mirror, say, signal });
+  const objects = await parseAll(corpus, request.objects);
+  say(`${objects.length} objects, ${objects.filter(({ parsed }) => !parsed).length} refused by the parser`);
+  const guests = await openKernels(request);
+  const kernels = await guests.select(request.kernels);
+  const verdicts = new Map(objects.map(({ id }) => [id, new Map<string, KernelVerdict>()]));
+  await pLimit(request.jobs).map(kernels, async (kernel) => {
+    await using guest = new CorpusGuest(guests, kernel, corpus.oracle, signal);
+    const started = performance.now();
+    let done = 0;
+    await runOnKernel({
+      guest,
+      objects,
+      timeoutMs: PATIENCE_MS,
+      signal,
+      onVerdict: ({ id }, verdict) => {
+        verdicts.get(id)?.set(kernel.name, verdict);
+        done += 1;
+        if (done % 50 !== 0 && done !== objects.length) return;
+        const seconds = Math.round((performance.now() - started) / 1000);
+        say(`${kernel.name}: ${done} of ${objects.length} objects, ${seconds} s`);
+      },
+    });
+  });
+  await keepDetails(cache, objects, verdicts);
+  const newest = kernels.at(-1);
+  const coreCases =
+    request.objects.length > 0 || newest === undefined
+      ? { agrees: 0, disagrees: {}, notRun: {} }
+      : await coreCasesOn(new CorpusGuest(guests, newest, corpus.oracle, signal), corpus, { cache, say, signal });
+  return { ...head(corpus, kernels), coreCases, objects: results(objects, kernels, verdicts) };
+}
+
+async function openKernels({ cache, accel, mirror, locked, signal }: CorpusRequest): Promise<GuestKernels> {
+  const options = {
+    accel,
+    templates: true,
+    memory: MEMORY,
+    deadlines: { ...DEFAULT_DEADLINES, request: PATIENCE_MS },
+    ...(mirror === undefined ? {} : { debianMirror: mirror }),
+    ...(locked === undefined ? {} : { locked }),
+  };
+  return GuestKernels.create(options, cache, signal);
+}
+
+async function parseAll(corpus: Corpus, patterns: readonly string[]): Promise<ParsedObject[]> {
+  const objects: ParsedObject[] = [];
+  for (const one of corpus.objects) {
+    if (patterns.length > 0 && !matches(patterns, one.id)) continue;
+    objects.push(parseCorpusObject(one, await readFile(one.path)).parsed);
+  }
+  return objects;
+}
+
+type Verdicts = ReadonlyMap<string, ReadonlyMap<string, KernelVerdict>>;
+
+function head(corpus: Corpus, kernels: readonly GuestKernel[]): Omit<CorpusResults, 'objects' | 'coreCases'> {
+  const { tools, sources, notCompiled } = corpus;
+  const versions = kernels.map(({ name, kernel }) => [name, kernel.version] as const);
+  return { schemaVersion: 1, tools, sources, kernels: Object.fromEntries(versions), notCompiled };
+}
+
+function results(
+  objects: readonly ParsedObject[],
+  kernels: readonly GuestKernel[],
+  verdicts: Verdicts,
+): Record<string, ObjectResult> {
+  return Object.fromEntries(
+    objects.map(({ id, parsed, reason, byteOrder, programs }) => {
+      const found = kernels.flatMap(({ name }): [string, ResultVerdict][] => {
+        const verdict = verdicts.get(id)?.get(name);
+        return verdict === undefined ? [] : [[name, shorten(verdict)]];
+      });
+      const result: ObjectResult = {
+        parsed: parsed ? 'ok' : reason,
+        byteOrder,
+        programs: programs.length,
+        verdicts: Object.fromEntries(found),
+      };
+      return [id, result];
+    }),
+  );
+}
+
+function shorten({ libbpf, ours, refusedPrograms }: KernelVerdict): ResultVerdict {
+  if (libbpf.loaded && ours.loaded) return 'loaded';
+  const refused = Object.keys(refusedPrograms).length === 0 ? {} : { refused: { ...refusedPrograms } };
+  return {
+    libbpf: libbpf.loaded ? 'loaded' : libbpf.reason,
+    ours: ours.loaded ? 'loaded' : ours.reason,
+    ...refused,
+  };
+}
+
+async function keepDetails(cache: string, objects: readonly ParsedObject[], verdicts: Verdicts): Promise<void> {
+  const all = objects.map((object) => ({ ...object, verdicts: Object.fromEntries(verdicts.get(object.id) ?? []) }));
+  await writeWhole(join(cache, 'corpus', LAST_RUN), `${JSON.stringify(all, null, 1)}\n`);
+}
