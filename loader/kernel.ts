@@ -5,6 +5,7 @@ import { findAgent } from './agent/find.ts';
 import { type SshOptions, startSshAgent } from './agent/ssh.ts';
 import { FactReader } from './facts/fact-reader.ts';
 import type { KnownFacts } from './facts/kernel-facts.ts';
+import { Features } from './features/features.ts';
 import { type LoadOptions, loadObject } from './load/load.ts';
 import type { LoadedObject } from './load/loaded-object.ts';
 import type { ObjectContent } from './object/spec.ts';
@@ -27,6 +28,8 @@ export interface LocalKernelOptions extends LocalAgentOptions {
 export class Kernel implements AsyncDisposable {
   /** The connection that everything goes through. */
   readonly agent: AgentConnection;
+  /** What it can do, found out by trying. */
+  readonly features: Features;
   readonly #known: KnownFacts;
   #reader: FactReader;
 
@@ -34,6 +37,7 @@ export class Kernel implements AsyncDisposable {
     this.agent = agent;
     this.#known = known;
     this.#reader = new FactReader(agent, known);
+    this.features = new Features(agent, () => this.#reader);
   }
 
   /** The kernel of this machine. Needs root, or CAP_BPF and what the programs ask for. Throws AgentError, ExplainedError `agent-…`. */
