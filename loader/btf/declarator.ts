@@ -1,5 +1,5 @@
 import { type Btf, MAX_RESOLVE_DEPTH, type TypeId } from './btf.ts';
-import type { CompositeType, Enum64Type, EnumType } from './types.ts';
+import type { BtfType, CompositeType, Enum64Type, EnumType } from './types.ts';
 
 /** How a declaration is written. */
 export interface DeclarationStyle {
@@ -7,6 +7,8 @@ export interface DeclarationStyle {
   left: number;
   /** Whether parameters of functions have their names. */
   readonly parameterNames?: boolean;
+  /** How a type that has a name is spoken of, `struct rq`; as BTF has it, if absent. Null for a typedef to write what it stands for. */
+  readonly name?: (type: BtfType) => string | null;
   /** What a struct, union or enum without a name is written as. */
   readonly anonymous: (type: CompositeType | EnumType | Enum64Type) => string;
 }
@@ -29,18 +31,21 @@ export function declare(btf: Btf, id: TypeId, inner: string, style: DeclarationS
       return join('void', inner);
     case 'int':
     case 'float':
-    case 'typedef':
       return join(type.name, inner);
+    case 'typedef': {
+      const name = style.name === undefined ? type.name : style.name(type);
+      return name === null ? go(type.type, inner) : join(name, inner);
+    }
     case 'struct':
     case 'union':
     case 'enum':
     case 'enum64':
-      return join(
-        type.name === '' ? style.anonymous(type) : `${type.kind === 'enum64' ? 'enum' : type.kind} ${type.name}`,
-        inner,
-      );
-    case 'fwd':
-      return join(`${type.union ? 'union' : 'struct'} ${type.name === '' ? '{…}' : type.name}`, inner);
+      if (type.name === '') return join(style.anonymous(type), inner);
+      return join(style.name?.(type) ?? `${type.kind === 'enum64' ? 'enum' : type.kind} ${type.name}`, inner);
+    case 'fwd': {
+      const plain = `${type.union ? 'union' : 'struct'} ${type.name === '' ? '{…}' : type.name}`;
+      return join(type.name === '' ? plain : (style.name?.(type) ?? plain), inner);
+    }
     case 'ptr':
       return go(type.type, `*${inner}`);
     case 'const':

@@ -11,6 +11,7 @@ import { btfBlob, INT, KIND, type RawType } from './blob.ts';
 import { bpftoolTypes, ourTypes } from './bpftool.ts';
 import { compileObject, fail } from './object.ts';
 import './builder-tests.ts';
+import './dump-c-tests.ts';
 import './lookup-tests.ts';
 import './print-c-tests.ts';
 import './value-tests.ts';
