@@ -25,6 +25,8 @@ export { describeErrno, errnoName, errnoNumber } from './agent/errno.ts';
 export { buildPackagedAgents, findAgent } from './agent/find.ts';
 export { type SshOptions, startSshAgent } from './agent/ssh.ts';
 export { Btf, type BtfOfKind } from './btf/btf.ts';
+export { BtfBuilder, type BtfBuilderOptions } from './btf/builder.ts';
+export { type DumpOptions, dumpC } from './btf/dump-c.ts';
 export { formatType } from './btf/format.ts';
 export { type PrintOptions, printDeclaration, printDefinition, printWithDefinition } from './btf/print-c.ts';
 export type * from './btf/types.ts';
