@@ -1,8 +1,10 @@
 import { cacheDirectory } from '../kernels/cache-directory.ts';
 import { ExplainedError } from '../loader/errors.ts';
+import type { KnownFacts } from '../loader/facts/kernel-facts.ts';
 import { Kernel } from '../loader/kernel.ts';
 import { GuestKernels } from './cli/guest-kernels.ts';
 import type { Guest } from './guest/open-guest.ts';
+import { hostKernelConfig } from './run/config-facts.ts';
 
 /** How {@link bootKernel} boots. */
 export interface BootKernelOptions {
@@ -42,7 +44,9 @@ export async function bootKernel(name: string, options: BootKernelOptions = {}):
   if (found === undefined || more.length > 0) {
     throw new ExplainedError('one-kernel', `"${name}" names ${more.length + 1} kernels`, { fix: 'name one' });
   }
-  return new BootedKernel(found.name, await guests.open(found, false, signal));
+  const kernelConfig = await hostKernelConfig(found.kernel.config);
+  const known = kernelConfig === undefined ? {} : { kernelConfig };
+  return new BootedKernel(found.name, await guests.open(found, false, signal), known);
 }
 
 /** A kernel that runs in a virtual machine of its own. */
@@ -52,9 +56,9 @@ export class BootedKernel implements AsyncDisposable {
   readonly #guest: Guest;
 
   /** Made by {@link bootKernel}. */
-  constructor(name: string, guest: Guest) {
+  constructor(name: string, guest: Guest, known: KnownFacts = {}) {
     this.name = name;
-    this.kernel = Kernel.over(guest.machine.agent);
+    this.kernel = Kernel.over(guest.machine.agent, known);
     this.#guest = guest;
   }
 

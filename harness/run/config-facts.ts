@@ -2,8 +2,17 @@ import { readFile } from 'node:fs/promises';
 import { gunzipSync } from 'node:zlib';
 import { AgentError } from '../../loader/agent/agent-error.ts';
 import type { AgentConnection } from '../../loader/agent/connection.ts';
+import { KernelConfig } from '../../loader/resolve/kernel-config.ts';
 import { KERNEL_OPTIONS } from '../config/fact-registry.ts';
 import type { FactValues } from './facts.ts';
+
+/**
+ * A kernel's configuration on the host, for `__kconfig` externs: kernels in machines have no /boot. Undefined if there is no such file.
+ * @throws Node's error if it cannot be read
+ */
+export async function hostKernelConfig(path: string | null): Promise<KernelConfig | undefined> {
+  return path === null ? undefined : KernelConfig.parse(await readFile(path, 'utf8'), path);
+}
 
 /**
  * Facts from a kernel's configuration on the host; none if there is no such file.

@@ -2,7 +2,7 @@ import { Btf } from '../../loader/btf/btf.ts';
 import { Kallsyms } from '../../loader/resolve/kallsyms.ts';
 import type { KernelFacts, ModuleBtf } from '../../loader/resolve/outcome.ts';
 import type { Observations, Observer } from '../vm/observations.ts';
-import { configFacts } from './config-facts.ts';
+import { configFacts, hostKernelConfig } from './config-facts.ts';
 import { type FactValues, type GuestFacts, readGuestFacts } from './facts.ts';
 import { type Baseline, readBaseline } from './leftovers.ts';
 
@@ -94,8 +94,10 @@ async function readState({ read }: Observations, configPath: string | null): Pro
     moduleBtfs.push({ name, btf: Btf.parse(await read(moduleFile(index)), { base: vmlinuxBtf, name }) });
   }
   const { moduleBtfsUnavailable, btfIdLoads, btfIdAddresses, functionIdLoads, values, baseline } = facts;
+  const kernelConfig = await hostKernelConfig(configPath);
   return {
     kernel: {
+      ...(kernelConfig === undefined ? {} : { kernelConfig }),
       kallsyms: facts.hasKallsyms ? Kallsyms.parse(await read(KALLSYMS)) : null,
       vmlinuxBtf,
       moduleBtfs,

@@ -51,8 +51,13 @@ export async function runWithSettings(
   try {
     const kallsyms = await readKallsymsAgain(agent, state.kernel.kallsyms);
     // Whether addresses are shown is up to sysctls as well; the rest, to who asks.
+    const { kernelConfig } = state.kernel;
     const kernel = isOtherUser
-      ? await readKernelFacts(agent, { kallsyms, vmlinuxBtf: await vmlinuxBtfAgain(agent, state) })
+      ? await readKernelFacts(agent, {
+          ...(kernelConfig === undefined ? {} : { kernelConfig }),
+          kallsyms,
+          vmlinuxBtf: await vmlinuxBtfAgain(agent, state),
+        })
       : { ...state.kernel, kallsyms };
     outcome = await runCell(cell.program, spec, { ...context, kernel });
   } finally {
