@@ -32,6 +32,19 @@ export async function runOnCpu(agent: AgentConnection, cpu: number): Promise<voi
   }
 }
 
+/** The numbers of the CPUs that are online. Throws FormatError `cpu-list`, AgentError. */
+export async function onlineCpus(agent: AgentConnection): Promise<number[]> {
+  const list = new TextDecoder().decode(await agent.readFile('/sys/devices/system/cpu/online'));
+  return list
+    .trim()
+    .split(',')
+    .flatMap((range) => {
+      const [first = '', last = first] = range.split('-');
+      const count = cpuListEnd(last) - Number(first);
+      return Array.from({ length: count }, (_, index) => Number(first) + index);
+    });
+}
+
 async function readPossibleCpus(agent: AgentConnection): Promise<number> {
   return cpuListEnd(new TextDecoder().decode(await agent.readFile('/sys/devices/system/cpu/possible')));
 }
