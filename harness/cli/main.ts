@@ -1,8 +1,9 @@
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Command, CommanderError, Option } from 'commander';
 import { PACKAGE_ROOT } from '../package-root.ts';
 import { addComparisonCommands } from './comparison-commands.ts';
+import { addDeveloperCommands } from './developer-commands.ts';
 import { EXIT } from './exit-codes.ts';
 import { addGithubCommands } from './github-commands.ts';
 import { wasInterrupted, watchInterruptions } from './interrupt.ts';
@@ -42,6 +43,9 @@ On several kernels: 0 if all are 0, 125 if a machine broke or a file from the gu
 
 /** The other end of a pipe was closed, or a terminal: nobody misses what is not written. */
 const READER_IS_GONE: ReadonlySet<string> = new Set(['EPIPE', 'EIO']);
+
+/** An installed package comes without what its own developers use. */
+const IS_CHECKOUT = existsSync(join(PACKAGE_ROOT, 'harness', 'cli', 'main.ts'));
 
 /** The command line. Each command's code is loaded when it is used. */
 export async function main(args: readonly string[]): Promise<number> {
@@ -223,42 +227,7 @@ function createProgram(args: readonly string[], setExitCode: (code: number) => v
     .argument('[folder]', 'where to', join(PACKAGE_ROOT, 'schema'))
     .action(async (folder) => setExitCode(await (await import('./schema.ts')).writeSchemas(folder)));
 
-  // For who works on ksym-matrix itself (docs/performance.md).
-  program
-    .command('bench', { hidden: true })
-    .description('measure how long everything takes, and what memory')
-    .option('--quick', 'fewer repetitions')
-    .option('--only <name...>', 'only these benches')
-    .addOption(new Option('--kernels <which>', 'for the matrix').choices(['cached', 'all']).default('cached'))
-    .addOption(new Option('--accel <name>', 'how QEMU runs the guest').choices(['auto', 'kvm', 'tcg']).default('auto'))
-    .option('--json <file>', 'write every value to a file')
-    .action(async (options) => setExitCode(await (await import('./bench.ts')).bench(options)));
-
-  // docs/fuzzing.md
-  program
-    .command('fuzz', { hidden: true })
-    .description('put mutated objects, BTF, code and text through the loader')
-    .addOption(new Option('--inputs <n>', 'how many').argParser(positive))
-    .addOption(new Option('--seconds <n>', 'how long (default: 30, if --inputs is not given)').argParser(positive))
-    .addOption(new Option('--seed <n>', 'the same number gives the same inputs').argParser(natural))
-    .option('--target <name...>', 'only these parts of the loader')
-    .option('--corpus <folder>', 'also start from the objects in this folder')
-    .addOption(new Option('--findings <folder>', 'where to keep what was found').default('fuzz-findings'))
-    .option('--repeat <file>', 'try the input of a finding again')
-    .action(async (options) => setExitCode(await (await import('./fuzz.ts')).fuzz(options)));
-
-  program
-    .command('corpus', { hidden: true })
-    .description('load BPF objects nobody here wrote on kernels, beside libbpf (docs/corpus.md)')
-    .addOption(new Option('-k, --kernel <name...>', 'only these kernels (default: those of the baseline)'))
-    .addOption(new Option('-o, --object <id...>', 'only these objects, SOURCE/NAME; * is a wildcard'))
-    .addOption(new Option('-j, --jobs <n>', 'kernels at a time (default: 2)').argParser(positive))
-    .addOption(new Option('--accel <name>', 'how QEMU runs the guest').choices(['auto', 'kvm', 'tcg']).default('auto'))
-    .option('--check', 'compare with the committed baseline')
-    .option('--update', 'write the baseline and docs/corpus.md')
-    .option('--locked', 'exactly the kernels of the lock file (kernels/kernels.lock.yaml)')
-    .addOption(new Option('--debian-mirror <url>', "a Debian mirror (default: the system's own)"))
-    .action(async (options) => setExitCode(await (await import('./corpus.ts')).corpus(options)));
+  if (IS_CHECKOUT) addDeveloperCommands(program, setExitCode);
 
   program
     .command('picture', { hidden: true })
