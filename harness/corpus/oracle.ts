@@ -20,6 +20,8 @@ $box umount /sys/fs/bpf
 $box rm -f /run/object.bpf.o
 exit $code`;
 
+/** Reason of an object that was not loaded in time. */
+export const TIMEOUT = 'timeout';
 /** Exit code of {@link SCRIPT} where no bpffs can be mounted; bpftool ends with 255. */
 const NO_BPFFS = 99;
 
@@ -41,7 +43,7 @@ export async function askLibbpf(
     timeoutMs,
   });
   const said = Buffer.from(stdout).toString('utf8');
-  if (timedOut) return { loaded: false, reason: 'timeout', detail: `not within ${timeoutMs / 1000} s` };
+  if (timedOut) return { loaded: false, reason: TIMEOUT, detail: `not within ${timeoutMs / 1000} s` };
   if (exitCode === NO_BPFFS) return { loaded: false, reason: 'no-bpffs', detail: said };
   return exitCode === 0 ? LOADED : verdictOf(said);
 }

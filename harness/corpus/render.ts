@@ -1,6 +1,7 @@
 import { renderTable } from '../report/table.ts';
-import type { CorpusResults } from './baseline.ts';
+import { bothSides, type CorpusResults } from './baseline.ts';
 import { agreement, type Disagreement, type Judgement, type ParseFinding } from './judge-results.ts';
+import { TIMEOUT } from './oracle.ts';
 import { OBJECT_PACKAGES } from './packages.ts';
 
 /** Share of programs that libbpf loads which we have to load, too. */
@@ -39,6 +40,7 @@ export function renderDocument(results: CorpusResults, judgement: Judgement): st
       `${percent(WANTED_AGREEMENT)} is wanted. *both refuse*: objects that libbpf refuses, and how many of them this library refuses as well.`,
     '',
     ...parseSection(judgement),
+    ...heavySection(results),
     ...disagreementSection(judgement.disagreements),
     ...coreSection(results),
     ...compileSection(notCompiled),
@@ -54,6 +56,15 @@ export function redLines(results: CorpusResults, judgement: Judgement): string[]
     const which = programs.length === 0 ? '' : ` (${programs.join(', ')})`;
     if (cause === null)
       lines.push(`${object}${which} on ${kernel}: only ${nameOf(loads)} loads it, and nobody knows why: ${reason}`);
+  }
+  for (const [object, { verdicts }] of Object.entries(results.objects)) {
+    for (const [kernel, verdict] of Object.entries(verdicts)) {
+      const { libbpf } = bothSides(verdict);
+      if (libbpf === TIMEOUT)
+        lines.push(
+          `${object} on ${kernel}: libbpf did not load it in time; tooHeavy in expectations.yaml is for these`,
+        );
+    }
   }
   for (const kernel of Object.keys(results.kernels)) {
     const share = agreement(judgement.figures.filter((one) => one.kernel === kernel));
@@ -99,6 +110,13 @@ function parseSection({ parseFindings, failAsTheyMust }: Judgement): string[] {
     '',
     ...(parseFindings.length === 0 ? [] : [...parseFindings.map(told), '']),
   ];
+}
+
+function heavySection({ objects }: CorpusResults): string[] {
+  const heavy = Object.entries(objects).flatMap(([id, { verdicts }]) => (Object.keys(verdicts).length === 0 ? [id] : []));
+  if (heavy.length === 0) return [];
+  const list = `Parsed, but loaded nowhere, because they measure the verifier's limits and take minutes each in an emulated machine: ${heavy.join(', ')}.`;
+  return [list, ''];
 }
 
 function disagreementSection(all: readonly Disagreement[]): string[] {

@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { AgentError } from '../../loader/agent/agent-error.ts';
 import { ExplainedError } from '../../loader/errors.ts';
 import type { CorpusGuest } from './corpus-guest.ts';
-import { askLibbpf } from './oracle.ts';
+import { askLibbpf, TIMEOUT } from './oracle.ts';
 import { parseCorpusObject, tryToLoad } from './our-loader.ts';
 import type { KernelVerdict, ParsedObject, Verdict } from './verdict.ts';
 
@@ -40,7 +40,10 @@ async function judge(run: KernelRun, object: ParsedObject): Promise<KernelVerdic
   const ours =
     spec === null
       ? { loaded: false, reason: object.reason, detail: object.detail }
-      : await surviving(run.guest, async () => tryToLoad(spec, await run.guest.machine()));
+      : // What the verifier took too long for would cost the machine as well: our request cannot be taken back.
+        libbpf.reason === TIMEOUT
+        ? libbpf
+        : await surviving(run.guest, async () => tryToLoad(spec, await run.guest.machine()));
   const refusedPrograms: Record<string, string> = {};
   if (spec !== null && libbpf.loaded && !ours.loaded) {
     for (const program of object.programs) {
