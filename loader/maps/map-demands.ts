@@ -86,13 +86,13 @@ export function faultOf(spec: MapSpec): string | null {
   const { keySize, valueSize, maxEntries, flag } = DEMANDS[name] ?? {};
   const size = (what: string, is: number, wanted: number | undefined): string | null => {
     if (wanted === undefined)
-      return is === 0 ? `a ${what} of a ${name} takes at least one byte, and it has none` : null;
-    return is === wanted ? null : `a ${what} of a ${name} takes ${wanted} bytes, not ${is}`;
+      return is === 0 ? `${what}s of ${name} maps take at least one byte, and these take none` : null;
+    return is === wanted ? null : `${what}s of ${name} maps take ${wanted} bytes, not ${is}`;
   };
   const storage = name === 'cgroup_storage' || name === 'percpu_cgroup_storage';
   if (maxEntries === 0 || storage ? spec.maxEntries !== 0 : spec.maxEntries === 0) {
-    return `max_entries of a ${name} ${spec.maxEntries === 0 ? 'has to be more than 0' : 'has to be 0'}`;
+    return `max_entries of ${name} maps has to be ${spec.maxEntries === 0 ? 'more than 0' : '0'}`;
   }
-  if (flag !== undefined && (spec.flags & flag.bit) === 0) return `map_flags of a ${name} must have ${flag.name}`;
+  if (flag !== undefined && (spec.flags & flag.bit) === 0) return `map_flags of ${name} maps must have ${flag.name}`;
   return size('key', spec.keySize, keySize) ?? size('value', spec.valueSize, valueSize);
 }
