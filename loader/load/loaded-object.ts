@@ -6,7 +6,6 @@ import type { ObjectContent } from '../object/spec.ts';
 import type { LoadedProgram } from '../programs/loaded-program.ts';
 import type { KconfigResolution } from '../resolve/kconfig.ts';
 import type { ExternResolution } from '../resolve/outcome.ts';
-import { closeAll } from '../syscall/bpf.ts';
 import { LoadedVariable } from './loaded-variable.ts';
 
 /** What {@link LoadedObject} is made of. */
@@ -21,7 +20,7 @@ export interface LoadedParts {
 
 /**
  * An object in the kernel, what cilium/ebpf calls a Collection. It stays there until {@link LoadedObject.close} (or the end of an `await using`
- * block), or until the agent's connection ends; what is pinned or attached with a pinned link stays longer.
+ * block), or until the agent's connection ends; what is pinned or attached stays longer.
  */
 export class LoadedObject implements AsyncDisposable {
   /** What each extern became. */
@@ -71,7 +70,7 @@ export class LoadedObject implements AsyncDisposable {
   async close(): Promise<void> {
     if (this.#closed) return;
     this.#closed = true;
-    await closeAll(this.#parts.agent, [...this.programs.map(({ fd }) => fd), ...this.maps.map(({ fd }) => fd)]);
+    for (const one of [...this.programs, ...this.maps]) await one.close();
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -27,7 +27,7 @@ export interface MapContext extends MapErrorContext {
 export async function createMap(spec: MapSpec, context: MapContext): Promise<LoadedMap> {
   const sized = await atSize(spec, context.agent);
   const fd = await create(sized, context);
-  const map = new LoadedMap(context.agent, sized, fd);
+  const map = new LoadedMap(context.agent, sized, fd, context.object.btf);
   try {
     await fill(map, context);
     if (sized.type === mapTypeNumber('arena') && (sized.mapExtra ?? 0) === 0) await placeArena(map, context);

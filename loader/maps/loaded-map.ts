@@ -1,140 +1,133 @@
-import type { AgentConnection, SyscallBuffer } from '../agent/connection.ts';
-import { describeErrno, errnoName } from '../agent/errno.ts';
+import type { AgentConnection } from '../agent/connection.ts';
+import type { Btf } from '../btf/btf.ts';
+import type { TypeId } from '../btf/types.ts';
+import { type BtfValue, decodeValue, encodeValue } from '../btf/values.ts';
 import { ExplainedError } from '../errors.ts';
 import type { MapSpec } from '../object/spec.ts';
-import { AttrWriter, input, output } from '../syscall/attr.ts';
-import { BpfCommand, bpf } from '../syscall/bpf.ts';
-import { possibleCpus } from '../syscall/cpus.ts';
+import { closeAll } from '../syscall/bpf.ts';
+import { pinObject, unpin } from '../syscall/pin.ts';
+import { type MapInfo, readMapInfo } from './map-info.ts';
+import { RawMap } from './raw-map.ts';
 
-/** BPF_MAP_TYPE_PERCPU_HASH, PERCPU_ARRAY, LRU_PERCPU_HASH, PERCPU_CGROUP_STORAGE (`enum bpf_map_type`). */
-const PER_CPU_TYPES: ReadonlySet<number> = new Set([5, 6, 10, 21]);
+export { perCpuStride } from './raw-map.ts';
 
-/** A map in the kernel. Keys and values are bytes in the kernel's byte order. */
-export class LoadedMap {
-  readonly spec: MapSpec;
-  /** The agent's descriptor. */
+/** A descriptor of the agent: of a map or program that is to be an element of another map. */
+export interface Descriptor {
   readonly fd: number;
-  readonly #agent: AgentConnection;
+}
 
-  constructor(agent: AgentConnection, spec: MapSpec, fd: number) {
-    this.#agent = agent;
-    this.spec = spec;
-    this.fd = fd;
+/**
+ * A map in the kernel. {@link LoadedMap.get}, {@link LoadedMap.set} and {@link LoadedMap.typedEntries} take keys and values by their C types, where the object
+ * says them; the methods of {@link RawMap} take bytes. It stays in the kernel until it is closed, and longer where it is pinned or a program uses it.
+ */
+export class LoadedMap extends RawMap implements AsyncDisposable {
+  readonly #btf: Btf | null;
+  readonly #pins: string[] = [];
+  #closed = false;
+
+  /** Made by `loadObject` and by `Kernel.openPinnedMap`. `btf` holds the types that `spec` names. */
+  constructor(agent: AgentConnection, spec: MapSpec, fd: number, btf: Btf | null = null) {
+    super(agent, spec, fd);
+    this.#btf = btf;
   }
 
-  /** True if each CPU has its own value: use {@link LoadedMap.lookupPerCpu} and {@link LoadedMap.updatePerCpu}. */
-  get perCpu(): boolean {
-    return PER_CPU_TYPES.has(this.spec.type);
-  }
-
-  /** The value, or null if there is none. Throws ExplainedError `map-access`, `map-key-size`, `map-per-cpu`. */
-  async lookup(key: Uint8Array): Promise<Uint8Array | null> {
-    this.#refuseUnless(!this.perCpu);
-    return this.#lookup(key, this.spec.valueSize);
-  }
-
-  /** One value for each possible CPU, or null if there is none. */
-  async lookupPerCpu(key: Uint8Array): Promise<Uint8Array[] | null> {
-    this.#refuseUnless(this.perCpu);
+  /** The value by its type, or null if there is none; of a per-CPU map an array with that of each possible CPU. Throws ExplainedError `map-without-types`, `map-access`, `btf-value-…`; AgentError. */
+  async get(key: BtfValue): Promise<BtfValue | null> {
     const { valueSize } = this.spec;
-    const [stride, cpus] = [perCpuStride(valueSize), await possibleCpus(this.#agent)];
-    const all = await this.#lookup(key, stride * cpus);
-    if (all === null) return null;
-    return Array.from({ length: cpus }, (_, cpu) => all.slice(cpu * stride, cpu * stride + valueSize));
-  }
-
-  /** Sets a value. `flags`: BPF_ANY 0, BPF_NOEXIST 1, BPF_EXIST 2. */
-  async update(key: Uint8Array, value: Uint8Array, flags = 0): Promise<void> {
-    this.#refuseUnless(!this.perCpu);
-    this.#checkSize('value', value, this.spec.valueSize);
-    await this.#update(key, value, flags);
-  }
-
-  /** Sets the value of each possible CPU; as many values as there are such CPUs. */
-  async updatePerCpu(key: Uint8Array, values: readonly Uint8Array[], flags = 0): Promise<void> {
-    this.#refuseUnless(this.perCpu);
-    const [stride, cpus] = [perCpuStride(this.spec.valueSize), await possibleCpus(this.#agent)];
-    if (values.length !== cpus) throw this.#refusal('map-per-cpu', `${values.length} values for ${cpus} possible CPUs`);
-    const all = new Uint8Array(stride * cpus);
-    for (const [cpu, value] of values.entries()) {
-      this.#checkSize('value', value, this.spec.valueSize);
-      all.set(value, cpu * stride);
+    if (this.perCpu) {
+      const values = await this.lookupPerCpu(this.#encode('key', key));
+      return values === null ? null : values.map((value) => this.#decode('value', value));
     }
-    await this.#update(key, all, flags);
+    const value = await this.lookup(this.#encode('key', key));
+    return value === null ? null : this.#decode('value', value.subarray(0, valueSize));
   }
 
-  /** Removes an element; false if there was none. */
-  async delete(key: Uint8Array): Promise<boolean> {
-    const errno = await this.#element(BpfCommand.mapDelete, key, null);
-    if (errno !== 0 && errnoName(errno) !== 'ENOENT') throw this.#failed('delete from', errno);
-    return errno === 0;
+  /** Sets a value by its type; of a per-CPU map an array with that of each possible CPU. Throws as {@link LoadedMap.get}. */
+  async set(key: BtfValue, value: BtfValue, flags = 0): Promise<void> {
+    const bytes = this.#encode('key', key);
+    if (!this.perCpu) return this.update(bytes, this.#encode('value', value), flags);
+    if (!Array.isArray(value)) throw this.#refusal('map-per-cpu', 'one value for all CPUs', 'give an array of them');
+    const values = value.map((one: BtfValue) => this.#encode('value', one));
+    return this.updatePerCpu(bytes, values, flags);
   }
 
-  /** All keys. Elements that come or go meanwhile may be missed. */
-  async keys(): Promise<Uint8Array[]> {
-    const keys: Uint8Array[] = [];
-    let previous: Uint8Array | null = null;
-    while (keys.length <= this.spec.maxEntries) {
-      const next = output(this.spec.keySize);
-      const errno: number = await this.#element(BpfCommand.mapGetNextKey, previous, next);
-      if (errnoName(errno) === 'ENOENT') return keys;
-      if (errno !== 0) throw this.#failed('list the keys of', errno);
-      keys.push(next.bytes);
-      previous = next.bytes;
+  /** Removes an element by its key's type; false if there was none. Throws as {@link LoadedMap.get}. */
+  remove(key: BtfValue): Promise<boolean> {
+    return this.delete(this.#encode('key', key));
+  }
+
+  /** Every element by its types; of a per-CPU map with an array of values. Throws as {@link LoadedMap.get}. */
+  async *typedEntries(): AsyncGenerator<[BtfValue, BtfValue], void, undefined> {
+    for await (const [key, value] of this.entries()) {
+      const decoded = this.perCpu
+        ? this.splitPerCpu(value).map((one) => this.#decode('value', one))
+        : this.#decode('value', value);
+      yield [this.#decode('key', key), decoded];
     }
-    return keys;
   }
 
-  /** Forbids further writes from user space (Linux 5.2). Returns the errno, 0 for success. */
-  async freeze(): Promise<number> {
-    return (await bpf(this.#agent, BpfCommand.mapFreeze, new AttrWriter().u32(this.fd).finish())).errno;
+  /** Puts a map into a map of maps, or a program into a program array; the map then holds it. A number stands for a key of 32 bits. */
+  async setObject(key: Uint8Array | number, object: Descriptor, flags = 0): Promise<void> {
+    await this.update(keyBytes(key), new Uint8Array(Uint32Array.of(object.fd).buffer), flags);
   }
 
-  async #lookup(key: Uint8Array, size: number): Promise<Uint8Array | null> {
-    const value = output(size);
-    const errno = await this.#element(BpfCommand.mapLookup, key, value);
-    if (errnoName(errno) === 'ENOENT') return null;
-    if (errno !== 0) throw this.#failed('read', errno);
-    return value.bytes;
+  /** The id of the map in a map of maps (or program in a program array, Linux 5.x), or null: see `Kernel.openMapById`. */
+  async lookupId(key: Uint8Array | number): Promise<number | null> {
+    const value = await this.lookup(keyBytes(key));
+    return value === null ? null : new DataView(value.buffer, value.byteOffset).getUint32(0, true);
   }
 
-  async #update(key: Uint8Array, value: Uint8Array, flags: number): Promise<void> {
-    const errno = await this.#element(BpfCommand.mapUpdate, key, input(value), flags);
-    if (errno !== 0) throw this.#failed('write to', errno);
+  /** What the kernel says of it. Throws ExplainedError `map-info`, AgentError. */
+  info(): Promise<MapInfo> {
+    return readMapInfo(this.agent, this.fd);
   }
 
-  /** BPF_MAP_{LOOKUP,UPDATE,DELETE}_ELEM and GET_NEXT_KEY: fd, padding, key, value or next key, flags. */
-  async #element(command: number, key: Uint8Array | null, value: SyscallBuffer | null, flags = 0): Promise<number> {
-    if (key !== null) this.#checkSize('key', key, this.spec.keySize);
-    const attr = new AttrWriter().u32(this.fd).u32(0);
-    attr
-      .pointer(key === null ? null : input(key))
-      .pointer(value)
-      .u64(BigInt(flags));
-    return (await bpf(this.#agent, command, attr.finish())).errno;
+  /** Pins it at a path of a BPF file system, where it stays when it is closed. Throws ExplainedError `pin-exists`, `pin-failed`; AgentError. */
+  async pin(path: string): Promise<void> {
+    await pinObject(this.agent, this.fd, path);
+    this.#pins.push(path);
   }
 
-  #checkSize(what: string, bytes: Uint8Array, size: number): void {
-    if (bytes.length === size) return;
-    throw this.#refusal(`map-${what}-size`, `a ${what} of ${bytes.length} bytes`, `the map's take ${size}`);
+  /** Removes the pins that {@link LoadedMap.pin} made. Throws ExplainedError `pin-failed`; AgentError. */
+  async unpin(): Promise<void> {
+    for (const path of this.#pins.splice(0)) await unpin(this.agent, path);
   }
 
-  #refuseUnless(right: boolean): void {
-    if (right) return;
-    const why = this.perCpu ? 'each CPU has its own value' : 'all CPUs share one value';
-    throw this.#refusal('map-per-cpu', 'the wrong kind of access', why);
+  /** Closes its descriptor; `LoadedObject.close` does so, too. Throws AgentError. */
+  async close(): Promise<void> {
+    if (this.#closed) return;
+    this.#closed = true;
+    await closeAll(this.agent, [this.fd]);
   }
 
-  #failed(what: string, errno: number): ExplainedError {
-    return this.#refusal('map-access', `cannot ${what} the map`, describeErrno(errno));
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close();
   }
 
-  #refusal(code: string, what: string, why?: string): ExplainedError {
-    return new ExplainedError(code, what, { where: `map ${this.spec.name}`, ...(why === undefined ? {} : { why }) });
+  #encode(what: 'key' | 'value', value: BtfValue): Uint8Array {
+    const { btf, typeId } = this.#typed(what);
+    return encodeValue(btf, typeId, value);
+  }
+
+  #decode(what: 'key' | 'value', bytes: Uint8Array): BtfValue {
+    const { btf, typeId } = this.#typed(what);
+    return decodeValue(btf, typeId, bytes);
+  }
+
+  #typed(what: 'key' | 'value'): { btf: Btf; typeId: TypeId } {
+    const typeId = what === 'key' ? this.spec.keyTypeId : this.spec.valueTypeId;
+    if (this.#btf !== null && typeId !== null) return { btf: this.#btf, typeId };
+    throw new ExplainedError('map-without-types', `the type of the ${what} is not known`, {
+      where: `map ${this.spec.name}`,
+      fix: 'declare it with __type(key, …) and __type(value, …) and compile with -g, or use lookup and update',
+    });
+  }
+
+  #refusal(code: string, what: string, why: string): ExplainedError {
+    return new ExplainedError(code, what, { where: `map ${this.spec.name}`, why });
   }
 }
 
-/** Bytes from one CPU's value to the next: a multiple of 8 (bpf_map_value_size, kernel/bpf/syscall.c). */
-export function perCpuStride(valueSize: number): number {
-  return Math.ceil(valueSize / 8) * 8;
+function keyBytes(key: Uint8Array | number): Uint8Array {
+  return typeof key === 'number' ? new Uint8Array(Uint32Array.of(key).buffer) : key;
 }

@@ -33,7 +33,7 @@ export async function reusePinned(spec: MapSpec, path: string, context: MapConte
         fix: `remove the pin (rm ${path}) if nothing needs it, or choose another folder with the load option pinFolder`,
       });
     }
-    return new LoadedMap(agent, sized, fd);
+    return new LoadedMap(agent, sized, fd, context.object.btf);
   } catch (error) {
     await closeAll(agent, [fd]);
     throw error instanceof ExplainedError && error.code === 'map-info' ? refusal(spec, context, error) : error;
