@@ -32,8 +32,13 @@ export { type PrintOptions, printDeclaration, printDefinition, printWithDefiniti
 export type * from './btf/types.ts';
 export { type BtfValue, decodeValue, encodeValue } from './btf/values.ts';
 export { type ErrorDetails, ExplainedError, FormatError, ObjectError } from './errors.ts';
+export { FactReader } from './facts/fact-reader.ts';
 export { type KnownFacts, readKallsyms, readKernelFacts, readVmlinuxBtf } from './facts/kernel-facts.ts';
 export { type ModuleBtfs, readModuleBtfs } from './facts/module-btf.ts';
+export { Features } from './features/features.ts';
+export type { InstructionSet } from './features/instructions.ts';
+export type { LinkKind } from './features/links.ts';
+export type { FeatureSupport } from './features/support.ts';
 export { assemble } from './insn/assemble.ts';
 export * as asm from './insn/build.ts';
 export { decodeInstruction, decodeInstructions } from './insn/decode.ts';
