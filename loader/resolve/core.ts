@@ -1,9 +1,9 @@
-import type { TypeId } from '../btf/types.ts';
+import type { BtfType, TypeId } from '../btf/types.ts';
 import type { ObjectContent, ProgramSpec } from '../object/spec.ts';
 import { type Candidate, CoreCandidates } from './core-candidates.ts';
 import { CoreKind } from './core-kinds.ts';
 import { CoreSite } from './core-patch.ts';
-import { calculateCoreValue } from './core-value.ts';
+import { type CoreAnswer, calculateCoreValue } from './core-value.ts';
 import { objectBtf } from './kernel-types.ts';
 import type { KernelFacts } from './outcome.ts';
 
@@ -49,16 +49,22 @@ export function applyCoreRelocations(
   const poisoned: Poisoned[] = [];
   // Two types of one name may each have half of the fields: what was read of one is not to be mixed with what was read of the other.
   const fitting = new Map<TypeId, readonly Candidate[]>();
+  const known = new Map<string, CoreAnswer>();
   for (const relocation of program.coreRelocations) {
-    const { slot, typeId, kind } = relocation;
+    const { slot, typeId, kind, accessString } = relocation;
     const site = new CoreSite(spec, program, code, slot);
     if (candidates === null && kind !== CoreKind.TYPE_ID_LOCAL) {
       throw site.refuse('core-without-kernel-btf', 'the layout of a kernel type is unknown', 'the kernel has no BTF');
     }
-    const answer = site.explained(() =>
-      calculateCoreValue(objectBtf(spec), relocation, (root) => fitting.get(typeId) ?? candidates?.find(root) ?? []),
-    );
-    if (answer.fitting.length > 0) fitting.set(typeId, answer.fitting);
+    const key = `${typeId} ${kind} ${accessString}`;
+    let answer = known.get(key);
+    if (answer === undefined) {
+      const find = (root: BtfType) => fitting.get(typeId) ?? candidates?.find(root) ?? [];
+      answer = site.explained(() => calculateCoreValue(objectBtf(spec), relocation, find));
+      if (answer.fitting.length > 0) fitting.set(typeId, answer.fitting);
+      // Loops that clang has unrolled ask the same over and over; what is ruled out later does not change an answer.
+      known.set(key, answer);
+    }
     const { value } = answer;
     const poison = value.target === null ? value.why : site.patch(value, value.target);
     if (value.target === null) site.poison();
