@@ -6,6 +6,7 @@ import { bootBench } from './boot.ts';
 import { type Finding, renderFindings } from './figures.ts';
 import { growthBench } from './growth.ts';
 import { describeHost, loadWarning, renderHost } from './host-description.ts';
+import { loaderBench } from './loader.ts';
 import { memoryBench } from './memory.ts';
 import { reportBench } from './report.ts';
 import { restoreBench } from './restore.ts';
@@ -21,6 +22,7 @@ export const BENCHES: readonly Bench[] = [
   growthBench,
   memoryBench,
   reportBench,
+  loaderBench,
 ];
 
 /** What to measure, and where the figures go. */
