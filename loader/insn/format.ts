@@ -6,7 +6,7 @@ import { Alu, CallSource, Class, Jump, LoadSource, Operand } from './opcodes.ts'
 
 /** Names for what an instruction only has a number for; undefined leaves the number. */
 export interface InstructionNames {
-  /** For `call NAME#12`, and for a subprogram what follows `call pc`, such as `+3#name`. Helpers by number have their names already. */
+  /** For `call NAME#12`, a name, or all of it if there is a `#` in it; for a subprogram what follows `call pc`, such as `+3#name`. Helpers by number have their names already. */
   readonly call?: (instruction: Instruction, slot: number) => string | undefined;
   /** The right side of a 64-bit immediate load; `second` is the immediate of its second slot. */
   readonly immediate?: (instruction: Instruction, second: number, slot: number) => string | undefined;
@@ -166,6 +166,7 @@ function formatCall(instruction: Instruction, slot: number, names: InstructionNa
   const helper = src === CallSource.HELPER ? helperName(imm) : undefined;
   const name = helper ?? names.call?.(instruction, slot);
   if (src === CallSource.SUBPROGRAM) return `call pc${name ?? signed(imm)}`;
+  if (name?.includes('#') === true) return `call ${name}`;
   return `call ${name ?? (src === CallSource.KFUNC ? 'kernel-function' : 'unknown')}#${imm}`;
 }
 

@@ -46,7 +46,7 @@ export function programNames(program: ProgramSpec): InstructionNames {
   return {
     call: ({ src, imm }, slot) => {
       const reference = bySlot.get(slot);
-      if (reference?.kind === 'extern-call') return reference.extern;
+      if (reference?.kind === 'extern-call') return `${reference.extern}#ksym`;
       // BPF_PSEUDO_CALL counts from the next slot.
       const target = src === 1 ? program.functions.find((one) => one.slot === slot + 1 + imm) : undefined;
       return target === undefined ? undefined : `${imm < 0 ? '' : '+'}${imm}#${target.name}`;

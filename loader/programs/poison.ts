@@ -27,9 +27,15 @@ export function explainPoisons(log: string, context: PoisonContext): string[] {
   return [...new Set(findPoisons(log, context).map(({ explanation }) => explanation))];
 }
 
-/** The log with a line `↳ …` after each line that shows a poisoned instruction; all other lines are the kernel's. */
+/** The log with a line `↳ …` after the lines that show a poisoned instruction; all other lines are the kernel's. */
 export function annotateVerifierLog(log: string, context: PoisonContext): string {
-  const explanations = new Map(findPoisons(log, context).map(({ line, explanation }) => [line, explanation]));
+  const found = findPoisons(log, context);
+  // Instruction and objection follow one another, and one explanation does for both.
+  const last = found.filter(({ line, explanation }, index) => {
+    const next = found[index + 1];
+    return next?.line !== line + 1 || next.explanation !== explanation;
+  });
+  const explanations = new Map(last.map(({ line, explanation }) => [line, explanation]));
   const lines = log.split('\n').flatMap((text, line) => {
     const explanation = explanations.get(line);
     return explanation === undefined ? [text] : [text, `↳ ${explanation}`];

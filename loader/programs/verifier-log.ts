@@ -19,6 +19,7 @@ const NOISE = [
   /^(from )?\d+ to \d+/,
   /^(frame\d+: )?R\d+(_\w+)?=/,
   /^fp-?\d+/,
+  /^(cur|old) state:/,
   /^\s*$/,
 ];
 const MOST_LINES = 3;
@@ -55,7 +56,7 @@ export function refusedSlot(log: string): number | null {
 }
 
 /** check_cfg and check_subprogs in kernel/bpf/verifier.c look at all instructions before any is walked through. */
-const NAMED_SLOT = /(?:unreachable insn|jump out of range from insn|back-edge from insn) (\d+)/;
+const NAMED_SLOT = /(?:unreachable insn|jump out of range from insn|back-edge from insn|loop detected at insn) (\d+)/;
 /** What follows belongs to no instruction before. */
 const OTHER_PATH = /^(Func#\d+ .*is safe|Validating )|(^|: )safe$/;
 
@@ -102,7 +103,9 @@ export function verifierLogText(buffer: Uint8Array): string {
 
 /** The log's lines before the report that Linux 7.3 appends, and the report's first line. */
 function classicPart(log: string): { readonly lines: readonly string[]; readonly report: string | undefined } {
-  const lines = log.split('\n').map((line) => line.trimEnd());
+  // The one objection that newer kernels append to the line of an instruction.
+  const separated = log.replaceAll(/ (infinite loop detected at insn \d+)$/gm, '\n$1');
+  const lines = separated.split('\n').map((line) => line.trimEnd());
   const report = lines.findIndex((line) => line.startsWith('Verification failed:'));
   return report === -1 ? { lines, report: undefined } : { lines: lines.slice(0, report), report: lines[report] };
 }
