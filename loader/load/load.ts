@@ -1,4 +1,5 @@
 import type { AgentConnection } from '../agent/connection.ts';
+import type { Btf } from '../btf/btf.ts';
 import { ObjectError } from '../errors.ts';
 import { openModuleBtf } from '../facts/module-btf.ts';
 import { LoadError } from '../load-error.ts';
@@ -8,6 +9,7 @@ import type { ObjectContent, ProgramSpec } from '../object/spec.ts';
 import { findAttachTarget } from '../programs/attach-target.ts';
 import { loadProgram } from '../programs/load-program.ts';
 import { LoadedProgram } from '../programs/loaded-program.ts';
+import { CoreCandidates } from '../resolve/core-candidates.ts';
 import { resolveExterns } from '../resolve/externs.ts';
 import type { ExternResolution, KernelFacts } from '../resolve/outcome.ts';
 import { closeAll, liftMemoryLimit } from '../syscall/bpf.ts';
@@ -35,6 +37,11 @@ export interface LoadOptions {
   readonly pinFolder?: string;
   /** Lines such as `CONFIG_HZ=250` that go before the kernel's own configuration, for `__kconfig` externs. */
   readonly kconfig?: string;
+  /**
+   * Types that CO-RE relocations go by instead of the kernel's own, such as a file of BTFHub for a kernel without BTF: what libbpf calls
+   * `btf_custom_path`, and cilium/ebpf `KernelTypes`.
+   */
+  readonly coreBtf?: Btf;
 }
 
 /**
@@ -43,7 +50,8 @@ export interface LoadOptions {
  * Throws LoadError with all resolutions; ObjectError for what no kernel would load; AgentError if the agent does not answer.
  */
 export async function loadObject(spec: ObjectContent, options: LoadOptions): Promise<LoadedObject> {
-  const { agent, facts, logLevel = 0, logSize, pinFolder = DEFAULT_PIN_FOLDER } = options;
+  const { agent, logLevel = 0, logSize, pinFolder = DEFAULT_PIN_FOLDER } = options;
+  const facts = options.coreBtf === undefined ? options.facts : { ...options.facts, coreBtf: options.coreBtf };
   if (spec.byteOrder !== 'little') {
     throw new ObjectError(
       'object-byte-order',
@@ -71,7 +79,8 @@ export async function loadObject(spec: ObjectContent, options: LoadOptions): Pro
     await createMaps(withKconfig(selected.maps, spec, kconfig), pinFolder, mapContext, { maps, toPin });
     const moduleBtfs = await openModules(agent, modulesOf(selected.programs, resolutions, facts), temporary);
     const mapFds = new Map(maps.map((map) => [map.spec.name, map.fd]));
-    const context = { agent, object: spec, facts, btf, maps: mapFds, moduleBtfs, resolutions, logLevel, logSize };
+    const kernel = { facts, coreCandidates: CoreCandidates.of(facts), moduleBtfs, resolutions };
+    const context = { agent, object: spec, btf, maps: mapFds, ...kernel, logLevel, logSize };
     for (const program of selected.programs) {
       const { fd, verifierLog } = await loadProgram(program, context);
       programs.push(new LoadedProgram(agent, program, fd, verifierLog));

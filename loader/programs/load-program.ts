@@ -6,6 +6,7 @@ import { LoadError } from '../load-error.ts';
 import { PROGRAM_TYPES } from '../object/program-types.ts';
 import type { ObjectContent, ProgramSpec } from '../object/spec.ts';
 import { applyCoreRelocations, type CoreResult } from '../resolve/core.ts';
+import type { CoreCandidates } from '../resolve/core-candidates.ts';
 import type { ExternResolution, KernelFacts } from '../resolve/outcome.ts';
 import { cstring, output } from '../syscall/attr.ts';
 import { BpfCommand, bpf } from '../syscall/bpf.ts';
@@ -27,6 +28,8 @@ export interface ProgramContext {
   readonly agent: AgentConnection;
   readonly object: ObjectContent;
   readonly facts: KernelFacts;
+  /** The kernel's types by name, for CO-RE; null if there are none. */
+  readonly coreCandidates: CoreCandidates | null;
   readonly btf: UploadedBtf;
   /** Map fds by name. */
   readonly maps: ReadonlyMap<string, number>;
@@ -48,7 +51,7 @@ export interface LoadResult {
 
 /** Relocates a program and loads it. Throws LoadError of phase `load` with the verifier's log; ObjectError for what no kernel would load; AgentError. */
 export async function loadProgram(program: ProgramSpec, context: ProgramContext): Promise<LoadResult> {
-  const core = applyCoreRelocations(context.object, program, context.facts);
+  const core = applyCoreRelocations(context.object, program, context.facts, context.coreCandidates);
   const { code, fdArray } = relocateProgram({ ...program, code: core.code }, context);
   const target = findAttachTarget(program, context.facts);
   const load: ProgramLoad = {
