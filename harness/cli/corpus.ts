@@ -20,6 +20,7 @@ export interface CorpusOptions {
   readonly check?: true;
   readonly update?: true;
   readonly render?: true;
+  readonly fresh?: true;
   readonly debianMirror?: string;
   readonly locked?: true;
 }
@@ -46,6 +47,7 @@ export async function corpus(options: CorpusOptions): Promise<number> {
       locked: options.locked,
       kernels: options.kernel ?? CORPUS_KERNELS,
       objects: options.object ?? [],
+      fresh: options.fresh === true,
       tooHeavy: expectations.tooHeavy.objects,
       jobs: options.jobs ?? 2,
       say: (text) => void process.stderr.write(`ksym-matrix: ${text}\n`),

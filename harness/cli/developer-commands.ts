@@ -34,6 +34,7 @@ export function addDeveloperCommands(program: Command, setExitCode: (code: numbe
     .addOption(new Option('-o, --object <id...>', 'only these objects, SOURCE/NAME; * is a wildcard'))
     .addOption(new Option('-j, --jobs <n>', 'kernels at a time (default: 2)').argParser(positive))
     .addOption(new Option('--accel <name>', 'how QEMU runs the guest').choices(['auto', 'kvm', 'tcg']).default('auto'))
+    .option('--fresh', 'ask libbpf again about what it was asked before')
     .option('--check', 'compare with the committed baseline')
     .option('--update', 'write the baseline and docs/corpus.md')
     .option('--render', 'write docs/corpus.md from the committed baseline, and run nothing')

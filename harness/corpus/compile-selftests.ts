@@ -50,6 +50,8 @@ const FLAGS = [
   '-D__TARGET_ARCH_x86',
   '-DENABLE_ATOMICS_TESTS',
   '-w',
+  // Nothing of this host's own headers.
+  '-nostdlibinc',
 ];
 const SELFTESTS = 'tools/testing/selftests/bpf';
 const FAILURES = 'failures.json';

@@ -113,7 +113,9 @@ function parseSection({ parseFindings, failAsTheyMust }: Judgement): string[] {
 }
 
 function heavySection({ objects }: CorpusResults): string[] {
-  const heavy = Object.entries(objects).flatMap(([id, { verdicts }]) => (Object.keys(verdicts).length === 0 ? [id] : []));
+  const heavy = Object.entries(objects).flatMap(([id, { verdicts }]) =>
+    Object.keys(verdicts).length === 0 ? [id] : [],
+  );
   if (heavy.length === 0) return [];
   const list = `Parsed, but loaded nowhere, because they measure the verifier's limits and take minutes each in an emulated machine: ${heavy.join(', ')}.`;
   return [list, ''];

@@ -9,6 +9,7 @@ import { type Corpus, collectCorpus } from './collect-objects.ts';
 import { coreCasesOn } from './core-cases-on.ts';
 import { CorpusGuest } from './corpus-guest.ts';
 import { matches } from './expectations.ts';
+import { LibbpfMemory } from './libbpf-memory.ts';
 import { parseCorpusObject } from './our-loader.ts';
 import { runOnKernel } from './run-kernel.ts';
 import type { KernelVerdict, ParsedObject } from './verdict.ts';
@@ -28,6 +29,8 @@ export interface CorpusRequest {
   readonly objects: readonly string[];
   /** Objects that are only parsed. */
   readonly tooHeavy: readonly string[];
+  /** Asks libbpf again about what it was asked before. */
+  readonly fresh: boolean;
   /** Kernels at a time. */
   readonly jobs: number;
   readonly say: (text: string) => void;
@@ -57,10 +60,14 @@ export async function runCorpus(request: CorpusRequest): Promise<CorpusResults> 
   const verdicts = new Map(objects.map(({ id }) => [id, new Map<string, KernelVerdict>()]));
   await pLimit(request.jobs).map(kernels, async (kernel) => {
     await using guest = new CorpusGuest(guests, kernel, corpus.oracle, signal);
+    const { release, version, sha256 } = kernel.kernel;
+    const memory = await LibbpfMemory.open(cache, [release, version, sha256, corpus.oracle], request.fresh);
     const started = performance.now();
     let done = 0;
+    let saving = Promise.resolve();
     await runOnKernel({
       guest,
+      memory,
       objects: loadable,
       timeoutMs: PATIENCE_MS,
       signal,
@@ -70,8 +77,12 @@ export async function runCorpus(request: CorpusRequest): Promise<CorpusResults> 
         if (done % 50 !== 0 && done !== loadable.length) return;
         const seconds = Math.round((performance.now() - started) / 1000);
         say(`${kernel.name}: ${done} of ${loadable.length} objects, ${seconds} s`);
+        // Awaited below; a run that is interrupted has lost nothing then.
+        saving = saving.then(() => memory.save());
+        saving.catch(() => undefined);
       },
     });
+    await saving;
   });
   await keepDetails(cache, objects, verdicts);
   const newest = kernels.at(-1);

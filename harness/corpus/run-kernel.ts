@@ -2,6 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { AgentError } from '../../loader/agent/agent-error.ts';
 import { ExplainedError } from '../../loader/errors.ts';
 import type { CorpusGuest } from './corpus-guest.ts';
+import type { LibbpfMemory } from './libbpf-memory.ts';
 import { askLibbpf, TIMEOUT } from './oracle.ts';
 import { parseCorpusObject, tryToLoad } from './our-loader.ts';
 import type { KernelVerdict, ParsedObject, Verdict } from './verdict.ts';
@@ -10,6 +11,7 @@ import type { KernelVerdict, ParsedObject, Verdict } from './verdict.ts';
 export interface KernelRun {
   readonly guest: CorpusGuest;
   readonly objects: readonly ParsedObject[];
+  readonly memory: LibbpfMemory;
   /** Of an object in libbpf's hands; ours has the deadline of the machine's requests. */
   readonly timeoutMs: number;
   readonly signal: AbortSignal;
@@ -31,10 +33,12 @@ export async function runOnKernel(run: KernelRun): Promise<void> {
 async function judge(run: KernelRun, object: ParsedObject): Promise<KernelVerdict> {
   const bytes = await readFile(object.path);
   const started = performance.now();
-  const libbpf = await surviving(run.guest, async () => {
-    const { agent, busybox } = await run.guest.machine();
-    return askLibbpf(agent, busybox, bytes, run.timeoutMs);
-  });
+  const libbpf = await run.memory.get(object.sha256, () =>
+    surviving(run.guest, async () => {
+      const { agent, busybox } = await run.guest.machine();
+      return askLibbpf(agent, busybox, bytes, run.timeoutMs);
+    }),
+  );
   const between = performance.now();
   const { spec } = parseCorpusObject(object, bytes);
   const ours =
