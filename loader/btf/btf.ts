@@ -47,7 +47,7 @@ export class Btf {
     this.#reader = new ByteReader(header.types, header.byteOrder, '.BTF', header.typesOffset);
     this.#index = indexTypes(header, name);
     this.#strings = new StringSection(header.strings, name, base === null ? null : base.#strings);
-    this.#names = new NameIndex(this.#index.names, this.#strings);
+    this.#names = new NameIndex(this.#index, this.#strings);
     this.firstId = base === null ? 1 : base.endId;
     this.endId = this.firstId + this.#index.count;
   }
@@ -200,14 +200,9 @@ export class Btf {
   }
 
   *#named<K extends BtfKind>(name: string, kind: K): IterableIterator<BtfOfKind<K>> {
-    const wanted = kindNumber(kind);
-    for (const position of this.#names.positions(name)) {
-      if (this.#index.kinds[position] === wanted) {
-        const type = this.type(this.firstId + position);
-        if (isKind(type, kind)) {
-          yield type;
-        }
-      }
+    for (const position of this.#names.positions(name, kindNumber(kind))) {
+      const type = this.type(this.firstId + position);
+      if (isKind(type, kind)) yield type;
     }
   }
 

@@ -1,27 +1,60 @@
 import { StringSection } from './strings.ts';
+import type { TypeIndex } from './type-index.ts';
 
 /**
- * Finds types by name without making text of 100,000 names. The first lookups search the bytes of the string section and then the types
+ * Finds types by name without making text of 100,000 names. Of a kind that has few types, such as the 400 variables of a kernel, the name of
+ * each is compared. Of others, the first lookups search the bytes of the string section and then the types
  * that refer to what was found, which takes a fraction of a millisecond each. Whoever goes on asking gets an index: none where the types
  * are sorted by name already, as resolve_btfids leaves them since Linux 7.0 (bisection, as btf_find_by_name_bsearch in kernel/bpf/btf.c
  * does it), else a hash table.
  */
 export class NameIndex {
   readonly #names: Uint32Array;
+  readonly #kinds: Uint8Array;
   readonly #strings: StringSection;
+  /** By kind number: the positions of its types, null if they are many. */
+  readonly #rare: (readonly number[] | null)[] = [];
   #searches = 0;
   #lookup: ((name: string) => number[]) | undefined;
 
-  /** `names`: string offsets of the types' names, by position. */
-  constructor(names: Uint32Array, strings: StringSection) {
+  constructor({ names, kinds }: TypeIndex, strings: StringSection) {
     this.#names = names;
+    this.#kinds = kinds;
     this.#strings = strings;
   }
 
-  /** Positions of all types with this name, ascending. The empty name stands for all that have none. */
-  positions(name: string): readonly number[] {
-    if (name === '') return this.#anonymous();
+  /** Positions of all types with this name and kind number, ascending. The empty name stands for all that have none. */
+  positions(name: string, kind: number): readonly number[] {
     if (name.includes('\0')) return [];
+    const rare = this.#rareOf(kind);
+    if (rare !== null) return this.#compareAll(name, rare);
+    return this.#named(name).filter((position) => this.#kinds[position] === kind);
+  }
+
+  #rareOf(kind: number): readonly number[] | null {
+    const known = this.#rare[kind];
+    if (known !== undefined) return known;
+    const kinds = this.#kinds;
+    const positions: number[] = [];
+    for (
+      let at = kinds.indexOf(kind);
+      at !== -1 && positions.length <= MOST_COMPARED;
+      at = kinds.indexOf(kind, at + 1)
+    ) {
+      positions.push(at);
+    }
+    const rare = positions.length > MOST_COMPARED ? null : positions;
+    this.#rare[kind] = rare;
+    return rare;
+  }
+
+  #compareAll(name: string, positions: readonly number[]): number[] {
+    const wanted = Buffer.from(name);
+    return positions.filter((position) => this.#strings.compare(this.#names[position] ?? 0, wanted) === 0);
+  }
+
+  #named(name: string): readonly number[] {
+    if (name === '') return this.#anonymous();
     if (this.#lookup === undefined && this.#searches < MOST_SEARCHES) {
       this.#searches += 1;
       const offsets = this.#strings.offsetsOf(name);
@@ -97,6 +130,9 @@ export class NameIndex {
     };
   }
 }
+
+/** Comparing as many names takes less than searching all of them. */
+const MOST_COMPARED = 1024;
 
 /** An index takes as long as some fifty searches. */
 const MOST_SEARCHES = 32;

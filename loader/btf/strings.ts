@@ -14,6 +14,7 @@ export class StringSection {
   readonly #base: StringSection | null;
   readonly #where: string;
   #text: string | undefined;
+  #reads = 0;
   #allAscii = false;
   /** Long strings, and those that are not ASCII, by offset; what they took together. */
   readonly #costly = new Map<number, string>();
@@ -108,6 +109,10 @@ export class StringSection {
   }
 
   #read(start: number): string {
+    if (this.#text === undefined && this.#reads < MOST_READS) {
+      const text = this.#decode(start);
+      if (text.length <= LONG) return text;
+    }
     const all = this.#text ?? this.#makeText();
     const end = all.indexOf('\0', start);
     const text = all.slice(start, end);
@@ -117,6 +122,13 @@ export class StringSection {
     const decoded = decodeUtf8(this.#bytes.subarray(start, end));
     this.#costly.set(start, decoded);
     return decoded;
+  }
+
+  /** The first few, from their bytes: text of a whole section takes longer. */
+  #decode(start: number): string {
+    const end = this.#bytes.indexOf(0, start);
+    this.#reads += 1 + Math.floor((end - start) / 64);
+    return this.#bytes.toString('utf8', start, end);
   }
 
   /** One character per byte, so that offsets into the text are offsets into the bytes, and a slice of it is nearly free. */
@@ -146,6 +158,9 @@ export class StringSection {
 }
 
 const NOT_ASCII = /[\x80-\xff]/;
+
+/** Strings that are read one by one, long ones counted more often. */
+const MOST_READS = 4096;
 
 /** Characters of a name that no compiler and no kernel has: KSYM_NAME_LEN is 512. Lines of source code may be longer. */
 const LONG = 4096;
