@@ -11,6 +11,7 @@ import { Kallsyms } from '../../resolve/kallsyms.ts';
 import type { ExternOutcome, KernelFacts } from '../../resolve/outcome.ts';
 import { FakeAgent, type SeenCall } from '../../syscall/test/fake-agent.ts';
 import { loadObject } from '../load.ts';
+import { testObjectParts } from './object-parts-tests.ts';
 
 const [MAP_CREATE, MAP_LOOKUP, MAP_UPDATE, PROG_LOAD, TEST_RUN, BTF_LOAD, MAP_FREEZE] = [
   0, 1, 2, 5, 10, 18, 22,
@@ -188,7 +189,8 @@ t.test('an extern without outcome stops the load before the kernel is asked for 
     errno: null,
     message: 'cannot resolve extern present',
   });
-  t.match(error, { summary: /^KALLSYMS_UNREADABLE: / });
+  t.match(error, { summary: /^KALLSYMS_UNREADABLE: /, fix: /^Mount \/proc, .* declare it __weak/ });
+  t.match(error instanceof LoadError && error.explain(), /looked up nowhere else\.\n {2}→ Mount \/proc/);
   t.equal(error instanceof LoadError && error.resolutions.length, 3, 'all resolutions are attached');
   t.equal(agent.calls.length, 0);
   await t.rejects(loadObject(spec, { agent, facts, programs: ['nope'] }), {
@@ -341,3 +343,5 @@ t.test('maps, variables and test runs of a loaded object', async (t) => {
     why: /btf_trace_sched_switch/,
   });
 });
+
+t.test('parts of objects that are special', (t) => testObjectParts(t, compile, facts));

@@ -1,0 +1,102 @@
+import type { Test } from 'tap';
+import type { ObjectContent } from '../../object/spec.ts';
+import type { KernelFacts } from '../../resolve/outcome.ts';
+import { FakeAgent } from '../../syscall/test/fake-agent.ts';
+import { loadObject } from '../load.ts';
+
+const [MAP_CREATE, MAP_UPDATE, PROG_LOAD, OBJ_PIN, OBJ_GET] = [0, 2, 5, 6, 7] as const;
+
+/** Tests of loading what is special about objects: unknown sections, struct_ops, maps of maps, program arrays, pins. */
+export async function testObjectParts(
+  t: Test,
+  compile: (name: string, source: string) => Promise<ObjectContent>,
+  facts: KernelFacts,
+): Promise<void> {
+  await t.test('what no kernel loads is refused before any is asked, unless it is left out', async (t) => {
+    const agent = new FakeAgent();
+    const unknown = await compile(
+      'unknown.o',
+      '#define SEC(n) __attribute__((section(n), used))\nSEC("xdp.frags") int known(void *c) { return 2; } SEC("xpd") int lost(void *c) { return 2; } char L[] SEC("license") = "GPL";',
+    );
+    await t.rejects(loadObject(unknown, { agent, facts }), {
+      code: 'unknown-program-section',
+      where: 'unknown.o, section xpd, symbol lost',
+      fix: /Did you mean .*xdp/,
+    });
+    t.equal(agent.calls.length, 0);
+    await (await loadObject(unknown, { agent, facts, programs: ['known'] })).close();
+    const [load] = agent.bpfCalls(PROG_LOAD);
+    // prog_flags is at 44, expected_attach_type at 68: BPF_F_XDP_HAS_FRAGS is 1 << 5, BPF_XDP 37.
+    t.same([load?.attr.getUint32(44, true), load?.attr.getUint32(68, true)], [32, 37]);
+
+    const edited = { ...unknown, programs: unknown.programs.map((program) => ({ ...program, type: 'xdp' as const })) };
+    await (await loadObject(edited, { agent, facts })).close();
+    t.equal(agent.bpfCalls(PROG_LOAD).length, 3, 'whoever says what it is can load it');
+
+    const ops = await compile(
+      'ops.o',
+      '#define SEC(n) __attribute__((section(n), used))\nstruct my_ops { int (*go)(void *); };\nSEC("struct_ops/go") int go(void *c) { return 0; } SEC("tc") int plain(void *c) { return 0; }\nSEC(".struct_ops") struct my_ops mine = { .go = go };',
+    );
+    await t.rejects(loadObject(ops, { agent, facts }), { code: 'struct-ops-unsupported', where: /symbol go$/ });
+    await t.rejects(loadObject(ops, { agent, facts, programs: ['go'] }), { code: 'struct-ops-unsupported' });
+    const object = await loadObject(ops, { agent, facts, programs: ['plain'] });
+    t.same(object.maps, []);
+    await object.close();
+  });
+
+  await t.test('maps of maps, program arrays and pins are told to the kernel in their order', async (t) => {
+    const linked = await compile(
+      'linked.o',
+      `#define SEC(n) __attribute__((section(n), used))
+struct inner { int (*type)[2]; int (*max_entries)[1]; int (*key_size)[4]; int (*value_size)[8]; };
+struct inner one SEC(".maps");
+struct { int (*type)[12]; int (*max_entries)[4]; int (*key_size)[4]; struct inner *values[]; } outer SEC(".maps") = { .values = { [2] = &one } };
+int go(void *), skipped(void *);
+struct { int (*type)[3]; int (*max_entries)[4]; int (*key_size)[4]; int (*values[])(void *); } jumps SEC(".maps") = { .values = { [1] = go, [3] = skipped } };
+struct { int (*type)[30]; int (*max_entries)[4]; int (*value_size)[4]; int (*map_extra)[5]; int (*pinning)[1]; } kept SEC(".maps");
+SEC("tc") int go(void *c) { return 0; } SEC("?tc") int skipped(void *c) { return 0; }`,
+    );
+    const agent = new FakeAgent(({ command }) => (command === OBJ_GET ? 'ENOENT' : undefined));
+    const object = await loadObject(linked, { agent, facts, pinFolder: '/bpf/' });
+    const maps = agent.bpfCalls(MAP_CREATE);
+    // map_type at 0, inner_map_fd at 20, map_extra at 64.
+    t.same(
+      maps.map(({ attr, length }) => [
+        attr.getUint32(0, true),
+        attr.getUint32(20, true),
+        length > 64 ? attr.getBigUint64(64, true) : 0n,
+      ]),
+      [
+        [2, 0, 0n],
+        [2, 0, 0n],
+        [12, object.map('one').fd + 1, 0n],
+        [3, 0, 0n],
+        [30, 0, 5n],
+      ],
+      'the second is what outer’s elements look like',
+    );
+    t.notOk(agent.open.has(object.map('one').fd + 1), 'which is closed again');
+    const elements = agent.bpfCalls(MAP_UPDATE).map((call) => {
+      const number = (offset: number): number => Buffer.from(call.at(offset) ?? []).readUInt32LE();
+      return [call.attr.getUint32(0, true), number(8), number(16)];
+    });
+    t.same(elements, [
+      [object.map('outer').fd, 2, object.map('one').fd],
+      [object.map('jumps').fd, 1, object.program('go').fd],
+    ]);
+    const commands = agent.calls.map(({ command }) => command);
+    t.ok(commands.lastIndexOf(OBJ_PIN) > commands.lastIndexOf(PROG_LOAD), 'pinned when all else has gone well');
+    t.equal(Buffer.from(agent.bpfCalls(OBJ_PIN)[0]?.at(0) ?? []).toString(), '/bpf/kept\0');
+    await object.close();
+    t.same([...agent.open], []);
+
+    const failing = new FakeAgent(({ command }) =>
+      command === OBJ_GET ? 'ENOENT' : command === OBJ_PIN ? 'EEXIST' : undefined,
+    );
+    await t.rejects(loadObject(linked, { agent: failing, facts }), {
+      code: 'map-rejected',
+      why: /\/sys\/fs\/bpf\/kept: EEXIST/,
+    });
+    t.same([...failing.open], []);
+  });
+}
