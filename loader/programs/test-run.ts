@@ -1,21 +1,26 @@
 import type { AgentConnection, SyscallBuffer } from '../agent/connection.ts';
 import { describeErrno, errnoName } from '../agent/errno.ts';
 import { ExplainedError } from '../errors.ts';
-import type { ProgramSpec, ProgramType } from '../object/spec.ts';
+import type { ProgramSpec } from '../object/spec.ts';
 import { AttrWriter, input, output } from '../syscall/attr.ts';
 import { BpfCommand, bpf } from '../syscall/bpf.ts';
 import { runOnCpu } from '../syscall/cpus.ts';
+import { type TestInput, testInputOf } from './test-inputs.ts';
 
 /** What a program is run with. */
 export interface TestRunOptions {
   /** The packet, for programs that see packets: at least 14 bytes; 64 zeroes if absent. */
   readonly data?: Uint8Array;
-  /** The context, as the program type lays it out. */
+  /** The context, as the program type lays it out: `struct __sk_buff`, `struct xdp_md`, `struct bpf_sk_lookup`, a raw tracepoint's 64-bit arguments … */
   readonly context?: Uint8Array;
   /** How many times; for programs that see packets. */
   readonly repeat?: number;
   /** The CPU to run on: the agent is bound to it and stays there. */
   readonly cpu?: number;
+  /** BPF_F_TEST_RUN_ON_CPU 1 (raw tracepoints, on {@link TestRunOptions.cpu}), BPF_F_TEST_XDP_LIVE_FRAMES 2, BPF_F_TEST_SKB_CHECKSUM_COMPLETE 4. */
+  readonly flags?: number;
+  /** Packets at a time, with BPF_F_TEST_XDP_LIVE_FRAMES (Linux 5.18). */
+  readonly batchSize?: number;
 }
 
 /** What came of it. */
@@ -24,22 +29,15 @@ export interface TestRunResult {
   readonly retval: number;
   /** Mean of the runs, as the kernel measured it; 0 for programs that see no packets. */
   readonly durationNs: number;
-  /** The packet afterwards; empty for programs that see no packets. */
+  /** The packet afterwards; empty for programs that see no packets, and for live frames. */
   readonly dataOut: Uint8Array;
+  /** The context afterwards, where one was given and the kernel gives it back; else empty. */
+  readonly contextOut: Uint8Array;
 }
 
-/** How each program type takes its input (the bpf_prog_test_run_* functions in net/bpf/test_run.c and kernel/bpf/syscall.c); the others have no test run. */
-const INPUTS: Readonly<Partial<Record<ProgramType, 'packet' | 'arguments' | 'context' | 'nothing'>>> = {
-  socket_filter: 'packet',
-  sched_cls: 'packet',
-  sched_act: 'packet',
-  xdp: 'packet',
-  raw_tracepoint: 'arguments',
-  tracing: 'nothing',
-  syscall: 'context',
-};
-/** `tp_btf/…` is of type tracing, whose test run is for fentry, fexit and fmod_ret only (bpf_prog_test_run_tracing). */
-const BPF_TRACE_RAW_TP = 23;
+/** BPF_F_TEST_RUN_ON_CPU and BPF_F_TEST_XDP_LIVE_FRAMES (include/uapi/linux/bpf.h). */
+export const TestRunFlag = { onCpu: 1, liveFrames: 2, checksumComplete: 4 } as const;
+
 const PACKET_SIZE = 64;
 /** XDP programs may grow a packet. */
 const PACKET_HEADROOM = 512;
@@ -53,55 +51,62 @@ export async function testRun(
   fd: number,
   options: TestRunOptions = {},
 ): Promise<TestRunResult> {
-  const kind = program.attachType === BPF_TRACE_RAW_TP ? undefined : INPUTS[program.type];
-  if (kind === undefined) {
+  const kind = testInputOf(program);
+  if (kind === null) {
     throw testRunFailed(program, `the kernel has no test run for programs in section ${program.section}`);
   }
-  if (options.cpu !== undefined) await runOnCpu(agent, options.cpu);
+  const { flags = 0, cpu } = options;
+  const onCpu = (flags & TestRunFlag.onCpu) !== 0;
+  if (cpu !== undefined && !onCpu) await runOnCpu(agent, cpu);
+  const live = (flags & TestRunFlag.liveFrames) !== 0;
   const packet = kind === 'packet' ? (options.data ?? new Uint8Array(PACKET_SIZE)) : null;
-  const packetOut = packet === null ? null : output(packet.length + PACKET_HEADROOM);
+  const packetOut = packet === null || live ? null : output(packet.length + PACKET_HEADROOM);
   const context = contextFor(kind, options.context);
-  const attr = testRunAttr(fd, packet, packetOut, context, kind === 'packet' ? (options.repeat ?? 1) : 0);
-  const { errno } = await bpf(agent, BpfCommand.programTestRun, attr);
-  if (errno !== 0) throw testRunFailed(program, describeErrno(errno), errno);
-  const answer = new DataView(attr.bytes.buffer);
-  return {
-    retval: answer.getUint32(4, true),
-    durationNs: answer.getUint32(36, true),
-    dataOut: packetOut === null ? new Uint8Array() : packetOut.bytes.slice(0, answer.getUint32(12, true)),
-  };
-}
-
-/** BPF_PROG_TEST_RUN up to `cpu`, which is where 5.10 ends. */
-function testRunAttr(
-  fd: number,
-  packet: Uint8Array | null,
-  packetOut: SyscallBuffer | null,
-  context: SyscallBuffer | null,
-  repeat: number,
-) {
-  return new AttrWriter()
+  // Packets' contexts come back apart; a syscall program's where it came from; others not at all.
+  const apart = kind === 'packet' && options.context !== undefined && !live;
+  const contextOut = apart ? output(options.context.length) : null;
+  const attr = new AttrWriter()
     .u32(fd)
     .u32(0) // retval
     .u32(packet?.length ?? 0)
     .u32(packetOut?.bytes.length ?? 0)
     .pointer(packet === null ? null : input(packet))
     .pointer(packetOut)
-    .u32(repeat)
+    .u32(kind === 'packet' || kind === 'lookup' ? (options.repeat ?? 1) : 0)
     .u32(0) // duration
     .u32(context?.bytes.length ?? 0)
-    .u32(0) // ctx_size_out
+    .u32(contextOut?.bytes.length ?? 0)
     .pointer(context)
-    .u64(0n) // ctx_out
-    .u32(0) // flags
-    .u32(0) // cpu
-    .finish({ whole: true });
+    .pointer(contextOut)
+    .u32(flags)
+    .u32(onCpu ? (cpu ?? 0) : 0);
+  // 5.10 ends with cpu.
+  if (options.batchSize !== undefined) attr.u32(options.batchSize).u32(0);
+  const request = attr.finish({ whole: true });
+  const { errno } = await bpf(agent, BpfCommand.programTestRun, request);
+  if (errno !== 0) throw testRunFailed(program, describeErrno(errno), errno);
+  const answer = new DataView(request.bytes.buffer, request.bytes.byteOffset);
+  return {
+    retval: answer.getUint32(4, true),
+    durationNs: answer.getUint32(36, true),
+    dataOut: packetOut === null ? new Uint8Array() : packetOut.bytes.slice(0, answer.getUint32(12, true)),
+    contextOut: contextAfter(kind, context, contextOut, answer.getUint32(44, true)),
+  };
 }
 
-function contextFor(kind: 'packet' | 'arguments' | 'context' | 'nothing', given: Uint8Array | undefined) {
-  // The kernel writes a syscall program's context back to where it came from.
-  if (given !== undefined) return { bytes: given.slice(), direction: 'inout' } as const;
+function contextFor(kind: TestInput, given: Uint8Array | undefined): SyscallBuffer | null {
+  if (given !== undefined) return { bytes: given.slice(), direction: kind === 'context' ? 'inout' : 'in' };
   return kind === 'arguments' ? input(new Uint8Array(ARGUMENTS_SIZE)) : null;
+}
+
+function contextAfter(
+  kind: TestInput,
+  given: SyscallBuffer | null,
+  apart: SyscallBuffer | null,
+  length: number,
+): Uint8Array {
+  if (apart !== null) return apart.bytes.slice(0, length);
+  return kind === 'context' && given !== null ? given.bytes : new Uint8Array();
 }
 
 function testRunFailed(program: ProgramSpec, why: string, errno?: number): ExplainedError {
