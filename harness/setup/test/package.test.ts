@@ -72,7 +72,7 @@ t.test('The package has no tests, and nothing that only a checkout can use', (t)
   const unwanted = [
     /\/test\//,
     /\.test\./,
-    /^build\/harness\/(bench|corpus|fuzz)\//,
+    /^build\/harness\/(api-docs|bench|corpus|fuzz)\//,
     /^build\/(harness|kernels)\/.*\.(map|d\.ts)$/,
   ];
   t.strictSame(
