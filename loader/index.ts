@@ -33,7 +33,7 @@ export type * from './btf/types.ts';
 export { type BtfValue, decodeValue, encodeValue } from './btf/values.ts';
 export { type ErrorDetails, ExplainedError, FormatError, ObjectError } from './errors.ts';
 export { FactReader } from './facts/fact-reader.ts';
-export { type KnownFacts, readKallsyms, readKernelFacts, readVmlinuxBtf } from './facts/kernel-facts.ts';
+export { type KnownFacts, readFactsFor, readKallsyms, readKernelFacts, readVmlinuxBtf } from './facts/kernel-facts.ts';
 export { type ModuleBtfs, readModuleBtfs } from './facts/module-btf.ts';
 export { Features } from './features/features.ts';
 export type { InstructionSet } from './features/instructions.ts';

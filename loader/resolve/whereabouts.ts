@@ -32,9 +32,14 @@ export function whereabouts(name: string, kind: 'function' | 'variable', facts: 
   if (first === undefined) {
     return { at: kind === 'variable' && listsFunctionsOnly(kallsyms) ? 'unlisted' : 'nowhere' };
   }
-  const own = entries.filter((entry) => entry.module === null);
+  const own = entries.filter(({ module }) => module === null || isGenerated(module));
   if (own.length === 0) return { at: 'module', module: first.module ?? '' };
   return { at: 'kernel', perCpu: kind === 'variable' && own.some(({ address }) => isPerCpu(address, kallsyms)) };
+}
+
+/** What the kernel lists in place of a module for code that it made itself: BPF programs, trampolines of ftrace, kprobes (kernel/kallsyms.c, get_ksymbol_bpf and get_ksymbol_ftrace_mod). */
+function isGenerated(module: string): boolean {
+  return module === 'bpf' || module.startsWith('__builtin__');
 }
 
 /**

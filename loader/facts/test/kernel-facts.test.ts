@@ -13,7 +13,7 @@ import { cpuListEnd } from '../../syscall/cpus.ts';
 import { FakeAgent } from '../../syscall/test/fake-agent.ts';
 import { type BtfIdAnswers, probeBtfIds } from '../btf-id-probe.ts';
 import { FactReader } from '../fact-reader.ts';
-import { readKernelFacts } from '../kernel-facts.ts';
+import { readFactsFor, readKernelFacts } from '../kernel-facts.ts';
 import { readModuleBtfs } from '../module-btf.ts';
 
 const PROG_LOAD = 5;
@@ -196,7 +196,7 @@ t.test('an object’s facts are what it asks for, each read once', async (t) => 
   t.equal(await wants(`extern const int absent ${KSYM};`, '(long)&absent', reader), '', 'not read again');
   const facts = await reader.factsFor(await compileObject('', '0'));
   t.equal(facts.kallsyms?.count, 1, 'what was read is there');
-  t.match(await new FactReader(agent, { kallsyms: null, vmlinuxBtf: vmlinux }).factsFor(await compileObject('', '0')), {
+  t.match(await readFactsFor(agent, await compileObject('', '0'), { kallsyms: null, vmlinuxBtf: vmlinux }), {
     kallsyms: null,
     vmlinuxBtf: { name: 'kernel.o' },
   });
