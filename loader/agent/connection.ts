@@ -30,6 +30,7 @@ export interface ExecuteRequest {
   readonly workingDirectory?: string;
   /** What it reads from its standard input, then the end; a stream is read as fast as the program reads, and no further when it has ended. */
   readonly input?: Uint8Array | AsyncIterable<Uint8Array>;
+  /** Is called with what the program prints, as it comes. */
   readonly onOutput?: (stream: 'stdout' | 'stderr', chunk: Uint8Array) => void;
   /** False leaves `stdout` and `stderr` of the result empty, for output of any length that `onOutput` takes. Default: true. */
   readonly collect?: boolean;
@@ -37,6 +38,7 @@ export interface ExecuteRequest {
   readonly timeoutMs?: number;
 }
 
+/** How a program ended that the agent ran, and what it printed. */
 export interface ExecuteResult {
   /** Exit code, or null if a signal ended it. */
   readonly exitCode: number | null;
@@ -85,9 +87,11 @@ export interface AgentHello {
  */
 export interface AgentConnection {
   readonly hello: AgentHello;
+  /** Makes a system call on the agent's machine. One that fails is an answer as well: its errno stands in the result. */
   syscall(request: SyscallRequest, options?: { readonly timeoutMs?: number }): Promise<SyscallResult>;
   /** Reads a whole file, also from /proc and /sys, in one trip. Rejects with the errno's name if it cannot be opened. */
   readFile(path: string, options?: { readonly timeoutMs?: number; readonly maxBytes?: number }): Promise<Uint8Array>;
+  /** Runs a program on the agent's machine and waits for its end. */
   execute(request: ExecuteRequest): Promise<ExecuteResult>;
   /** Takes what is complete, up to `limit` bytes (at most 63 MiB), from a BPF ring buffer or a perf buffer; nothing is taken twice. */
   consume(ring: SharedRing, kind: 'bpf' | 'perf', limit: number): Promise<ConsumedRecords>;

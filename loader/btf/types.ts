@@ -25,8 +25,10 @@ export type BtfType =
   | FloatType
   | DeclTagType;
 
+/** The kind of a type, as {@link BtfType} is told apart by. */
 export type BtfKind = BtfType['kind'];
 
+/** An integer, `_Bool` or `char` (BTF_KIND_INT). */
 export interface IntType extends Named {
   readonly kind: 'int';
   /** Bytes. */
@@ -40,11 +42,13 @@ export interface IntType extends Named {
   readonly bool: boolean;
 }
 
+/** A pointer (BTF_KIND_PTR); `type` 0 is `void *`. */
 export interface PtrType extends Named {
   readonly kind: 'ptr';
   readonly type: TypeId;
 }
 
+/** An array (BTF_KIND_ARRAY). */
 export interface ArrayType extends Named {
   readonly kind: 'array';
   readonly type: TypeId;
@@ -52,6 +56,7 @@ export interface ArrayType extends Named {
   readonly length: number;
 }
 
+/** A struct or union (BTF_KIND_STRUCT, BTF_KIND_UNION). */
 export interface CompositeType extends Named {
   readonly kind: 'struct' | 'union';
   /** Bytes. */
@@ -59,6 +64,7 @@ export interface CompositeType extends Named {
   readonly members: readonly Member[];
 }
 
+/** A member of a struct or union (`struct btf_member`). */
 export interface Member {
   readonly name: string;
   readonly type: TypeId;
@@ -68,6 +74,7 @@ export interface Member {
   readonly bitSize: number;
 }
 
+/** An enumeration whose values have 32 bits (BTF_KIND_ENUM). */
 export interface EnumType extends Named {
   readonly kind: 'enum';
   readonly size: number;
@@ -75,6 +82,7 @@ export interface EnumType extends Named {
   readonly values: readonly { readonly name: string; readonly value: number }[];
 }
 
+/** An enumeration whose values have 64 bits (BTF_KIND_ENUM64). */
 export interface Enum64Type extends Named {
   readonly kind: 'enum64';
   readonly size: number;
@@ -82,11 +90,13 @@ export interface Enum64Type extends Named {
   readonly values: readonly { readonly name: string; readonly value: bigint }[];
 }
 
+/** A struct or union that is announced and not defined (BTF_KIND_FWD). */
 export interface FwdType extends Named {
   readonly kind: 'fwd';
   readonly union: boolean;
 }
 
+/** A type by another name, or with a qualifier or attribute (BTF_KIND_TYPEDEF, VOLATILE, CONST, RESTRICT, TYPE_TAG). */
 export interface ModifierType extends Named {
   readonly kind: 'typedef' | 'volatile' | 'const' | 'restrict' | 'type_tag';
   readonly type: TypeId;
@@ -94,6 +104,7 @@ export interface ModifierType extends Named {
   readonly attribute?: true;
 }
 
+/** A function (BTF_KIND_FUNC). */
 export interface FuncType extends Named {
   readonly kind: 'func';
   /** The FUNC_PROTO. */
@@ -101,6 +112,7 @@ export interface FuncType extends Named {
   readonly linkage: 'static' | 'global' | 'extern';
 }
 
+/** What a function takes and returns (BTF_KIND_FUNC_PROTO). */
 export interface FuncProtoType extends Named {
   readonly kind: 'func_proto';
   readonly returnType: TypeId;
@@ -108,12 +120,14 @@ export interface FuncProtoType extends Named {
   readonly params: readonly { readonly name: string; readonly type: TypeId }[];
 }
 
+/** A variable (BTF_KIND_VAR). */
 export interface VarType extends Named {
   readonly kind: 'var';
   readonly type: TypeId;
   readonly linkage: 'static' | 'global' | 'extern';
 }
 
+/** The variables of an ELF section (BTF_KIND_DATASEC). */
 export interface DatasecType extends Named {
   readonly kind: 'datasec';
   /** Bytes. */
@@ -121,6 +135,7 @@ export interface DatasecType extends Named {
   readonly entries: readonly DatasecEntry[];
 }
 
+/** Where a variable lies in its section (`struct btf_var_secinfo`). */
 export interface DatasecEntry {
   /** The VAR, or the FUNC in `.ksyms`. */
   readonly type: TypeId;
@@ -128,11 +143,13 @@ export interface DatasecEntry {
   readonly size: number;
 }
 
+/** A floating-point number (BTF_KIND_FLOAT). */
 export interface FloatType extends Named {
   readonly kind: 'float';
   readonly size: number;
 }
 
+/** An attribute of a declaration, `__attribute__((btf_decl_tag("…")))` (BTF_KIND_DECL_TAG). */
 export interface DeclTagType extends Named {
   readonly kind: 'decl_tag';
   readonly type: TypeId;

@@ -179,7 +179,9 @@ export const callKfunc = (btfId: number, btfIndex = 0): ValidInstruction => ({
   btfId,
   btfIndex,
 });
+/** `exit`: returns r0. */
 export const exit = (): ValidInstruction => ({ kind: 'exit' });
+/** A place to jump to; takes no slot. */
 export const label = (name: string): Label => ({ kind: 'label', name });
 
 function alu(operation: AluOperation, width: Width, dst: number, operand: Operand): ValidInstruction {

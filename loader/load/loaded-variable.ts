@@ -19,6 +19,7 @@ export class LoadedVariable {
     this.#btf = btf;
   }
 
+  /** Its bytes as they are in the kernel now, little-endian. Throws as `LoadedMap.lookup`. */
   async read(): Promise<Uint8Array> {
     return (await this.#section()).slice(this.spec.offset, this.spec.offset + this.spec.size);
   }

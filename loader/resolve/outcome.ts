@@ -63,6 +63,7 @@ export interface ExternResolution {
   readonly outcome: ExternOutcome;
 }
 
+/** What an extern is on a kernel: where it is, that it is NULL, or why the object cannot be loaded. */
 export type ExternOutcome =
   /** A typeless ksym: the address is written into the instruction. */
   | { readonly result: 'address'; readonly address: bigint }
