@@ -1,3 +1,4 @@
+import type { CoreRelocation, LineInfo } from '../btf/ext.ts';
 import { ObjectError } from '../errors.ts';
 import { formatInstruction } from '../insn/format.ts';
 import {
@@ -23,6 +24,18 @@ export interface LinkContext {
   readonly functions: readonly ObjectFunction[];
   /** By section index, then by slot in that section. */
   readonly targets: ReadonlyMap<number, ReadonlyMap<number, CodeTarget>>;
+  readonly lines: RecordsBySection<LineInfo>;
+  readonly coreRelocations: RecordsBySection<CoreRelocation>;
+}
+
+/** Records of `.BTF.ext` by section, in ascending order of their slot. */
+export type RecordsBySection<T> = ReadonlyMap<string, readonly T[]>;
+
+/** Puts the records of each section in order, so that a section with a thousand programs is not read over for each of them. */
+export function sortRecords<T extends { readonly slot: number }>(
+  records: ReadonlyMap<string, readonly T[]> | undefined,
+): RecordsBySection<T> {
+  return new Map([...(records ?? [])].map(([section, all]) => [section, all.toSorted((a, b) => a.slot - b.slot)]));
 }
 
 /** A function at its place in the program. */
@@ -60,8 +73,8 @@ export function linkProgram(entry: ObjectFunction, context: LinkContext): Linked
       linkage: source.linkage,
       origin: { section: source.section.name, slot: source.slot },
     })),
-    lines: move(placed, (section) => context.file.btfExt?.lines.get(section)),
-    coreRelocations: move(placed, (section) => context.file.btfExt?.coreRelocations.get(section)),
+    lines: move(placed, context.lines),
+    coreRelocations: move(placed, context.coreRelocations),
   };
 }
 
@@ -157,16 +170,23 @@ function patch(
 }
 
 /** Records of `.BTF.ext` that belong to the functions placed, at their new slots. */
-function move<T extends { readonly slot: number }>(
-  placed: readonly Placed[],
-  recordsOf: (section: string) => readonly T[] | undefined,
-): T[] {
-  return placed.flatMap(({ source, slot }) =>
-    (recordsOf(source.section.name) ?? [])
-      .filter((record) => record.slot >= source.slot && record.slot < source.slot + source.slots)
-      .sort((a, b) => a.slot - b.slot)
-      .map((record) => ({ ...record, slot: record.slot - source.slot + slot })),
-  );
+function move<T extends { readonly slot: number }>(placed: readonly Placed[], records: RecordsBySection<T>): T[] {
+  return placed.flatMap(({ source, slot }) => {
+    const all = records.get(source.section.name) ?? [];
+    const own = all.slice(firstFrom(all, source.slot), firstFrom(all, source.slot + source.slots));
+    return own.map((record) => ({ ...record, slot: record.slot - source.slot + slot }));
+  });
+}
+
+/** The index of the first record at or behind a slot. */
+function firstFrom(records: readonly { readonly slot: number }[], slot: number): number {
+  let [low, high] = [0, records.length];
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    if ((records[middle]?.slot ?? 0) < slot) low = middle + 1;
+    else high = middle;
+  }
+  return low;
 }
 
 function truncated(source: ObjectFunction, slot: number, context: LinkContext): ObjectError {

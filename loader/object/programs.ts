@@ -1,6 +1,6 @@
 import { type CodeTarget, readCodeTargets, type Targets } from './code-targets.ts';
 import type { ObjectFunction } from './functions.ts';
-import { type LinkedCode, linkProgram } from './link.ts';
+import { type LinkedCode, linkProgram, sortRecords } from './link.ts';
 import { isCode, type ObjectFile } from './object-file.ts';
 import { parseSectionName } from './section-names.ts';
 import type { ProgramSpec } from './spec.ts';
@@ -14,7 +14,9 @@ export function readPrograms(file: ObjectFile, targets: Targets): ProgramSpec[] 
   for (const section of file.elf.sections.filter(isCode)) {
     codeTargets.set(section.index, readCodeTargets(file, section, targets));
   }
-  const context = { file, functions: targets.functions, targets: codeTargets };
+  const lines = sortRecords(file.btfExt?.lines);
+  const coreRelocations = sortRecords(file.btfExt?.coreRelocations);
+  const context = { file, functions: targets.functions, targets: codeTargets, lines, coreRelocations };
   return targets.functions
     .filter((one) => one.program)
     .map((one) => ({ ...describe(one), ...linkProgram(one, context) }));
