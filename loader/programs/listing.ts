@@ -6,7 +6,7 @@ import { formatListing, type ListedLine, type ListingOptions } from '../insn/lis
 import { CallSource, LoadSource } from '../insn/opcodes.ts';
 import type { Kallsyms } from '../resolve/kallsyms.ts';
 import { closeAll } from '../syscall/bpf.ts';
-import { btfInfo } from '../syscall/map-btf-info.ts';
+import { btfInfo } from '../syscall/btf-info.ts';
 import { openObject } from '../syscall/object-ids.ts';
 import { functionSignature } from './function-signature.ts';
 import type { ProgramInfo } from './info.ts';

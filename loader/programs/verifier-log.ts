@@ -3,6 +3,7 @@ const NOISE = [
   /^processed \d+ insns/,
   /^verification time/,
   /^stack depth/,
+  /^subprog \d+ \(/,
   /^insns processed/,
   /^func#\d+ @\d+$/,
   /^Validating \S+ func#\d+/,
@@ -84,6 +85,8 @@ export function verifierStatistics(log: string): VerifierStatistics | null {
     return found === undefined ? null : Number(found);
   };
   const stack = /^stack depth ([\d+]+)/m.exec(log)?.[1];
+  // Since 7.3 each function has a line of its own.
+  const stacks = [...log.matchAll(/^subprog \d+ \(.* stack (\d+)$/gm)].map((found) => Number(found[1]));
   return {
     processed: Number(line[1]),
     limit: number(/\(limit (\d+)\)/, line[0]),
@@ -91,7 +94,7 @@ export function verifierStatistics(log: string): VerifierStatistics | null {
     totalStates: number(/total_states (\d+)/, line[0]),
     peakStates: number(/peak_states (\d+)/, line[0]),
     timeUs: number(/^verification time (\d+) usec/m, log),
-    stackDepths: stack === undefined ? null : stack.split('+').map(Number),
+    stackDepths: stacks.length > 0 ? stacks : (stack?.split('+').map(Number) ?? null),
   };
 }
 

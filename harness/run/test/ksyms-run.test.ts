@@ -14,6 +14,7 @@ import { loadModules } from '../../guest/guest-modules.ts';
 import type { Guest } from '../../guest/open-guest.ts';
 import { applyCredentials } from '../credentials.ts';
 import { compareWithBpftool } from './feature-oracle.ts';
+import { compareListing, LISTED_PROGRAM } from './listing-oracle.ts';
 
 /** Modules of Debian's cloud kernel 6.12: two have a per-CPU variable in their BTF, two have kfuncs for tc programs. */
 const MODULES = ['x_tables', 'drop_monitor', 'fou', 'xfrm_interface'];
@@ -185,37 +186,57 @@ async function measure(t: Test, kernel: Kernel, spec: ObjectSpec): Promise<void>
   t.comment(times.join(', '));
 }
 
-t.test('features are what bpftool finds in the same guest, on an old kernel and on the newest', async (t) => {
-  const [old, newest] = [await openKernel('5.10'), await openKernel('newest')];
-  await compareWithBpftool(t, old.guest, old.kernel);
-  await compareWithBpftool(t, newest.guest, newest.kernel);
-  // What bpftool does not ask for, by the version that brought it.
-  const since: readonly [string, boolean, (kernel: Kernel) => Promise<{ support: string }>][] = [
-    ['5.15: links of perf events', false, ({ features }) => features.link('perf-event')],
-    ['5.15: cookies', false, ({ features }) => features.cookies()],
-    ['5.18: multi-kprobes', false, ({ features }) => features.link('kprobe-multi')],
-    ['6.6: multi-uprobes', false, ({ features }) => features.link('uprobe-multi')],
-    ['6.6: tcx', false, ({ features }) => features.link('tcx')],
-    ['6.7: netkit', false, ({ features }) => features.link('netkit')],
-    ['6.9: tokens', false, ({ features }) => features.token()],
-    ['4.14: v2', true, ({ features }) => features.instructionSet('v2')],
-    ['5.1: v3', true, ({ features }) => features.instructionSet('v3')],
-    ['6.6: v4', false, ({ features }) => features.instructionSet('v4')],
-    ['5.2: large programs', true, ({ features }) => features.largePrograms()],
-    ['5.3: bounded loops', true, ({ features }) => features.boundedLoops()],
-    ['5.14: fd_array', false, ({ features }) => features.fdArray()],
-    ['5.11: module BTF', false, ({ features }) => features.moduleBtf()],
-    ['5.10: BTF ids', true, ({ features }) => features.btfIdLoads()],
-    ['6.4: addresses of kfuncs', false, ({ features }) => features.kfuncAddresses()],
-    ['6.2: bpf_rcu_read_lock', false, ({ features }) => features.kfunc('sched_cls', 'bpf_rcu_read_lock')],
-  ];
-  for (const [title, inOld, ask] of since) {
-    t.equal((await ask(old.kernel)).support, inOld ? 'supported' : 'not-supported', `5.10: ${title}`);
-    t.equal((await ask(newest.kernel)).support, 'supported', `newest: ${title}`);
-  }
-  t.equal((await newest.kernel.features.btfIdAddresses()).support, 'supported');
-  t.match(await newest.kernel.features.kfunc('xdp', 'schedule'), {
-    support: 'not-supported',
-    reason: /is not allowed/,
-  });
-});
+t.test(
+  'features and listings of programs are bpftool’s in the same guest, on an old kernel and on the newest',
+  async (t) => {
+    const [old, newest] = [await openKernel('5.10'), await openKernel('newest')];
+    await compareWithBpftool(t, old.guest, old.kernel);
+    await compareWithBpftool(t, newest.guest, newest.kernel);
+    const listed = compile('listed.o', LISTED_PROGRAM);
+    for (const { guest, kernel } of [old, newest]) await compareListing(t, guest, kernel, listed);
+    // What bpftool does not ask for, by the version that brought it.
+    const since: readonly [string, boolean, (kernel: Kernel) => Promise<{ support: string }>][] = [
+      ['5.15: links of perf events', false, ({ features }) => features.link('perf-event')],
+      ['5.15: cookies', false, ({ features }) => features.cookies()],
+      ['5.18: multi-kprobes', false, ({ features }) => features.link('kprobe-multi')],
+      ['6.6: multi-uprobes', false, ({ features }) => features.link('uprobe-multi')],
+      ['6.6: tcx', false, ({ features }) => features.link('tcx')],
+      ['6.7: netkit', false, ({ features }) => features.link('netkit')],
+      ['6.9: tokens', false, ({ features }) => features.token()],
+      ['4.14: v2', true, ({ features }) => features.instructionSet('v2')],
+      ['5.1: v3', true, ({ features }) => features.instructionSet('v3')],
+      ['6.6: v4', false, ({ features }) => features.instructionSet('v4')],
+      ['5.2: large programs', true, ({ features }) => features.largePrograms()],
+      ['5.3: bounded loops', true, ({ features }) => features.boundedLoops()],
+      ['5.14: fd_array', false, ({ features }) => features.fdArray()],
+      ['5.11: module BTF', false, ({ features }) => features.moduleBtf()],
+      ['5.10: BTF ids', true, ({ features }) => features.btfIdLoads()],
+      ['6.4: addresses of kfuncs', false, ({ features }) => features.kfuncAddresses()],
+      ['6.2: bpf_rcu_read_lock', false, ({ features }) => features.kfunc('sched_cls', 'bpf_rcu_read_lock')],
+    ];
+    for (const [title, inOld, ask] of since) {
+      t.equal((await ask(old.kernel)).support, inOld ? 'supported' : 'not-supported', `5.10: ${title}`);
+      t.equal((await ask(newest.kernel)).support, 'supported', `newest: ${title}`);
+    }
+    t.equal((await newest.kernel.features.btfIdAddresses()).support, 'supported');
+    // A loader that does not know of it has the verifier of 5.10 refuse the program: `pseudo btf_id … in ldimm64 isn't KIND_VAR`.
+    const address = compile(
+      'address.o',
+      'extern void schedule(void) __ksym __weak;\nint exists = 9;\nSEC("tc") int go(void *ctx) { exists = !!schedule; return 0; }',
+    );
+    for (const [{ kernel }, outcome, exists] of [
+      [old, { result: 'null', reason: 'KFUNC_ADDRESS_UNSUPPORTED' }, 0],
+      [newest, { result: 'btf-id' }, 1],
+    ] as const) {
+      const object = await kernel.load(address);
+      t.match(object.resolutions[0]?.outcome, outcome);
+      await object.program('go').testRun({ data: new Uint8Array(64) });
+      t.equal((await object.variable('exists').read())[0], exists, kernel.release);
+      await object.close();
+    }
+    t.match(await newest.kernel.features.kfunc('xdp', 'schedule'), {
+      support: 'not-supported',
+      reason: /is not allowed/,
+    });
+  },
+);

@@ -2,47 +2,6 @@ import type { AgentConnection } from '../agent/connection.ts';
 import { output } from './attr.ts';
 import { objectInfo, textOf } from './object-info.ts';
 
-/** A map as the kernel describes it (`struct bpf_map_info`). */
-export interface MapInfo {
-  /** `enum bpf_map_type`. */
-  readonly type: number;
-  readonly id: number;
-  /** Bytes. */
-  readonly keySize: number;
-  /** Bytes. */
-  readonly valueSize: number;
-  readonly maxEntries: number;
-  readonly flags: number;
-  /** At most 15 bytes of it. */
-  readonly name: string;
-  /** The BTF object with the types of key and value; 0 if none. */
-  readonly btfId: number;
-  readonly keyTypeId: number;
-  readonly valueTypeId: number;
-  /** Null before Linux 5.16. */
-  readonly mapExtra: bigint | null;
-}
-
-const MAP_INFO_SIZE = 104;
-
-/** What a map is. Throws ExplainedError `object-info-failed`, AgentError. */
-export async function mapInfo(agent: AgentConnection, fd: number): Promise<MapInfo> {
-  const info = await objectInfo(agent, fd, MAP_INFO_SIZE);
-  return {
-    type: info.u32(0),
-    id: info.u32(4),
-    keySize: info.u32(8),
-    valueSize: info.u32(12),
-    maxEntries: info.u32(16),
-    flags: info.u32(20),
-    name: info.text(24, 16),
-    btfId: info.u32(64),
-    keyTypeId: info.u32(68),
-    valueTypeId: info.u32(72),
-    mapExtra: info.u64OrNull(80),
-  };
-}
-
 /** A BTF object as the kernel describes it (`struct bpf_btf_info`). */
 export interface BtfInfo {
   readonly id: number;
