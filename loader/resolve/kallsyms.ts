@@ -1,5 +1,6 @@
 import { Buffer } from 'node:buffer';
 import { FormatError } from '../errors.ts';
+import { indexLines, type LineIndex } from './kallsyms-index.ts';
 
 /** One line of `/proc/kallsyms`. */
 export interface KallsymsEntry {
@@ -15,7 +16,6 @@ export interface KallsymsEntry {
 
 const NEWLINE = 0x0a;
 const SPACE = 0x20;
-const TAB = 0x09;
 const ZERO = 0x30;
 
 /** With fewer lines than this, addresses that are all zero say nothing about `kptr_restrict`. */
@@ -31,11 +31,13 @@ export class Kallsyms {
   /** Whether the kernel hid all addresses (`kptr_restrict`, missing CAP_SYSLOG): every one is zero. */
   readonly restricted: boolean;
   readonly #text: Buffer;
+  readonly #lines: LineIndex;
   readonly #found = new Map<string, readonly KallsymsEntry[]>();
 
-  private constructor(text: Buffer, count: number, restricted: boolean) {
+  private constructor(text: Buffer, lines: LineIndex, restricted: boolean) {
     this.#text = text;
-    this.count = count;
+    this.#lines = lines;
+    this.count = lines.count;
     this.restricted = restricted;
   }
 
@@ -45,16 +47,9 @@ export class Kallsyms {
    */
   static parse(bytes: Uint8Array): Kallsyms {
     const text = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-    let count = 0;
-    let zeroes = 0;
-    for (let start = 0; start < text.length; ) {
-      const newline = text.indexOf(NEWLINE, start);
-      const end = newline === -1 ? text.length : newline;
-      count++;
-      if (checkLine(text, start, end, count)) zeroes++;
-      start = end + 1;
-    }
-    return new Kallsyms(text, count, count >= A_HANDFUL && zeroes === count);
+    const lines = indexLines(text);
+    if (lines.malformed !== -1) refuseLine(text, lines.malformed, lines.count + 1);
+    return new Kallsyms(text, lines, lines.count >= A_HANDFUL && lines.zeroes === lines.count);
   }
 
   /** The text it was made from; not to be changed. */
@@ -73,7 +68,7 @@ export class Kallsyms {
       const newline = text.indexOf(NEWLINE, start);
       start = newline === -1 ? text.length : newline + 1;
     }
-    return new Kallsyms(text, this.count, this.count >= A_HANDFUL);
+    return new Kallsyms(text, this.#lines, this.count >= A_HANDFUL);
   }
 
   /**
@@ -92,20 +87,17 @@ export class Kallsyms {
     if (name === '' || /\s/.test(name)) return [];
     const exact = new Map<bigint, KallsymsEntry>();
     const suffixed = new Map<bigint, KallsymsEntry>();
-    const needle = Buffer.from(` ${name}`);
-    for (let at = this.#text.indexOf(needle); at !== -1; at = this.#text.indexOf(needle, at + 1)) {
-      const entry = this.#entryAround(at);
+    for (const start of this.#lines.candidates(Buffer.from(name))) {
+      const entry = this.#entryAt(start);
       if (entry.name === name) addFirst(exact, entry);
       else if (entry.name.startsWith(`${name}.llvm.`)) addFirst(suffixed, entry);
     }
     return [...(exact.size > 0 ? exact : suffixed).values()];
   }
 
-  #entryAround(position: number): KallsymsEntry {
-    // A negative start would count from the end of the text.
-    const before = position === 0 ? -1 : this.#text.lastIndexOf(NEWLINE, position - 1);
-    const newline = this.#text.indexOf(NEWLINE, position);
-    const line = this.#text.toString('utf8', before + 1, newline === -1 ? this.#text.length : newline);
+  #entryAt(start: number): KallsymsEntry {
+    const newline = this.#text.indexOf(NEWLINE, start);
+    const line = this.#text.toString('utf8', start, newline === -1 ? this.#text.length : newline);
     const [symbol = '', module] = line.split('\t');
     const [address = '', type = '', name = ''] = symbol.split(' ');
     return { address: BigInt(`0x${address}`), type, name, module: module?.slice(1, -1) ?? null };
@@ -116,57 +108,9 @@ function addFirst(entries: Map<bigint, KallsymsEntry>, entry: KallsymsEntry): vo
   if (!entries.has(entry.address)) entries.set(entry.address, entry);
 }
 
-/** Checks the line's form; returns whether its address is zero. */
-function checkLine(text: Buffer, start: number, end: number, line: number): boolean {
-  let at = start;
-  let zero = true;
-  for (; at < end && isHexDigit(text[at]); at++) {
-    if (text[at] !== ZERO) zero = false;
-  }
-  const digits = at - start;
-  const formed =
-    digits > 0 &&
-    digits <= 16 &&
-    text[at] === SPACE &&
-    text[at + 2] === SPACE &&
-    at + 3 < end &&
-    isNameByte(text[at + 3]);
-  if (!formed || !endsWell(text, at + 3, end)) {
-    const shown = text.toString('utf8', start, Math.min(end, start + 80));
-    throw new FormatError(
-      'kallsyms-line',
-      `line ${line} is malformed`,
-      { section: 'kallsyms', offset: start },
-      {
-        why: `expected \`ADDRESS LETTER NAME\` and perhaps a tab and \`[MODULE]\`, found ${JSON.stringify(shown)}`,
-      },
-    );
-  }
-  return zero;
-}
-
-function endsWell(text: Buffer, nameStart: number, end: number): boolean {
-  // Only lines of modules have a bracket, and most lines end without one: look from the end.
-  if (text[end - 1] !== 0x5d) return !hasBlank(text, nameStart, end);
-  const tab = text.lastIndexOf(TAB, end - 1);
-  return tab > nameStart && text[tab + 1] === 0x5b && !hasBlank(text, nameStart, tab) && !hasBlank(text, tab + 1, end);
-}
-
-function hasBlank(text: Buffer, start: number, end: number): boolean {
-  for (let at = start; at < end; at++) {
-    const byte = text[at];
-    if (byte === SPACE || byte === TAB || byte === 0) return true;
-  }
-  return false;
-}
-
-function isNameByte(byte: number | undefined): boolean {
-  return byte !== undefined && byte !== SPACE && byte !== TAB;
-}
-
-function isHexDigit(byte: number | undefined): boolean {
-  return (
-    byte !== undefined &&
-    ((byte >= 0x30 && byte <= 0x39) || (byte >= 0x61 && byte <= 0x66) || (byte >= 0x41 && byte <= 0x46))
-  );
+function refuseLine(text: Buffer, start: number, line: number): never {
+  const newline = text.indexOf(NEWLINE, start);
+  const shown = text.toString('utf8', start, Math.min(newline === -1 ? text.length : newline, start + 80));
+  const why = `expected \`ADDRESS LETTER NAME\` and perhaps a tab and \`[MODULE]\`, found ${JSON.stringify(shown)}`;
+  throw new FormatError('kallsyms-line', `line ${line} is malformed`, { section: 'kallsyms', offset: start }, { why });
 }
