@@ -31,6 +31,10 @@ export { formatType } from './btf/format.ts';
 export { type PrintOptions, printDeclaration, printDefinition, printWithDefinition } from './btf/print-c.ts';
 export type * from './btf/types.ts';
 export { type BtfValue, decodeValue, encodeValue } from './btf/values.ts';
+export { PerfBuffer, type PerfBufferOptions, type PerfRecord } from './buffers/perf-buffer.ts';
+export type { ReadOptions, WaitOptions } from './buffers/record-queue.ts';
+export { RingBuffer } from './buffers/ring-buffer.ts';
+export { UserRingBuffer } from './buffers/user-ring-buffer.ts';
 export { type ErrorDetails, ExplainedError, FormatError, ObjectError } from './errors.ts';
 export { FactReader } from './facts/fact-reader.ts';
 export { type KnownFacts, readFactsFor, readKallsyms, readKernelFacts, readVmlinuxBtf } from './facts/kernel-facts.ts';
@@ -47,15 +51,38 @@ export { encodeInstruction } from './insn/encode.ts';
 export { formatInstruction, formatInstructions, type InstructionNames } from './insn/format.ts';
 export { helperName, helperNumber } from './insn/helpers.ts';
 export { Kernel, type LocalKernelOptions } from './kernel.ts';
+export { type AttachOptions, attachProgram } from './links/attach.ts';
+export { attachCgroup, type CgroupOptions } from './links/cgroup.ts';
+export { attachIterator, IteratorLink, type IteratorOptions } from './links/iterator.ts';
+export { attachKprobe, attachUprobe, type KprobeOptions, type UprobeOptions } from './links/kprobe.ts';
+export { Link } from './links/link.ts';
+export {
+  attachNetfilter,
+  attachNetkit,
+  attachNetns,
+  attachSocketFilter,
+  attachTcx,
+  attachXdp,
+  type NetfilterOptions,
+  type NetnsOptions,
+  type TcxOptions,
+  type XdpOptions,
+} from './links/network.ts';
+export { attachPerfEvent, type PerfEventOptions } from './links/perf-event.ts';
+export { attachKprobeMulti, type KprobeMultiOptions } from './links/probe-multi.ts';
+export { attachTc, type TcOptions } from './links/tc.ts';
+export { attachTracepoint, type TracepointOptions } from './links/tracepoint.ts';
+export { attachRawTracepoint, attachTracing, type RawTracepointOptions, type TracingOptions } from './links/tracing.ts';
 export { LoadedObject, type LoadOptions, loadObject } from './load/load.ts';
 export { LoadedVariable } from './load/loaded-variable.ts';
+export { openLink, openMap, openProgram, type Whereabouts } from './load/open-existing.ts';
 export { LoadError, type LoadPhase } from './load-error.ts';
-export type { LoadedMap } from './maps/loaded-map.ts';
+export { LoadedMap } from './maps/loaded-map.ts';
 export { InitialVariable, ObjectSpec } from './object/object-spec.ts';
 export { parseObject } from './object/parse.ts';
 export type * from './object/spec.ts';
 export { LoadedProgram } from './programs/loaded-program.ts';
-export type { TestRunOptions, TestRunResult } from './programs/test-run.ts';
+export { TestRunFlag, type TestRunOptions, type TestRunResult } from './programs/test-run.ts';
 export { summarizeVerifierLog } from './programs/verifier-log.ts';
 export { applyCoreRelocations, type CoreResult } from './resolve/core.ts';
 export { resolveExterns } from './resolve/externs.ts';

@@ -6,9 +6,13 @@ import { type SshOptions, startSshAgent } from './agent/ssh.ts';
 import { FactReader } from './facts/fact-reader.ts';
 import type { KnownFacts } from './facts/kernel-facts.ts';
 import { Features } from './features/features.ts';
+import type { Link } from './links/link.ts';
 import { type LoadOptions, loadObject } from './load/load.ts';
 import type { LoadedObject } from './load/loaded-object.ts';
+import { openLink, openMap, openProgram } from './load/open-existing.ts';
+import type { LoadedMap } from './maps/loaded-map.ts';
 import type { ObjectContent } from './object/spec.ts';
+import type { LoadedProgram } from './programs/loaded-program.ts';
 import type { KernelFacts } from './resolve/outcome.ts';
 
 /** How {@link Kernel.local} starts its agent. */
@@ -78,6 +82,36 @@ export class Kernel implements AsyncDisposable {
   /** Loads an object. Throws as {@link loadObject}. */
   async load(spec: ObjectContent, options: Omit<LoadOptions, 'agent' | 'facts'> = {}): Promise<LoadedObject> {
     return loadObject(spec, { ...options, agent: this.agent, facts: await this.factsFor(spec) });
+  }
+
+  /** Opens a map that is pinned at a path. Throws as {@link openMap}. */
+  openPinnedMap(path: string): Promise<LoadedMap> {
+    return openMap(this.agent, { path });
+  }
+
+  /** Opens a program that is pinned at a path. Throws as {@link openProgram}. */
+  openPinnedProgram(path: string): Promise<LoadedProgram> {
+    return openProgram(this.agent, { path });
+  }
+
+  /** Opens a link that is pinned at a path. Throws as {@link openLink}. */
+  openPinnedLink(path: string): Promise<Link> {
+    return openLink(this.agent, { path });
+  }
+
+  /** Opens a map by its id (CAP_SYS_ADMIN). Throws as {@link openMap}. */
+  openMapById(id: number): Promise<LoadedMap> {
+    return openMap(this.agent, { id });
+  }
+
+  /** Opens a program by its id (CAP_SYS_ADMIN). Throws as {@link openProgram}. */
+  openProgramById(id: number): Promise<LoadedProgram> {
+    return openProgram(this.agent, { id });
+  }
+
+  /** Opens a link by its id (CAP_SYS_ADMIN, Linux 5.8). Throws as {@link openLink}. */
+  openLinkById(id: number): Promise<Link> {
+    return openLink(this.agent, { id });
   }
 
   /** Ends the agent's connection. What was loaded through it goes, unless it is pinned. */

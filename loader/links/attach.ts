@@ -45,6 +45,8 @@ export async function attachProgram(program: AttachableProgram, options: AttachO
       if (attachType === ATTACH_TYPES.trace_iter) return attachIterator(program, options);
       if (TRACING_ATTACH_TYPES.has(attachType ?? -1)) return attachTracing(program, options);
       break;
+    case 'ext':
+      return attachTracing(program, options);
     case 'lsm':
       return attachType === ATTACH_TYPES.lsm_cgroup ? attachCgroup(program, options) : attachTracing(program, options);
     case 'xdp':
@@ -69,7 +71,6 @@ const UNATTACHED: Readonly<Record<string, string | undefined>> = {
   socket_filter: 'use attachSocketFilter with a socket of the agent',
   netfilter: 'use attachNetfilter with a hook and a priority',
   syscall: 'it is not attached but run: testRun',
-  ext: 'replacing a function of another program is not supported',
   struct_ops: 'maps of kernel operations are not supported',
 };
 

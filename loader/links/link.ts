@@ -3,8 +3,8 @@ import { describeErrno, errnoName } from '../agent/errno.ts';
 import { ExplainedError } from '../errors.ts';
 import { AttrWriter } from '../syscall/attr.ts';
 import { BpfCommand, bpf, closeAll } from '../syscall/bpf.ts';
+import { type LinkInfo, linkInfo } from '../syscall/link-info.ts';
 import { pinObject, unpin } from '../syscall/pin.ts';
-import { type LinkInfo, linkInfo } from './link-info.ts';
 
 /** What a {@link Link} is made of. */
 export interface LinkParts {
