@@ -18,6 +18,7 @@ import { LoadedObject } from './loaded-object.ts';
 import { uploadBtf } from './object-btf.ts';
 import { resolveObjectKconfig, withKconfig } from './object-kconfig.ts';
 import { createMaps, type ObjectMaps } from './object-maps.ts';
+import { findProgramTargets } from './program-targets.ts';
 import { select } from './select.ts';
 
 export { LoadedObject } from './loaded-object.ts';
@@ -37,6 +38,11 @@ export interface LoadOptions {
   readonly pinFolder?: string;
   /** Lines such as `CONFIG_HZ=250` that go before the kernel's own configuration, for `__kconfig` externs. */
   readonly kconfig?: string;
+  /**
+   * Loaded programs that programs of this object attach to, by the name of the one that does: for `SEC("freplace/FUNCTION")`, and for
+   * `fentry`, `fexit` and the like where the function is not the kernel's.
+   */
+  readonly attachTo?: Readonly<Record<string, LoadedProgram>>;
   /**
    * Types that CO-RE relocations go by instead of the kernel's own, such as a file of BTFHub for a kernel without BTF: what libbpf calls
    * `btf_custom_path`, and cilium/ebpf `KernelTypes`.
@@ -64,6 +70,7 @@ export async function loadObject(spec: ObjectContent, options: LoadOptions): Pro
     );
   }
   const selected = select(spec, options.programs);
+  const programTargets = findProgramTargets(selected.programs, options.attachTo);
   const resolutions = resolveExterns(spec, facts);
   refuseUnresolved(spec, resolutions);
   const kconfig = await resolveObjectKconfig(spec, { agent, facts, own: options.kconfig, resolutions });
@@ -77,10 +84,11 @@ export async function loadObject(spec: ObjectContent, options: LoadOptions): Pro
     if (btf.fd !== null) temporary.push(btf.fd);
     const mapContext = { agent, object: spec, btfFd: btf.fd, resolutions };
     await createMaps(withKconfig(selected.maps, spec, kconfig), pinFolder, mapContext, { maps, toPin });
-    const moduleBtfs = await openModules(agent, modulesOf(selected.programs, resolutions, facts), temporary);
+    const attached = selected.programs.filter(({ name }) => !programTargets.has(name));
+    const moduleBtfs = await openModules(agent, modulesOf(attached, resolutions, facts), temporary);
     const mapFds = new Map(maps.map((map) => [map.spec.name, map.fd]));
     const kernel = { facts, coreCandidates: CoreCandidates.of(facts), moduleBtfs, resolutions };
-    const context = { agent, object: spec, btf, maps: mapFds, ...kernel, logLevel, logSize };
+    const context = { agent, object: spec, btf, maps: mapFds, ...kernel, programTargets, logLevel, logSize };
     for (const program of selected.programs) {
       const { fd, verifierLog } = await loadProgram(program, context);
       programs.push(new LoadedProgram(agent, program, fd, verifierLog));

@@ -14,6 +14,7 @@ import { findAttachTarget } from './attach-target.ts';
 import { functionInfo, lineInfo, type ProgramLoad, programLoadAttr, trueLogSize } from './attr-program.ts';
 import { describeProgramInstruction } from './describe-program.ts';
 import { annotateVerifierLog, explainPoisons } from './poison.ts';
+import type { ProgramTarget } from './program-target.ts';
 import { relocateProgram } from './relocate.ts';
 import { refusedSlot, summarizeVerifierLog, verifierLogText } from './verifier-log.ts';
 
@@ -36,6 +37,8 @@ export interface ProgramContext {
   /** BTF fds by module, for every module that resolutions and attach targets name. */
   readonly moduleBtfs: ReadonlyMap<string, number>;
   readonly resolutions: readonly ExternResolution[];
+  /** Functions of other programs that programs attach to, by the name of the program that does. */
+  readonly programTargets: ReadonlyMap<string, ProgramTarget>;
   /** Verifier log level of the first attempt; 0: no log unless it fails. */
   readonly logLevel: number;
   /** First size of the log in bytes. */
@@ -53,7 +56,8 @@ export interface LoadResult {
 export async function loadProgram(program: ProgramSpec, context: ProgramContext): Promise<LoadResult> {
   const core = applyCoreRelocations(context.object, program, context.facts, context.coreCandidates);
   const { code, fdArray } = relocateProgram({ ...program, code: core.code }, context);
-  const target = findAttachTarget(program, context.facts);
+  const inProgram = context.programTargets.get(program.name);
+  const target = inProgram === undefined ? findAttachTarget(program, context.facts) : null;
   const load: ProgramLoad = {
     type: PROGRAM_TYPES[program.type],
     code,
@@ -64,6 +68,8 @@ export async function loadProgram(program: ProgramSpec, context: ProgramContext)
     ...(program.attachType === null ? {} : { attachType: program.attachType }),
     ...(target === null ? {} : { attachBtfId: target.id }),
     ...(target === null || target.module === null ? {} : { attachBtfFd: moduleFd(target.module, program, context) }),
+    // attach_prog_fd and attach_btf_obj_fd share a place.
+    ...(inProgram === undefined ? {} : { attachBtfId: inProgram.id, attachBtfFd: inProgram.fd }),
     ...btfRecords(program, context),
   };
   const { logLevel, logSize = FIRST_LOG_SIZE } = context;
