@@ -2,11 +2,12 @@ import { join } from 'node:path';
 import t from 'tap';
 import { compileBpf, run } from '../../../loader/elf/test/compile.ts';
 import { Kernel, LoadError, ObjectSpec } from '../../../loader/index.ts';
+import { attachProgram } from '../../../loader/links/attach.ts';
 import { readMapInfo } from '../../../loader/maps/map-info.ts';
 import { INCLUDE } from '../../../loader/object/test/sources.ts';
 import { openPinned, unpin } from '../../../loader/syscall/pin.ts';
 import { bootKernel } from '../../boot-kernel.ts';
-import { LINKED, MAPS, OBJECT } from './loader-objects.ts';
+import { LINKED, MAPS, OBJECT, REPLACED, REPLACING } from './loader-objects.ts';
 
 const FLAGS = { flags: ['-g', '-O2', INCLUDE] };
 const PACKET = { data: new Uint8Array(64) };
@@ -134,4 +135,32 @@ t.test('objects that bpftool linked share variables, maps and functions', async 
   t.equal((await object.program('one').testRun(PACKET)).retval, 100 + (1000 + 4 + 1) + 20000);
   t.equal((await object.program('two').testRun(PACKET)).retval, 20000);
   t.equal(number(await object.map('shared_map').lookup(FIRST_KEY)), 9);
+});
+
+t.test('programs attach to functions of other programs', async (t) => {
+  const parse = (name: string, source: string) =>
+    ObjectSpec.parse(compileBpf(folder, name, source, FLAGS).bytes, `${name}.o`);
+  const replacing = parse('replacing', REPLACING);
+  await using object = await kernel.load(parse('replaced', REPLACED));
+  const outermost = object.program('outermost');
+  t.match(await failure(kernel.load(replacing)), { code: 'attach-target-missing', fix: /attachTo: { better: / });
+  const lost = replacing.copy();
+  lost.program('better').attachTarget = 'outer';
+  t.match(await failure(kernel.load(lost, { attachTo: { better: outermost } })), {
+    code: 'attach-target-not-found',
+    why: 'its functions are outermost, inner',
+  });
+
+  {
+    await using tracing = await kernel.load(replacing, { programs: ['watch'], attachTo: { watch: outermost } });
+    await using _ = await attachProgram(tracing.program('watch'));
+    t.equal((await outermost.testRun(PACKET)).retval, 5);
+    t.equal(await tracing.variable('seen').get(), 1);
+  }
+  {
+    await using other = await kernel.load(replacing, { attachTo: { better: outermost } });
+    await using _ = await attachProgram(other.program('better'));
+    t.equal((await outermost.testRun(PACKET)).retval, 42);
+  }
+  t.equal((await outermost.testRun(PACKET)).retval, 5, 'and it is as before once they are gone');
 });

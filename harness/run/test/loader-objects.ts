@@ -112,3 +112,15 @@ SEC("tc") int two(struct __sk_buff *ctx)
 }
 `,
 ];
+
+/** A program with a function of its own, and an object whose programs attach to that. */
+export const REPLACED = `${HEADER}
+__noinline int inner(struct __sk_buff *packet) { return packet->len ? 5 : 6; }
+SEC("tc") int outermost(struct __sk_buff *packet) { return inner(packet); }
+`;
+
+export const REPLACING = `${HEADER}
+int seen;
+SEC("freplace/inner") int better(struct __sk_buff *packet) { return 42; }
+SEC("?fentry/inner") int watch(void *context) { seen++; return 0; }
+`;
