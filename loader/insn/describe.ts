@@ -22,9 +22,9 @@ export interface InstructionDescription {
 /** What is known about the code that an instruction is in. */
 export interface CodeOrigin {
   readonly byteOrder?: ByteOrder;
-  /** First slots of functions, ascending. */
+  /** First slots of functions, in any order. */
   readonly functions?: readonly { readonly slot: number; readonly name: string }[];
-  /** Source lines from their first slot on, ascending. */
+  /** Source lines from their first slot on, in any order. */
   readonly lines?: readonly {
     readonly slot: number;
     readonly file: string;
@@ -42,8 +42,8 @@ export function describeInstruction(
   origin: CodeOrigin = {},
 ): InstructionDescription | null {
   if (!Number.isInteger(slot) || slot < 0 || slot >= slotCount(code)) return null;
-  const holder = origin.functions?.findLast((one) => one.slot <= slot);
-  const line = origin.lines?.findLast((one) => one.slot <= slot);
+  const holder = lastUpTo(origin.functions ?? [], slot);
+  const line = lastUpTo(origin.lines ?? [], slot);
   // A line of the function before says nothing about this one.
   const known = line !== undefined && (holder === undefined || line.slot >= holder.slot) && line.line > 0;
   return {
@@ -66,4 +66,13 @@ export function formatSource({ source }: InstructionDescription): string {
   // Folders say little, and make a line long; the whole path is in the description.
   const file = source.file.slice(source.file.lastIndexOf('/') + 1);
   return `${file}:${source.line}${source.text === '' ? '' : `: ${source.text}`}`;
+}
+
+/** The one that starts latest, at a slot or before; of several that start together, the last. */
+function lastUpTo<T extends { readonly slot: number }>(all: readonly T[], slot: number): T | undefined {
+  let best: T | undefined;
+  for (const one of all) {
+    if (one.slot <= slot && (best === undefined || one.slot >= best.slot)) best = one;
+  }
+  return best;
 }

@@ -1,6 +1,5 @@
 import type { CoreRelocation, LineInfo } from '../btf/ext.ts';
 import { ObjectError } from '../errors.ts';
-import { formatInstruction } from '../insn/format.ts';
 import {
   type Instruction,
   isCall,
@@ -13,6 +12,7 @@ import { CallSource, LoadSource, SLOT_SIZE } from '../insn/opcodes.ts';
 import type { CodeTarget } from './code-targets.ts';
 import { functionAt, type ObjectFunction } from './functions.ts';
 import type { ObjectFile } from './object-file.ts';
+import { describeSite } from './site.ts';
 import type { ProgramSpec, Reference } from './spec.ts';
 
 /** What a program consists of once all functions it reaches stand behind it. */
@@ -126,12 +126,12 @@ function impliedTarget(
   const wanted = slot + 1 + instruction.imm;
   const found = functionAt(context.functions, section.index, wanted);
   if (found === undefined) {
-    const text = formatInstruction(section.data, slot, context.file.elf.byteOrder);
+    const text = describeSite(context.file, section, slot);
     throw new ObjectError(
       'not-a-function',
       'no function starts there',
       { file: context.file.name, section: section.name, symbol: source.name, instruction: slot },
-      { why: `\`${text}\` leads to slot ${wanted}` },
+      { why: `${text} leads to slot ${wanted}` },
     );
   }
   return { kind: call ? 'call' : 'function', function: found };

@@ -1,5 +1,5 @@
 import { ExplainedError, ObjectError } from '../errors.ts';
-import { formatInstruction } from '../insn/format.ts';
+import { describeInstruction, formatDescription } from '../insn/describe.ts';
 import {
   type Instruction,
   isLoadImm64,
@@ -92,7 +92,9 @@ export class CoreSite {
   /** An error with this instruction's position and text. */
   refuse(code: string, what: string, why: string, cause?: ExplainedError): ObjectError {
     const holder = this.#program.functions.findLast((one) => one.slot <= this.#slot);
-    const text = formatInstruction(this.#program.code, this.#slot, this.#spec.byteOrder);
+    const { lines } = this.#program;
+    const described = describeInstruction(this.#program.code, this.#slot, { byteOrder: this.#spec.byteOrder, lines });
+    const text = described === null ? `slot ${this.#slot}` : formatDescription(described);
     return new ObjectError(
       code,
       what,
@@ -103,7 +105,7 @@ export class CoreSite {
         instruction: holder === undefined ? this.#slot : holder.origin.slot + this.#slot - holder.slot,
       },
       {
-        why: `in \`${text}\`, ${why}`,
+        why: `in ${text}, ${why}`,
         ...(cause?.fix === undefined ? {} : { fix: cause.fix }),
         ...(cause === undefined ? {} : { cause }),
       },

@@ -73,7 +73,7 @@ export const REFUSALS: readonly {
       section: 'socket',
       symbol: 'prog',
       instruction: 1,
-      why: /`call pc\+1` leads to slot 3/,
+      why: /`call pc\+1`.* leads to slot 3/,
     },
   },
   {
