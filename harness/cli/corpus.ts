@@ -13,6 +13,7 @@ import { EXIT } from './exit-codes.ts';
 import { interruptible } from './interrupt.ts';
 
 export interface CorpusOptions {
+  readonly matrix?: string;
   readonly kernel?: string[];
   readonly object?: string[];
   readonly jobs?: number;
@@ -45,6 +46,7 @@ export async function corpus(options: CorpusOptions): Promise<number> {
       mirror: options.debianMirror,
       accel: options.accel,
       locked: options.locked,
+      matrix: options.matrix,
       kernels: options.kernel ?? CORPUS_KERNELS,
       objects: options.object ?? [],
       fresh: options.fresh === true,

@@ -31,6 +31,7 @@ export function addDeveloperCommands(program: Command, setExitCode: (code: numbe
     .command('corpus', { hidden: true })
     .description('load BPF objects nobody here wrote on kernels, beside libbpf (docs/corpus.md)')
     .addOption(new Option('-k, --kernel <name...>', 'only these kernels (default: those of the baseline)'))
+    .addOption(new Option('-m, --matrix <file>', 'the matrix (default: matrix.yaml, if there is one)'))
     .addOption(new Option('-o, --object <id...>', 'only these objects, SOURCE/NAME; * is a wildcard'))
     .addOption(new Option('-j, --jobs <n>', 'kernels at a time (default: 2)').argParser(positive))
     .addOption(new Option('--accel <name>', 'how QEMU runs the guest').choices(['auto', 'kvm', 'tcg']).default('auto'))

@@ -5,6 +5,7 @@ import type { KernelFacts } from '../../loader/resolve/outcome.ts';
 import type { GuestKernel, GuestKernels } from '../cli/guest-kernels.ts';
 import { filesBelow } from '../guest/archive.ts';
 import type { GuestFile } from '../guest/guest-file.ts';
+import { loadModules } from '../guest/guest-modules.ts';
 import type { Guest } from '../guest/open-guest.ts';
 import { pushFiles } from '../guest/transfer.ts';
 import { ORACLE_FOLDER } from './oracle.ts';
@@ -62,6 +63,8 @@ export class CorpusGuest implements AsyncDisposable {
     try {
       const { agent, busybox } = guest.place;
       await pushFiles(guest.place, await this.#files());
+      // Debian's kernels have none; one that is built with `modules: [bpf_testmod]` loads more of the selftests.
+      await loadModules(agent, this.#kernel.kernel, ['bpf_testmod']);
       return { guest, machine: { agent, busybox, facts: await readKernelFacts(agent) } };
     } catch (error) {
       const why = guest.machine.spoilt ? await guest.machine.diagnose(error) : error;

@@ -35,6 +35,8 @@ export interface SourceFigures {
   /** Objects that libbpf refuses, and how many of them we refuse, too. */
   readonly libbpfRefused: number;
   readonly bothRefuse: number;
+  /** Of these, the ones that both refuse for the same program with the same errno. */
+  readonly alike: number;
 }
 
 /** What results come to. */
@@ -102,7 +104,7 @@ function disagreementsOf(results: CorpusResults): Omit<Disagreement, 'cause'>[] 
 function figuresOf(results: CorpusResults): SourceFigures[] {
   return Object.keys(results.sources).flatMap((source) =>
     Object.keys(results.kernels).map((kernel): SourceFigures => {
-      const figures = { libbpfObjects: 0, libbpfPrograms: 0, agreeing: 0, libbpfRefused: 0, bothRefuse: 0 };
+      const figures = { libbpfObjects: 0, libbpfPrograms: 0, agreeing: 0, libbpfRefused: 0, bothRefuse: 0, alike: 0 };
       for (const [id, { programs, verdicts }] of Object.entries(results.objects)) {
         const verdict = verdicts[kernel];
         if (verdict === undefined || !id.startsWith(`${source}/`)) continue;
@@ -110,6 +112,7 @@ function figuresOf(results: CorpusResults): SourceFigures[] {
         if (!isLoaded(libbpf)) {
           figures.libbpfRefused += 1;
           if (!isLoaded(ours)) figures.bothRefuse += 1;
+          if (ours === `program-rejected ${libbpf}`) figures.alike += 1;
           continue;
         }
         figures.libbpfObjects += 1;

@@ -7,7 +7,18 @@ import { OBJECT_PACKAGES } from './packages.ts';
 /** Share of programs that libbpf loads which we have to load, too. */
 export const WANTED_AGREEMENT = 0.97;
 
-const TITLES = ['source', 'kernel', 'objects', 'parsed', 'libbpf loads', 'programs', 'we load', 'agree', 'both refuse'];
+const TITLES = [
+  'source',
+  'kernel',
+  'objects',
+  'parsed',
+  'libbpf loads',
+  'programs',
+  'we load',
+  'agree',
+  'both refuse',
+  'alike',
+];
 
 /** The table as text, for a terminal. */
 export function renderFigures(results: CorpusResults, judgement: Judgement): string[] {
@@ -37,7 +48,7 @@ export function renderDocument(results: CorpusResults, judgement: Judgement): st
     ...markdownTable(TITLES, rowsOf(results, judgement)),
     '',
     '*libbpf loads*: objects that it loads with all programs that load by default. *programs*: how many these have. *we load*: how many of those this library loads. *agree*: their share; at least ' +
-      `${percent(WANTED_AGREEMENT)} is wanted. *both refuse*: objects that libbpf refuses, and how many of them this library refuses as well.`,
+      `${percent(WANTED_AGREEMENT)} is wanted. *both refuse*: objects that libbpf refuses, and how many of them this library refuses as well; *alike*: for the same program with the same errno. The others lack what a map, an extern or a program's target needs before any program reaches the verifier, and each loader has words of its own for that.`,
     '',
     ...parseSection(judgement),
     ...heavySection(results),
@@ -92,6 +103,7 @@ function rowsOf(results: CorpusResults, { figures, parseFindings }: Judgement): 
       String(sum((one) => one.agreeing)),
       percent(agreement(chosen)),
       `${sum((one) => one.bothRefuse)} of ${sum((one) => one.libbpfRefused)}`,
+      String(sum((one) => one.alike)),
     ];
   };
   const kernels = Object.keys(results.kernels);

@@ -23,6 +23,8 @@ export interface CorpusRequest {
   readonly mirror: string | undefined;
   readonly accel: 'auto' | 'kvm' | 'tcg';
   readonly locked: true | undefined;
+  /** Default: matrix.yaml, if there is one. */
+  readonly matrix: string | undefined;
   /** Lines, or names of the matrix. */
   readonly kernels: readonly string[];
   /** Only objects whose id matches; `*` is a wildcard. Empty: all. */
@@ -93,13 +95,14 @@ export async function runCorpus(request: CorpusRequest): Promise<CorpusResults> 
   return { ...head(corpus, kernels), coreCases, objects: results(objects, kernels, verdicts) };
 }
 
-async function openKernels({ cache, accel, mirror, locked, signal }: CorpusRequest): Promise<GuestKernels> {
+async function openKernels({ cache, accel, mirror, matrix, locked, signal }: CorpusRequest): Promise<GuestKernels> {
   const options = {
     accel,
     templates: true,
     memory: MEMORY,
     deadlines: { ...DEFAULT_DEADLINES, request: PATIENCE_MS },
     ...(mirror === undefined ? {} : { debianMirror: mirror }),
+    ...(matrix === undefined ? {} : { matrix }),
     ...(locked === undefined ? {} : { locked }),
   };
   return GuestKernels.create(options, cache, signal);

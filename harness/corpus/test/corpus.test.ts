@@ -103,7 +103,7 @@ const EXPECTATIONS: Expectations = {
 t.test('programs agree or do not, and every difference wants a cause', async (t) => {
   const judgement = judgeResults(RESULTS, EXPECTATIONS);
   t.match(judgement.figures, [
-    { libbpfObjects: 2, libbpfPrograms: 100, agreeing: 99, libbpfRefused: 2, bothRefuse: 2 },
+    { libbpfObjects: 2, libbpfPrograms: 100, agreeing: 99, libbpfRefused: 2, bothRefuse: 2, alike: 1 },
   ]);
   t.match(judgement.disagreements, [{ object: 'tools/less', programs: ['b'], cause: 'b is special' }]);
   t.same(redLines(RESULTS, judgement), []);
