@@ -141,6 +141,10 @@ export type RawPerfRecord =
   | { readonly kind: 'sample'; readonly bytes: Uint8Array }
   | { readonly kind: 'lost'; readonly count: bigint };
 
+/** Header and `u32 size`; header, `u64 id` and `u64 lost`. */
+const SAMPLE_HEAD = 12;
+const LOST_SIZE = 24;
+
 /** The samples and the losses in a run of records with their headers; other kinds of records are left out. */
 export function splitPerfRecords(bytes: Uint8Array): RawPerfRecord[] {
   const records: RawPerfRecord[] = [];
@@ -149,11 +153,14 @@ export function splitPerfRecords(bytes: Uint8Array): RawPerfRecord[] {
     const [type, size] = [view.getUint32(at, true), view.getUint16(at + 6, true)];
     if (size < 8 || at + size > bytes.length) break;
     // PERF_SAMPLE_RAW: u32 size, then the bytes. A loss: u64 id, u64 how many.
-    if (type === RECORD_SAMPLE) {
-      const length = view.getUint32(at + 8, true);
-      records.push({ kind: 'sample', bytes: bytes.subarray(at + 12, at + 12 + length) });
+    if (type === RECORD_SAMPLE && size >= SAMPLE_HEAD) {
+      const start = at + SAMPLE_HEAD;
+      const length = Math.min(view.getUint32(at + 8, true), at + size - start);
+      records.push({ kind: 'sample', bytes: bytes.subarray(start, start + length) });
     }
-    if (type === RECORD_LOST) records.push({ kind: 'lost', count: view.getBigUint64(at + 16, true) });
+    if (type === RECORD_LOST && size >= LOST_SIZE) {
+      records.push({ kind: 'lost', count: view.getBigUint64(at + 16, true) });
+    }
     at += size;
   }
   return records;
