@@ -5,7 +5,8 @@ import { readContext } from './context.ts';
 import { instructionsTarget } from './instructions.ts';
 import { kernelTarget } from './kernel.ts';
 import { objectTarget } from './object.ts';
-import { kallsymsTarget, verifierLogTarget } from './text.ts';
+import { recordsTarget } from './records.ts';
+import { kallsymsTarget, kconfigTarget, verifierLogTarget } from './text.ts';
 
 /** How many of each dozen batches go to a target: more to those that have more behind them. */
 export const SHARES = {
@@ -16,6 +17,8 @@ export const SHARES = {
   kernel: 2,
   instructions: 1,
   kallsyms: 1,
+  kconfig: 1,
+  records: 1,
   'verifier-log': 1,
 } as const satisfies Readonly<Record<string, number>>;
 
@@ -33,6 +36,8 @@ export function makeTargets(seeds: RawSeeds): Target[] {
     kernelTarget(context),
     instructionsTarget(context),
     kallsymsTarget(context),
+    kconfigTarget(context),
+    recordsTarget(),
     verifierLogTarget(),
   ];
 }

@@ -1,8 +1,13 @@
+import { decodeInstructions } from '../../../loader/insn/decode.ts';
+import { encodeInstruction } from '../../../loader/insn/encode.ts';
 import { formatInstructions } from '../../../loader/insn/format.ts';
 import { readInstruction, slotCount, writeInstruction } from '../../../loader/insn/instruction.ts';
+import { formatListing } from '../../../loader/insn/listing.ts';
 import { instructionFields } from '../fields.ts';
-import { type Target, Violation } from '../target.ts';
+import { type Refusals, type Target, Violation } from '../target.ts';
 import type { Context } from './context.ts';
+
+const SLOT_SIZE = 8;
 
 /** BPF code: disassembled in both byte orders, decoded and encoded again. */
 export function instructionsTarget({ code }: Context): Target {
@@ -18,15 +23,32 @@ export function instructionsTarget({ code }: Context): Target {
       refusals.accepted = true;
       for (const byteOrder of ['little', 'big'] as const) {
         formatInstructions(bytes, byteOrder);
-        const copy = new Uint8Array(bytes.length);
-        copy.set(bytes.subarray(slotCount(bytes) * 8), slotCount(bytes) * 8);
-        for (let slot = 0; slot < slotCount(bytes); slot++) {
-          writeInstruction(copy, slot, readInstruction(bytes, slot, byteOrder), byteOrder);
-        }
-        if (Buffer.compare(copy, bytes) !== 0) {
-          throw new Violation('wrong-copy', `${byteOrder}-endian code is not what it was when decoded and encoded`);
-        }
+        formatListing({ code: bytes, byteOrder }, { opcodes: true });
+        copyFields(bytes, byteOrder);
+        encodeAgain(bytes, byteOrder, refusals);
       }
     },
   };
+}
+
+function copyFields(bytes: Uint8Array, byteOrder: 'little' | 'big'): void {
+  const copy = bytes.slice();
+  copy.fill(0, 0, slotCount(bytes) * SLOT_SIZE);
+  for (let slot = 0; slot < slotCount(bytes); slot++) {
+    writeInstruction(copy, slot, readInstruction(bytes, slot, byteOrder), byteOrder);
+  }
+  if (Buffer.compare(copy, bytes) !== 0) throw new Violation('wrong-copy', `${byteOrder}-endian fields changed`);
+}
+
+/** An instruction that has a meaning is the only one with that meaning. */
+function encodeAgain(bytes: Uint8Array, byteOrder: 'little' | 'big', refusals: Refusals): void {
+  for (const { slot, instruction } of decodeInstructions(bytes, byteOrder)) {
+    if (instruction.kind === 'invalid') continue;
+    const encoded = refusals.attempt(() => encodeInstruction(instruction, byteOrder));
+    const start = slot * SLOT_SIZE;
+    if (encoded === undefined) throw new Violation('not-encoded', `slot ${slot}, ${byteOrder}-endian`);
+    if (Buffer.compare(encoded, bytes.subarray(start, start + encoded.length)) !== 0) {
+      throw new Violation('wrong-copy', `slot ${slot}, ${byteOrder}-endian, is encoded as another instruction`);
+    }
+  }
 }

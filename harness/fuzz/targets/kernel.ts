@@ -4,11 +4,16 @@ import { resolveExterns } from '../../../loader/resolve/externs.ts';
 import { type Target, Violation } from '../target.ts';
 import type { Context } from './context.ts';
 
+/** Every input is held against as many objects, the fuzzer's own first. */
+const MOST_OBJECTS = 10;
+
 /** A kernel's BTF, against which objects that are as they should be are resolved. */
 export function kernelTarget({ btfs, specs, facts }: Context): Target {
-  const objects = specs.filter(
-    (spec) => spec.externs.length > 0 || spec.programs.some(({ coreRelocations }) => coreRelocations.length > 0),
-  );
+  const objects = specs
+    .filter(
+      (spec) => spec.externs.length > 0 || spec.programs.some(({ coreRelocations }) => coreRelocations.length > 0),
+    )
+    .slice(0, MOST_OBJECTS);
   return {
     name: 'kernel',
     // The kernel's own comes first; another object's has other types of the same names.

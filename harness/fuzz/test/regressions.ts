@@ -6,6 +6,7 @@ import type { Test } from 'tap';
 import { Btf } from '../../../loader/btf/btf.ts';
 import { BtfBuilder } from '../../../loader/btf/builder.ts';
 import { encodeValue } from '../../../loader/btf/values.ts';
+import { splitPerfRecords } from '../../../loader/buffers/perf-buffer.ts';
 import { compileBpf } from '../../../loader/elf/test/compile.ts';
 import { parseObject } from '../../../loader/object/parse.ts';
 
@@ -43,4 +44,17 @@ export function testRegressions(t: Test): void {
       t.end();
     },
   );
+
+  t.test('Found by fuzzing: a perf record shorter than its kind takes', (t) => {
+    // struct perf_event_header: type, misc, size. PERF_RECORD_LOST (2) and PERF_RECORD_SAMPLE (9) with nothing behind the header.
+    const bytes = new Uint8Array([2, 0, 0, 0, 0, 0, 8, 0, 9, 0, 0, 0, 0, 0, 8, 0]);
+    t.strictSame(splitPerfRecords(bytes), []);
+    const long = new Uint8Array([9, 0, 0, 0, 0, 0, 16, 0, 255, 255, 255, 255, 1, 2, 3, 4, 7, 7, 7, 7]);
+    t.strictSame(
+      splitPerfRecords(long),
+      [{ kind: 'sample', bytes: new Uint8Array([1, 2, 3, 4]) }],
+      'not more than it has',
+    );
+    t.end();
+  });
 }
