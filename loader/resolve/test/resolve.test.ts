@@ -449,6 +449,14 @@ SEC("socket") int prog(void *ctx) { return (long)&plain + (long)&bpf_prog_active
       result: 'btf-id',
     });
   }
+  // Names are listed even where addresses are hidden: they say more of one variable than the probe of another does.
+  const listed = fakeKallsyms(['ffffffff84000000 d bpf_prog_active'], { hidden: true });
+  t.match(
+    variable('int', 'bpf_prog_active', false, kernel({ vmlinuxBtf: vmlinux, kallsyms: listed, btfIdAddresses: false })),
+    {
+      result: 'btf-id',
+    },
+  );
   t.end();
 });
 
@@ -477,6 +485,13 @@ t.test('modules are searched after vmlinux, in order, and only for their own typ
     id: vmlinux.endId + 1,
   });
   t.match(variable('struct rq', 'shared', true, facts), { reason: 'INCOMPATIBLE_TYPE', explanation: /BTF of first/ });
+  // Without CONFIG_KALLSYMS_ALL modules keep the names of their functions only as well (is_core_symbol, kernel/module/kallsyms.c).
+  const functions = Kallsyms.parse(new TextEncoder().encode('ffffffffc0000000 t mod_kfunc\t[first]\n'));
+  t.match(variable('int', 'shared', true, { ...facts, kallsyms: functions }), {
+    result: 'null',
+    reason: 'VAR_HAS_NO_ADDRESS',
+    explanation: /BTF of first/,
+  });
   t.match(variable('int', 'absent', false, facts), { explanation: /nor of 2 modules/ });
   t.end();
 });
