@@ -25,18 +25,27 @@ export function slotCount(code: Uint8Array): number {
  * @throws ObjectError `instruction-outside-code` if there is no such slot.
  */
 export function readInstruction(code: Uint8Array, slot: number, byteOrder: ByteOrder = 'little'): Instruction {
-  const view = slotView(code, slot);
-  const little = byteOrder === 'little';
-  const registers = view.getUint8(1);
+  const start = slotStart(code, slot);
+  // Byte by byte: a DataView for each of a program's instructions would be most of the work of reading it.
+  const registers = code[start + 1] ?? 0;
   const low = registers & 0xf;
   const high = registers >> 4;
+  const little = byteOrder === 'little';
+  const [offset, imm] = little
+    ? [half(code, start + 3, start + 2), (half(code, start + 7, start + 6) << 16) | half(code, start + 5, start + 4)]
+    : [half(code, start + 2, start + 3), (half(code, start + 4, start + 5) << 16) | half(code, start + 6, start + 7)];
   return {
-    opcode: view.getUint8(0),
+    opcode: code[start] ?? 0,
     dst: little ? low : high,
     src: little ? high : low,
-    offset: view.getInt16(2, little),
-    imm: view.getInt32(4, little),
+    offset: (offset << 16) >> 16,
+    imm,
   };
+}
+
+/** 16 bits without a sign, from the places of their upper and lower byte. */
+function half(code: Uint8Array, upper: number, lower: number): number {
+  return ((code[upper] ?? 0) << 8) | (code[lower] ?? 0);
 }
 
 /**
@@ -113,6 +122,11 @@ export function isCall(instruction: Instruction): boolean {
 }
 
 function slotView(code: Uint8Array, slot: number): DataView {
+  return new DataView(code.buffer, code.byteOffset + slotStart(code, slot), SLOT_SIZE);
+}
+
+/** Where a slot begins, in bytes. */
+function slotStart(code: Uint8Array, slot: number): number {
   const start = slot * SLOT_SIZE;
   if (!Number.isInteger(slot) || slot < 0 || start + SLOT_SIZE > code.length) {
     throw new ObjectError(
@@ -122,5 +136,5 @@ function slotView(code: Uint8Array, slot: number): DataView {
       { why: `the code has ${slotCount(code)} slots of ${SLOT_SIZE} bytes` },
     );
   }
-  return new DataView(code.buffer, code.byteOffset + start, SLOT_SIZE);
+  return start;
 }
