@@ -10,14 +10,17 @@ export interface FeatureSupport {
   readonly reason: string;
 }
 
+/** The kernel has it. */
 export function supported(reason: string): FeatureSupport {
   return { support: 'supported', reason };
 }
 
+/** The kernel does not have it, or was built without. */
 export function notSupported(reason: string): FeatureSupport {
   return { support: 'not-supported', reason };
 }
 
+/** The answer says neither. */
 export function inconclusive(reason: string): FeatureSupport {
   return { support: 'inconclusive', reason };
 }
