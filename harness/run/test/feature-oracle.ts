@@ -24,8 +24,8 @@ const NEW_REFUSAL = /^program of this type cannot use helper /;
  * Asks for every program and map type, and for the helpers of socket filters, and has bpftool ask the same kernel. bpftool of Debian 12 and
  * Ubuntu 24.04 knows fewer types and helpers than there are; what it does not name is not compared.
  */
-export async function compareWithBpftool(t: Test, guest: Guest, kernel: Kernel): Promise<void> {
-  const oracle = await askBpftool(guest);
+export async function compareWithBpftool(t: Test, guest: Guest, kernel: Kernel, bpftool: string): Promise<void> {
+  const oracle = await askBpftool(guest, bpftool);
   const differences: string[] = [];
   let compared = 0;
   const compare = (what: string, ours: string, theirs: boolean | undefined): void => {
@@ -75,7 +75,8 @@ interface Oracle {
   readonly lastHelper: number;
 }
 
-async function askBpftool({ machine, place }: Guest): Promise<Oracle> {
+/** Copies bpftool into a guest; gives its path there. */
+export async function pushBpftool({ place }: Guest): Promise<string> {
   const path = requirements()
     .find(({ name }) => name === 'bpftool')
     ?.find();
@@ -86,8 +87,12 @@ async function askBpftool({ machine, place }: Guest): Promise<Oracle> {
   });
   await installApplets(place);
   await pushFiles(place, program.files);
+  return program.path;
+}
+
+async function askBpftool({ machine, place }: Guest, bpftool: string): Promise<Oracle> {
   const { stdout } = await machine.agent.execute({
-    argv: [place.busybox, 'sh', '-c', `${program.path} feature probe kernel | sed '/program type ${NEXT_TYPE}:/q'`],
+    argv: [place.busybox, 'sh', '-c', `${bpftool} feature probe kernel | sed '/program type ${NEXT_TYPE}:/q'`],
     environment: { PATH: `/bin:${APPLETS}` },
     timeoutMs: 60_000,
   });

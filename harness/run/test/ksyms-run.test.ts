@@ -13,8 +13,9 @@ import type { Capability } from '../../config/capabilities.ts';
 import { loadModules } from '../../guest/guest-modules.ts';
 import type { Guest } from '../../guest/open-guest.ts';
 import { applyCredentials } from '../credentials.ts';
-import { compareWithBpftool } from './feature-oracle.ts';
-import { compareListing, LISTED_PROGRAM } from './listing-oracle.ts';
+import { compareRelocationsWithLibbpf } from './core-oracle.ts';
+import { compareWithBpftool, pushBpftool } from './feature-oracle.ts';
+import { compareListing, compileListed } from './listing-oracle.ts';
 
 /** Modules of Debian's cloud kernel 6.12: two have a per-CPU variable in their BTF, two have kfuncs for tc programs. */
 const MODULES = ['x_tables', 'drop_monitor', 'fou', 'xfrm_interface'];
@@ -187,13 +188,16 @@ async function measure(t: Test, kernel: Kernel, spec: ObjectSpec): Promise<void>
 }
 
 t.test(
-  'features and listings of programs are bpftool’s in the same guest, on an old kernel and on the newest',
+  'features, CO-RE and listings of programs are bpftool’s in the same guest, on an old kernel and on the newest',
   async (t) => {
     const [old, newest] = [await openKernel('5.10'), await openKernel('newest')];
-    await compareWithBpftool(t, old.guest, old.kernel);
-    await compareWithBpftool(t, newest.guest, newest.kernel);
-    const listed = compile('listed.o', LISTED_PROGRAM);
-    for (const { guest, kernel } of [old, newest]) await compareListing(t, guest, kernel, listed);
+    const listed = compileListed(folder);
+    for (const { guest, kernel } of [old, newest]) {
+      const bpftool = await pushBpftool(guest);
+      await compareWithBpftool(t, guest, kernel, bpftool);
+      await compareRelocationsWithLibbpf(t, folder, guest, kernel, bpftool);
+      await compareListing(t, guest, kernel, listed, guest === old.guest ? 'opcodes' : 'linum');
+    }
     // What bpftool does not ask for, by the version that brought it.
     const since: readonly [string, boolean, (kernel: Kernel) => Promise<{ support: string }>][] = [
       ['5.15: links of perf events', false, ({ features }) => features.link('perf-event')],
