@@ -13,6 +13,7 @@ import { memoryOf, ProcessSampler, residentSize } from '../process-sampler.ts';
 import { BENCHES, runBenches } from '../run-benches.ts';
 import { median, spreadOf, takeTurns } from '../statistics.ts';
 import { writeSyntheticMatrix } from '../synthetic-matrix.ts';
+import './loader-tests.ts';
 
 t.test('The median is the middle one, or the mean of the middle two, in whatever order they come', async (t) => {
   t.equal(median([9, 1, 5]), 5);
