@@ -48,9 +48,11 @@ export { assemble } from './insn/assemble.ts';
 export * as asm from './insn/build.ts';
 export { decodeInstruction, decodeInstructions } from './insn/decode.ts';
 export type { DecodedInstruction, ValidInstruction } from './insn/decoded.ts';
+export { formatDescription, type InstructionDescription } from './insn/describe.ts';
 export { encodeInstruction } from './insn/encode.ts';
 export { formatInstruction, formatInstructions, type InstructionNames } from './insn/format.ts';
 export { helperName, helperNumber } from './insn/helpers.ts';
+export type { ListingOptions } from './insn/listing.ts';
 export { Kernel, type LocalKernelOptions } from './kernel.ts';
 export { type AttachOptions, attachProgram } from './links/attach.ts';
 export { attachCgroup, type CgroupOptions } from './links/cgroup.ts';
@@ -86,14 +88,25 @@ export { InitialVariable, ObjectSpec } from './object/object-spec.ts';
 export { parseObject } from './object/parse.ts';
 export { PROGRAM_TYPES } from './object/program-types.ts';
 export type * from './object/spec.ts';
+export { describeProgramInstruction, disassembleProgram } from './programs/describe-program.ts';
+export { type ProgramInfo, programInfo } from './programs/info.ts';
+export { formatProgram, type ProgramListingSources, readProgramBtf } from './programs/listing.ts';
 export { LoadedProgram } from './programs/loaded-program.ts';
 export { TestRunFlag, type TestRunOptions, type TestRunResult } from './programs/test-run.ts';
-export { summarizeVerifierLog } from './programs/verifier-log.ts';
+export {
+  refusedSlot,
+  summarizeVerifierLog,
+  type VerifierStatistics,
+  verifierStatistics,
+} from './programs/verifier-log.ts';
 export { applyCoreRelocations, type CoreResult } from './resolve/core.ts';
 export { resolveExterns } from './resolve/externs.ts';
 export { Kallsyms, type KallsymsEntry } from './resolve/kallsyms.ts';
 export { type KconfigFacts, type KconfigReason, type KconfigResolution, resolveKconfig } from './resolve/kconfig.ts';
 export { KernelConfig } from './resolve/kernel-config.ts';
 export type * from './resolve/outcome.ts';
+export { type BtfInfo, btfInfo } from './syscall/btf-info.ts';
 export { possibleCpus, runOnCpu } from './syscall/cpus.ts';
+export { type LinkDetails, type LinkInfo, linkInfo } from './syscall/link-info.ts';
+export { type ObjectKind, objectIds, openObject } from './syscall/object-ids.ts';
 export { DEFAULT_PIN_FOLDER, openPinned, pinObject, unpin } from './syscall/pin.ts';
