@@ -62,7 +62,9 @@ function explain(number: number, slot: number | null, { resolutions, core }: Poi
     const at = (wanted: number) => core.poisoned.find((one) => one.slot === wanted);
     const known = slot === null ? undefined : (at(slot) ?? at(slot - 1));
     const poisoned = known ?? core.poisoned[0];
-    return poisoned === undefined ? undefined : `this kernel lacks what the program reads: ${poisoned.text}`;
+    if (poisoned === undefined) return undefined;
+    const why = poisoned.why === '' ? '' : ` (${poisoned.why})`;
+    return `this kernel lacks what the program reads: ${poisoned.text}${why}`;
   }
   const extern = resolutions[number - MISSING_KFUNC_BASE];
   if (extern === undefined) return undefined;

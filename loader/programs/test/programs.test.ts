@@ -212,14 +212,14 @@ t.test('poisoned instructions are explained beside the kernel’s own lines, whe
   const core = {
     poisoned: [
       { slot: 1, text: 'struct a.b', why: '' },
-      { slot: 5, text: 'struct c.d', why: '' },
+      { slot: 5, text: 'struct c.d', why: 'its struct c has no d' },
     ],
   };
   const outcome = { result: 'null', reason: 'KFUNC_NOT_FOUND', explanation: '', fix: '' } as const;
   const resolutions = [{ name: 'kfunc', kind: 'kfunc', weak: true, outcome }] as const;
   const context = { core, resolutions };
   const log = `0: (79) r1 = *(u64 *)(r1 +8)\n5: (85) call unknown#195896080\ninvalid func unknown#195896080\n${REPORT}${COUNTS}`;
-  const explanation = 'this kernel lacks what the program reads: struct c.d';
+  const explanation = 'this kernel lacks what the program reads: struct c.d (its struct c has no d)';
   t.equal(
     annotateVerifierLog(log, context),
     log.replace('invalid func unknown#195896080\n', (line) => `${line}↳ ${explanation}\n`),
