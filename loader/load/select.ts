@@ -11,23 +11,28 @@ export interface Selection {
 }
 
 /**
- * Selects programs by name, or all that load by default; and all maps. What is refused here no kernel is asked for.
+ * Selects programs by name, or all that load by default; and all maps but those that are not to be created. What is refused here no kernel is asked for.
  * @throws ObjectError `no-such-program`; `unknown-program-section` for a program without a type; `struct-ops-unsupported`
  */
 export function select(spec: ObjectContent, names: readonly string[] | undefined): Selection {
-  const programs = selectPrograms(spec, names);
+  const maps = spec.maps.filter(({ autocreate }) => autocreate !== false);
+  const structOps = maps.find(isStructOps);
+  const programs = names === undefined ? selectDefault(spec, structOps !== undefined) : selectByName(spec, names);
   for (const { name, section, type } of programs) {
     if (type === 'unspecified') throw refuseUnknownSection(section, { file: spec.name, symbol: name });
     if (type === 'struct_ops') throw refuseStructOps({ file: spec.name, section, symbol: name });
   }
-  const [structOps] = spec.maps.filter(isStructOps);
   if (structOps !== undefined && names === undefined)
     throw refuseStructOps({ file: spec.name, symbol: structOps.name });
-  return { programs, maps: spec.maps.filter((map) => !isStructOps(map)) };
+  return { programs, maps: maps.filter((map) => !isStructOps(map)) };
 }
 
-function selectPrograms(spec: ObjectContent, names: readonly string[] | undefined): readonly ProgramSpec[] {
-  if (names === undefined) return spec.programs.filter(({ autoload }) => autoload);
+/** Programs of struct_ops load only with a map that has them (bpf_object_adjust_struct_ops_autoload in libbpf's src/libbpf.c). */
+function selectDefault(spec: ObjectContent, structOps: boolean): readonly ProgramSpec[] {
+  return spec.programs.filter(({ autoload, type }) => autoload && (structOps || type !== 'struct_ops'));
+}
+
+function selectByName(spec: ObjectContent, names: readonly string[]): readonly ProgramSpec[] {
   return names.map((name) => {
     const program = spec.programs.find((one) => one.name === name);
     if (program !== undefined) return program;

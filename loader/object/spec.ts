@@ -111,6 +111,8 @@ export interface MapSpec {
   pinning?: 'by-name';
   /** What the elements of an array or hash of maps look like. Absent: no map of maps. */
   inner?: MapSpec;
+  /** False for a map that is created only when asked for: of section `?.struct_ops`. Absent: true. */
+  autocreate?: boolean;
   /** Elements that the object initialises (`.values`): maps in a map of maps, programs in a program array. Absent: none. */
   readonly initial?: readonly InitialElement[];
 }

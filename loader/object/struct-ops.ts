@@ -28,6 +28,7 @@ export function readStructOps(file: ObjectFile): MapSpec[] {
           valueTypeId: typeOf(file, section.name, symbol.name),
           data: null,
           frozen: false,
+          ...(section.name.startsWith('?') ? { autocreate: false } : {}),
         })),
     );
 }

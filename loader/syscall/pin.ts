@@ -1,6 +1,6 @@
-import type { AgentConnection } from '../agent/connection.ts';
+import type { AgentConnection, SyscallRequest } from '../agent/connection.ts';
 import { describeErrno, errnoName } from '../agent/errno.ts';
-import { syscallNumber } from '../agent/syscall-numbers.ts';
+import { type SyscallName, syscallNumber } from '../agent/syscall-numbers.ts';
 import { ExplainedError } from '../errors.ts';
 import { AttrWriter, cstring } from './attr.ts';
 import { BpfCommand, bpf } from './bpf.ts';
@@ -9,15 +9,25 @@ import { BpfCommand, bpf } from './bpf.ts';
 export const DEFAULT_PIN_FOLDER = '/sys/fs/bpf';
 
 const AT_FDCWD = -100;
+const AT_REMOVEDIR = 0x200;
+const FOLDER_MODE = 0o700;
 
 /**
- * Pins a map, program or link at a path of a BPF file system, where it stays when its last descriptor is closed (BPF_OBJ_PIN).
+ * Pins a map, program or link at a path of a BPF file system, where it stays when its last descriptor is closed (BPF_OBJ_PIN). The folder is made
+ * if there is none, as libbpf does (make_parent_dir in its src/libbpf.c).
  * Throws ExplainedError `pin-exists` if something is at that path, `pin-failed`; AgentError.
  */
 export async function pinObject(agent: AgentConnection, fd: number, path: string): Promise<void> {
   // pathname, bpf_fd: struct for BPF_OBJ_* in union bpf_attr.
-  const attr = new AttrWriter().pointer(cstring(path)).u32(fd).finish();
-  const { errno } = await bpf(agent, BpfCommand.objectPin, attr);
+  const pin = async () =>
+    (await bpf(agent, BpfCommand.objectPin, new AttrWriter().pointer(cstring(path)).u32(fd).finish())).errno;
+  let errno = await pin();
+  if (errnoName(errno) === 'ENOENT') {
+    const folder = path.replace(/\/[^/]*$/, '');
+    const made = await call(agent, 'mkdirat', [AT_FDCWD, cstring(folder), FOLDER_MODE]);
+    if (made === 0) errno = await pin();
+    if (made === 0 && errno !== 0) await call(agent, 'unlinkat', [AT_FDCWD, cstring(folder), AT_REMOVEDIR]);
+  }
   if (errno !== 0)
     throw pinError(errnoName(errno) === 'EEXIST' ? 'pin-exists' : 'pin-failed', 'cannot pin', path, errno);
 }
@@ -40,10 +50,13 @@ export async function openPinned(agent: AgentConnection, path: string): Promise<
 
 /** Removes a pin; false if there was none. What was pinned goes when nothing else holds it. Throws ExplainedError `pin-failed`; AgentError. */
 export async function unpin(agent: AgentConnection, path: string): Promise<boolean> {
-  const number = syscallNumber(agent.hello.machine, 'unlinkat');
-  const { errno } = await agent.syscall({ number, args: [AT_FDCWD, cstring(path), 0] });
+  const errno = await call(agent, 'unlinkat', [AT_FDCWD, cstring(path), 0]);
   if (errno !== 0 && errnoName(errno) !== 'ENOENT') throw pinError('pin-failed', 'cannot remove the pin', path, errno);
   return errno === 0;
+}
+
+async function call(agent: AgentConnection, name: SyscallName, args: SyscallRequest['args']): Promise<number> {
+  return (await agent.syscall({ number: syscallNumber(agent.hello.machine, name), args })).errno;
 }
 
 function pinError(code: string, what: string, path: string, errno: number): ExplainedError {

@@ -97,6 +97,8 @@ t.test('a map that is pinned is used again, unless it is of another kind', async
     fix: /bpf_map_meta_equal/,
   });
   t.match(await failure(openPinned(kernel.agent, path)), { code: 'pin-missing' }, 'a load that fails pins nothing');
+  await (await kernel.load(objects.copy(), { pinFolder: `${PIN_FOLDER}/mine` })).close();
+  t.ok(await unpin(kernel.agent, `${PIN_FOLDER}/mine/kept`), 'the folder was made');
   t.match(await failure(kernel.load(objects.copy(), { pinFolder: '/tmp' })), {
     code: 'map-rejected',
     fix: /mount -t bpf/,

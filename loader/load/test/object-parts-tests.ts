@@ -42,6 +42,14 @@ export async function testObjectParts(
     const object = await loadObject(ops, { agent, facts, programs: ['plain'] });
     t.same(object.maps, []);
     await object.close();
+    const optional = { ...ops, maps: ops.maps.map((map) => ({ ...map, autocreate: false })) };
+    const rest = await loadObject(optional, { agent, facts });
+    t.same(
+      rest.programs.map(({ spec }) => spec.name),
+      ['plain'],
+      'programs of struct_ops go with their map',
+    );
+    await rest.close();
   });
 
   await t.test('maps of maps, program arrays and pins are told to the kernel in their order', async (t) => {

@@ -85,10 +85,15 @@ SEC("tc") int prog(void *ctx) { struct four table = { { 11, 22, 33, 44 } }; retu
     const source = `
 struct my_ops { int (*go)(void *); int flags; };
 SEC("struct_ops/go") int go(void *ctx) { return 0; }
-SEC(".struct_ops.link") struct my_ops mine = { .go = (void *)go, .flags = 3 };`;
+SEC(".struct_ops.link") struct my_ops mine = { .go = (void *)go, .flags = 3 };
+SEC("?.struct_ops") struct my_ops other = { .flags = 4 };`;
     const spec = parse('ops', source);
     // BPF_MAP_TYPE_STRUCT_OPS is 26, BPF_F_LINK 1 << 13.
-    t.match(spec.maps, [{ name: 'mine', type: 26, keySize: 4, valueSize: 16, maxEntries: 1, flags: 8192 }]);
+    t.match(spec.maps, [
+      { name: 'mine', type: 26, keySize: 4, valueSize: 16, maxEntries: 1, flags: 8192 },
+      { name: 'other', flags: 0, autocreate: false },
+    ]);
+    t.equal(spec.maps[0]?.autocreate, undefined);
     t.equal(spec.btf?.type(spec.maps[0]?.valueTypeId ?? 0).name, 'my_ops');
     t.match(spec.programs, [{ name: 'go', type: 'struct_ops', attachTarget: 'go' }]);
     t.end();
