@@ -13,7 +13,11 @@ export interface VersionTexts {
  * numbers than the kernel's and write that elsewhere (get_kernel_version in libbpf's src/libbpf_probes.c); `/proc/version` has Debian's compiler in it as well. Null if none of the texts has a version.
  */
 export function kernelVersionCode({ release, version = '', signature = '' }: VersionTexts): number | null {
-  const texts = [/^\S+ \S+ (\d+\.\d+\.\d+)/.exec(signature)?.[1], /#\d+ .*Debian (\d+\.\d+\.\d+)/.exec(version)?.[1], release];
+  const texts = [
+    /^\S+ \S+ (\d+\.\d+\.\d+)/.exec(signature)?.[1],
+    /#\d+ .*Debian (\d+\.\d+\.\d+)/.exec(version)?.[1],
+    release,
+  ];
   for (const text of texts) {
     const match = /^(\d+)\.(\d+)(?:\.(\d+))?/.exec(text ?? '');
     if (match !== null) {
