@@ -11,6 +11,7 @@ const TARGETS: ReadonlyMap<number, { readonly prefix: string; readonly kind: 'fu
   [26, { prefix: '', kind: 'func' }], // BPF_MODIFY_RETURN
   [27, { prefix: 'bpf_lsm_', kind: 'func' }], // BPF_LSM_MAC
   [28, { prefix: 'bpf_iter_', kind: 'func' }], // BPF_TRACE_ITER
+  [43, { prefix: 'bpf_lsm_', kind: 'func' }], // BPF_LSM_CGROUP
 ]);
 
 /** The BTF id that a program attaches to, and the module whose BTF it is in (null: vmlinux). */
