@@ -99,7 +99,8 @@ export {
   type VerifierStatistics,
   verifierStatistics,
 } from './programs/verifier-log.ts';
-export { applyCoreRelocations, type CoreResult } from './resolve/core.ts';
+export { applyCoreRelocations, CORE_POISON, type CoreResult, type Poisoned } from './resolve/core.ts';
+export { CoreCandidates, needsModuleTypes } from './resolve/core-candidates.ts';
 export { resolveExterns } from './resolve/externs.ts';
 export { Kallsyms, type KallsymsEntry } from './resolve/kallsyms.ts';
 export { type KconfigFacts, type KconfigReason, type KconfigResolution, resolveKconfig } from './resolve/kconfig.ts';

@@ -1,4 +1,4 @@
-import { ExplainedError, ObjectError } from '../errors.ts';
+import { type ErrorDetails, ExplainedError, ObjectError } from '../errors.ts';
 import { describeInstruction, formatDescription } from '../insn/describe.ts';
 import {
   type Instruction,
@@ -85,12 +85,13 @@ export class CoreSite {
       return work();
     } catch (error) {
       if (!(error instanceof ExplainedError) || error instanceof ObjectError) throw error;
-      throw this.refuse(error.code, error.message, error.why ?? '', error);
+      const fix = error.fix === undefined ? {} : { fix: error.fix };
+      throw this.refuse(error.code, error.message, error.why ?? '', { ...fix, cause: error });
     }
   }
 
   /** An error with this instruction's position and text. */
-  refuse(code: string, what: string, why: string, cause?: ExplainedError): ObjectError {
+  refuse(code: string, what: string, why: string, more: Pick<ErrorDetails, 'fix' | 'cause'> = {}): ObjectError {
     const holder = this.#program.functions.findLast((one) => one.slot <= this.#slot);
     const { lines } = this.#program;
     const described = describeInstruction(this.#program.code, this.#slot, { byteOrder: this.#spec.byteOrder, lines });
@@ -104,11 +105,7 @@ export class CoreSite {
         symbol: holder?.name ?? this.#program.name,
         instruction: holder === undefined ? this.#slot : holder.origin.slot + this.#slot - holder.slot,
       },
-      {
-        why: `in ${text}, ${why}`,
-        ...(cause?.fix === undefined ? {} : { fix: cause.fix }),
-        ...(cause === undefined ? {} : { cause }),
-      },
+      { why: `in ${text}, ${why}`, ...more },
     );
   }
 

@@ -54,7 +54,9 @@ export function applyCoreRelocations(
     const { slot, typeId, kind, accessString } = relocation;
     const site = new CoreSite(spec, program, code, slot);
     if (candidates === null && kind !== CoreKind.TYPE_ID_LOCAL) {
-      throw site.refuse('core-without-kernel-btf', 'the layout of a kernel type is unknown', 'the kernel has no BTF');
+      throw site.refuse('core-without-kernel-btf', 'the layout of a kernel type is unknown', 'the kernel has no BTF', {
+        fix: 'load into a kernel with CONFIG_DEBUG_INFO_BTF=y, or give the types of this one (coreBtf), made with pahole or from BTFHub',
+      });
     }
     const key = `${typeId} ${kind} ${accessString}`;
     let answer = known.get(key);

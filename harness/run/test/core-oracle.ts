@@ -1,5 +1,4 @@
 import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
 import type { Test } from 'tap';
 import { compileBpf } from '../../../loader/elf/test/compile.ts';
 import { readImm64, readInstruction } from '../../../loader/insn/instruction.ts';
@@ -97,7 +96,7 @@ export async function compareRelocationsWithLibbpf(
 
 /** What we make of each instruction: its slot, its value, and its width if that is another one now. */
 async function relocate(path: string, kernel: Kernel): Promise<string[]> {
-  const spec = ObjectSpec.parse(new Uint8Array(readFileSync(path)), join(path));
+  const spec = ObjectSpec.parse(new Uint8Array(readFileSync(path)), path);
   const program = spec.program('ask');
   const { code, poisoned } = applyCoreRelocations(spec, program, await kernel.facts());
   return program.coreRelocations.map(({ slot }) => {

@@ -100,7 +100,7 @@ export function testCoreCandidates(t: Test, folder: string): void {
     t.equal(needsModuleTypes(spec, coreBtf), false);
     t.match(
       refusal(() => valueWith({ vmlinuxBtf: null })),
-      { code: 'core-without-kernel-btf', instruction: 0 },
+      { code: 'core-without-kernel-btf', instruction: 0, fix: /coreBtf/ },
     );
     t.end();
   });
