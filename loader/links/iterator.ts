@@ -61,7 +61,7 @@ export class IteratorLink extends Link {
         // The kernel gives up the processor now and then, and wants to be asked again (bpf_seq_read, kernel/bpf/bpf_iter.c).
         if (['EAGAIN', 'EINTR'].includes(errnoName(errno))) continue;
         if (errno !== 0) throw this.#failed('read', errno);
-        if (value === 0) return Buffer.concat(chunks);
+        if (value === 0) return new Uint8Array(Buffer.concat(chunks));
         chunks.push(chunk.bytes.subarray(0, value));
       }
     } finally {

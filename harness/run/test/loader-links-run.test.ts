@@ -1,0 +1,265 @@
+import t from 'tap';
+import { cacheDirectory } from '../../../kernels/cache-directory.ts';
+import { KernelStore } from '../../../kernels/store.ts';
+import { syscallNumber } from '../../../loader/agent/syscall-numbers.ts';
+import { compileBpf } from '../../../loader/elf/test/compile.ts';
+import {
+  type AgentConnection,
+  attachNetfilter,
+  attachSocketFilter,
+  attachUprobe,
+  IteratorLink,
+  type Kernel,
+  type LoadedProgram,
+  ObjectSpec,
+} from '../../../loader/index.ts';
+import { INCLUDE } from '../../../loader/object/test/sources.ts';
+import { programInfo } from '../../../loader/programs/info.ts';
+import { cstring } from '../../../loader/syscall/attr.ts';
+import { type BootedKernel, bootKernel } from '../../boot-kernel.ts';
+import { loadModules } from '../../guest/guest-modules.ts';
+import { CGROUP, ITERATOR, LINK_CASES, LINKS, type Trigger } from './loader-links.ts';
+
+const FLAGS = { flags: ['-g', '-O2', INCLUDE] };
+const folder = t.testdir();
+const links = ObjectSpec.parse(compileBpf(folder, 'links', LINKS, FLAGS).bytes, 'links.o');
+const iterator = ObjectSpec.parse(compileBpf(folder, 'iterator', ITERATOR, FLAGS).bytes, 'iterator.o');
+const PIN = '/sys/fs/bpf/link';
+/** getpid, which nothing else in the guest calls as often. */
+const GETPID = 39;
+const TC_MODULES = ['sch_ingress', 'cls_bpf'];
+
+async function boot(name: string): Promise<BootedKernel> {
+  const machine = await bootKernel(name);
+  t.teardown(() => machine.close());
+  const { agent } = machine.kernel;
+  // Debian's kernels have tc's filters as modules.
+  const tree = await new KernelStore({ cache: cacheDirectory() }).get({ debian: name }, { modules: TC_MODULES });
+  await loadModules(agent, tree, TC_MODULES);
+  await mount(agent, 'cgroup2', CGROUP);
+  await mount(agent, 'bpf', '/sys/fs/bpf');
+  await agent.execute({ argv: ['/bin/busybox', 'ifconfig', 'lo', '127.0.0.1', 'up'] });
+  return machine;
+}
+
+async function mount(agent: AgentConnection, type: string, path: string): Promise<void> {
+  const number = syscallNumber(agent.hello.machine, 'mount');
+  await agent.syscall({ number, args: [cstring(type), cstring(path), cstring(type), 0, 0] });
+}
+
+/** A socket of the agent that receives at a port of 127.0.0.1. */
+async function openSocket(agent: AgentConnection, port: number): Promise<{ fd: number; address: Uint8Array }> {
+  const { machine } = agent.hello;
+  const { value: fd } = await agent.syscall({ number: syscallNumber(machine, 'socket'), args: [2, 2, 0] });
+  const address = Uint8Array.of(2, 0, port >> 8, port & 255, 127, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0);
+  await agent.syscall({
+    number: syscallNumber(machine, 'bind'),
+    args: [fd, { bytes: address, direction: 'in' }, address.length],
+  });
+  return { fd, address };
+}
+
+async function sendPacket(agent: AgentConnection, to: { fd: number; address: Uint8Array }): Promise<void> {
+  const bytes = new Uint8Array(32);
+  const address = { bytes: to.address, direction: 'in' } as const;
+  const number = syscallNumber(agent.hello.machine, 'sendto');
+  await agent.syscall({ number, args: [to.fd, { bytes, direction: 'in' }, bytes.length, 0, address, 16] });
+}
+
+async function pull(kernel: Kernel, trigger: Trigger, program: LoadedProgram): Promise<void> {
+  const { agent } = kernel;
+  if (trigger === 'getpid') await agent.syscall({ number: GETPID, args: [] });
+  if (trigger === 'open') await agent.readFile('/proc/version');
+  if (trigger === 'test-run') await program.testRun();
+  if (trigger === 'time') await agent.execute({ argv: ['/bin/busybox', 'usleep', '300000'] });
+  if (trigger !== 'packet') return;
+  const socket = await openSocket(agent, 4711);
+  await sendPacket(agent, socket);
+  await agent.syscall({ number: syscallNumber(agent.hello.machine, 'close'), args: [socket.fd] });
+}
+
+const failure = (work: Promise<unknown>): Promise<unknown> =>
+  work.then(
+    () => undefined,
+    (error: unknown) => error,
+  );
+
+// All boots come first: a test file ends when none of its tests is left.
+const machines: (readonly [string, BootedKernel])[] = [];
+for (const name of ['5.10', 'newest']) machines.push([name, await boot(name)]);
+
+for (const [name, { kernel }] of machines) {
+  const line = Number(/^\d+\.\d+/.exec(kernel.release)?.[0].replace(/\.(\d)$/, '.0$1'));
+  const has = (since = 0): boolean => line >= Number(String(since).replace(/\.(\d)$/, '.0$1'));
+
+  t.test(`${name}: a program runs for as long as its link is there, whatever it is attached to`, async (t) => {
+    for (const { name: short, trigger, options, kind, since, linkSince } of LINK_CASES) {
+      if (!has(since)) continue;
+      await using object = await kernel.load(links.copy(), { programs: [`on_${short}`] });
+      const program = object.program(`on_${short}`);
+      const runs = async (): Promise<number> => Number(await object.variable(`${short}_runs`).get());
+      await pull(kernel, trigger, program);
+      t.equal(await runs(), 0, `${short} does not run before`);
+      const link = await program.attach(options);
+      await pull(kernel, trigger, program);
+      const during = await runs();
+      // Debian's kernels have the BPF LSM only where its command line asks for it, and nothing here is dissected.
+      if (trigger !== 'none' && short !== 'lsm') t.ok(during > 0, `${short} ran ${during} times`);
+      t.equal(link.fd !== null, has(linkSince), `${short}: a BPF link, or none`);
+      if (link.fd !== null) t.match((await link.info()).details, { kind }, `${short} is a ${kind} link`);
+      else t.match(await failure(link.info()), { code: 'link-without-descriptor' });
+      await link.close();
+      const after = await runs();
+      await pull(kernel, trigger, program);
+      t.equal(await runs(), after, `${short} does not run after`);
+    }
+  });
+
+  t.test(`${name}: cookies, sockets, iterators and functions of user space`, async (t) => {
+    for (const [short, trigger, since] of [
+      ['cookie_tp', 'getpid', 5.15],
+      ['cookie_kprobe', 'getpid', 5.15],
+      ['cookie_fentry', 'test-run', 5.19],
+    ] as const) {
+      // The helper itself came with 5.15: older kernels refuse the program.
+      if (!has(5.15)) continue;
+      await using object = await kernel.load(links.copy(), { programs: [`on_${short}`] });
+      const program = object.program(`on_${short}`);
+      t.ok(has(since));
+      await using link = await program.attach({ cookie: 0x1234_5678_9abcn });
+      await pull(kernel, trigger, program);
+      t.equal(await object.variable(`${short}_cookie`).get(), 0x1234_5678_9abcn, `${link.kind} has its cookie`);
+    }
+    await using object = await kernel.load(links.copy(), { programs: ['on_tp', 'on_filter', 'on_uprobe'] });
+    const runs = async (short: string): Promise<unknown> => object.variable(`${short}_runs`).get();
+    if (!has(5.15)) {
+      const refused = await failure(object.program('on_tp').attach({ cookie: 1n }));
+      t.match(refused, { code: 'attach-perf-event', fix: /5\.15; this kernel is 5\.10/ });
+    }
+
+    const socket = await openSocket(kernel.agent, 4712);
+    const filter = await attachSocketFilter(object.program('on_filter'), socket.fd);
+    await sendPacket(kernel.agent, socket);
+    t.equal(await runs('filter'), 1, 'a packet for the socket ran the filter');
+    await filter.close();
+    await sendPacket(kernel.agent, socket);
+    t.equal(await runs('filter'), 1, 'and the next did not');
+
+    // Where the program begins in its file: every start of busybox passes there.
+    const head = await kernel.agent.readFile('/bin/busybox', { maxBytes: 64 });
+    const entry = new DataView(head.buffer, head.byteOffset).getBigUint64(24, true);
+    const uprobe = await attachUprobe(object.program('on_uprobe'), {
+      path: '/bin/busybox',
+      offset: Number(entry % 0x400000n),
+    });
+    await kernel.agent.execute({ argv: ['/bin/busybox', 'true'] });
+    t.equal(await runs('uprobe'), 1, 'the start of a program ran the probe');
+    await uprobe.close();
+
+    await using visitor = await kernel.load(iterator.copy());
+    const each = await visitor.program('each').attach();
+    t.ok(each instanceof IteratorLink);
+    if (!(each instanceof IteratorLink)) return;
+    const ids = (await Promise.all(visitor.maps.map((map) => map.info()))).map(({ id }) => id);
+    const seen = await each.read();
+    const words = new Uint32Array(seen.slice().buffer);
+    for (const id of ids) t.ok(words.includes(id), `map ${id} was visited`);
+    t.equal(words.length / 2, await visitor.variable('visits').get(), 'each visit wrote its two words');
+    t.equal((await each.read()).length, seen.length, 'each reading begins anew');
+    await each.close();
+  });
+
+  t.test(`${name}: links are updated, detached, pinned and opened again`, async (t) => {
+    await using object = await kernel.load(links.copy(), { programs: ['on_xdp', 'on_drop', 'on_raw'] });
+    const runs = async (short: string): Promise<unknown> => object.variable(`${short}_runs`).get();
+    const [xdp, drop, raw] = ['on_xdp', 'on_drop', 'on_raw'].map((one) => object.program(one));
+    if (xdp === undefined || drop === undefined || raw === undefined) throw new Error('three programs');
+    const link = await xdp.attach({ interface: 'lo', mode: 'generic' });
+    t.match(await failure(drop.attach({ interface: 'lo', mode: 'generic' })), { code: 'attach-xdp', why: /EBUSY/ });
+    await link.update(drop);
+    await pull(kernel, 'packet', drop);
+    t.same([await runs('xdp'), await runs('drop')], [0, 1], 'the other program took its place');
+
+    await link.pin(PIN);
+    t.match(await failure(link.pin(PIN)), { code: 'pin-exists' });
+    await link.close();
+    await pull(kernel, 'packet', drop);
+    t.equal(await runs('drop'), 2, 'what is pinned stays attached');
+    const again = await kernel.openPinnedLink(PIN);
+    t.match(await again.info(), { details: { kind: 'xdp', target: 1 } });
+    await again.detach();
+    await pull(kernel, 'packet', drop);
+    t.equal(await runs('drop'), 2, 'not after it was detached');
+    t.match(await again.info(), { details: { target: 0 } }, 'the link is there, without an interface');
+    await again.close();
+    await link.unpin();
+    t.match(await failure(kernel.openPinnedLink(PIN)), { code: 'pin-missing' });
+
+    const traced = await raw.attach();
+    t.match(await failure(traced.update(drop)), { code: 'link-update', fix: /close it/ });
+    t.match(await failure(traced.detach()), { code: 'link-detach' });
+    const { id } = await traced.info();
+    const byId = await kernel.openLinkById(id);
+    await traced.close();
+    await kernel.agent.syscall({ number: GETPID, args: [] });
+    t.ok(Number(await runs('raw')) > 0, 'another descriptor of the link holds it');
+    await byId.close();
+    await raw.pin('/sys/fs/bpf/program');
+    const pinned = await kernel.openPinnedProgram('/sys/fs/bpf/program');
+    t.equal(pinned.spec.type, 'raw_tracepoint');
+    await using later = await pinned.attach({ name: 'sys_exit' });
+    t.equal((await later.info()).programId, (await byProgram(pinned)).id);
+    await raw.unpin();
+    await pinned.close();
+  });
+
+  t.test(`${name}: what cannot be attached is told with the reason`, async (t) => {
+    const names = ['tp', 'raw', 'kprobe', 'xdp', 'tc', 'egress', 'filter', 'hook'];
+    await using object = await kernel.load(links.copy(), {
+      programs: names.slice(0, has(6.4) ? 8 : 7).map((one) => `on_${one}`),
+    });
+    const refusal = (short: string, options = {}): Promise<unknown> =>
+      failure(object.program(`on_${short}`).attach(options));
+    t.match(await refusal('tp', { name: 'syscalls/sys_enter_getpit' }), {
+      code: 'attach-no-such-tracepoint',
+      where: 'program on_tp',
+      fix: /did you mean syscalls\/sys_enter_getpid/,
+    });
+    t.match(await refusal('tp', { name: 'getpid' }), { code: 'attach-target-missing', why: /no group and name/ });
+    t.match(await refusal('raw', { name: 'sched_swich' }), {
+      code: 'attach-no-such-tracepoint',
+      fix: /did you mean sched_switch/,
+    });
+    t.match(await refusal('kprobe', { function: 'vfs_unlnk' }), {
+      code: 'attach-no-such-function',
+      fix: /did you mean vfs_unlink/,
+    });
+    t.match(await refusal('kprobe', { offset: 1 }), { code: 'attach-kprobe', why: /no instruction begins/ });
+    t.match(await refusal('xdp'), { code: 'attach-target-missing', fix: /interface/ });
+    t.match(await refusal('xdp', { interface: 'lo0' }), {
+      code: 'attach-no-such-interface',
+      why: /there is .*lo/,
+      fix: 'did you mean lo?',
+    });
+    t.match(await refusal('tc', { interface: 9999 }), { code: 'attach-tc', why: /ENODEV/ });
+    t.match(await refusal('egress'), { code: 'attach-target-missing' });
+    t.match(await refusal('egress', { cgroup: '/nowhere' }), { code: 'attach-no-such-cgroup' });
+    t.match(await refusal('egress', { cgroup: '/proc' }), { code: 'attach-cgroup', fix: /cgroup2/ });
+    t.match(await refusal('filter'), { code: 'attach-unknown', fix: /attachSocketFilter/ });
+    if (!has(6.4)) return;
+    t.match(await refusal('hook'), { code: 'attach-unknown', fix: /attachNetfilter/ });
+    const hook = object.program('on_hook');
+    await using link = await attachNetfilter(hook, { hook: 3, priority: 100 });
+    t.match((await link.info()).details, { kind: 'netfilter', hook: 3, priority: 100 });
+    t.match(await failure(attachNetfilter(hook, { hook: 3, priority: 100 })), {
+      code: 'attach-netfilter',
+      why: /EBUSY/,
+    });
+    await pull(kernel, 'packet', hook);
+    t.ok(Number(await object.variable('hook_runs').get()) > 0, 'a packet that leaves passes the hook');
+  });
+}
+
+async function byProgram(program: LoadedProgram): Promise<{ id: number }> {
+  return programInfo(program.agent, program.fd);
+}
