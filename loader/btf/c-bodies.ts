@@ -14,6 +14,7 @@ const MOST_TYPES = 1000;
 /** Structs without a name are written wherever they are used: bounded, since damaged BTF may nest them without end. */
 const LEAST_LINES = 10_000;
 const DEEPEST = 64;
+const LONG_LINE = 64;
 
 /** Writes definitions of types in C, with the layout that BTF gives them. */
 export class CBodies {
@@ -27,7 +28,7 @@ export class CBodies {
     this.#btf = btf;
     this.#names = names;
     this.#layout = new CLayout(btf);
-    this.#lines = LEAST_LINES + 8 * ((btf.base?.bytes.length ?? 0) + btf.bytes.length);
+    this.#lines = LEAST_LINES + ((btf.base?.bytes.length ?? 0) + btf.bytes.length) / 4;
   }
 
   /** `struct NAME { … };` or `typedef …;`, and `enum { … };` for an enum without a name. */
@@ -123,14 +124,25 @@ export class CBodies {
     // A struct with a name as member without one is an extension that clang has to be asked for; its members say the same.
     if (name === '' && isComposite) return `${this.#struct(type, type.kind, `${indent}\t`)};`;
     const declared = declare(this.#btf, id, name === '' ? `_unnamed_${index}` : identifier(name), style);
+    this.#count(type, declared);
     return `${declared}${width === 0 ? '' : `: ${width}`};`;
+  }
+
+  /** A name of thousands of characters counts as many lines. */
+  #count(type: BtfType, line: string): void {
+    this.#lines -= Math.floor(line.length / LONG_LINE);
+    if (this.#lines < 0) this.#refuse(type);
   }
 
   #enum(type: EnumType | Enum64Type, head: string, indent: string): string {
     const all: readonly { readonly name: string; readonly value: number | bigint }[] = type.values;
     this.#lines -= all.length;
     if (this.#lines < 0) this.#refuse(type);
-    const lines = all.map(({ name, value }) => `${indent}\t${this.#names.constant(name)} = ${number(value)},\n`);
+    const lines = all.map(({ name, value }) => {
+      const line = `${indent}\t${this.#names.constant(name)} = ${number(value)},\n`;
+      this.#count(type, line);
+      return line;
+    });
     // C has no enum without a value.
     if (lines.length === 0) return type.name === '' ? 'int' : head;
     return `${head} {\n${lines.join('')}${indent}}${sizeAttribute(type)}`;

@@ -8,44 +8,64 @@ type Tag = 'struct' | 'union' | 'enum';
  */
 export class CNames {
   readonly #names = new Map<TypeId, string>();
-  /** Structs, unions and enums share one name space; what a name stands for, and whether it is taken by more than a forward declaration. */
-  readonly #tags = new Map<string, { readonly tag: Tag; readonly owner: TypeId | null }>();
+  /** Structs, unions and enums share one name space. */
+  readonly #tags = new UniqueNames();
   /** Typedefs and the constants of enums share another. */
-  readonly #identifiers = new Set<string>();
+  readonly #identifiers = new UniqueNames();
+  /** By `struct NAME` of BTF: what the first of that name is called, and whether it has only been announced so far. */
+  readonly #first = new Map<string, { readonly name: string; announced: boolean }>();
 
   /** `struct NAME`, `union NAME` or `enum NAME`. A forward declaration shares the name of the first struct that has it. */
   tagged(type: BtfType): string {
     const known = this.#names.get(type.id);
     if (known !== undefined) return known;
-    const tag = tagOf(type);
-    const wanted = identifier(type.name);
-    for (let count = 1; ; count++) {
-      const name = count === 1 ? wanted : `${wanted}___${count}`;
-      const taken = this.#tags.get(name);
-      const isForward = type.kind === 'fwd';
-      if (taken !== undefined && (taken.tag !== tag || (!isForward && taken.owner !== null))) continue;
-      if (!isForward || taken === undefined) this.#tags.set(name, { tag, owner: isForward ? null : type.id });
-      const full = `${tag} ${name}`;
-      this.#names.set(type.id, full);
-      return full;
+    const name = this.#tag(type, `${tagOf(type)} ${type.name}`);
+    this.#names.set(type.id, name);
+    return name;
+  }
+
+  #tag(type: BtfType, key: string): string {
+    const isForward = type.kind === 'fwd';
+    const first = this.#first.get(key);
+    if (first !== undefined && (isForward || first.announced)) {
+      if (!isForward) first.announced = false;
+      return first.name;
     }
+    const name = `${tagOf(type)} ${this.#tags.take(type.name)}`;
+    if (first === undefined) this.#first.set(key, { name, announced: isForward });
+    return name;
   }
 
   /** The name of a typedef. */
   typedef(type: BtfType): string {
     const known = this.#names.get(type.id);
     if (known !== undefined) return known;
-    const name = this.constant(type.name);
+    const name = this.#identifiers.take(type.name);
     this.#names.set(type.id, name);
     return name;
   }
 
   /** A name for a constant of an enum, another one each time. */
   constant(wanted: string): string {
+    return this.#identifiers.take(wanted);
+  }
+}
+
+class UniqueNames {
+  readonly #taken = new Set<string>();
+  /** By name: the number that the next one of that name gets; counting from the start each time would take long in damaged BTF. */
+  readonly #next = new Map<string, number>();
+
+  take(wanted: string): string {
     const plain = identifier(wanted);
-    let name = plain;
-    for (let count = 2; this.#identifiers.has(name); count++) name = `${plain}___${count}`;
-    this.#identifiers.add(name);
+    let count = this.#next.get(plain) ?? 1;
+    let name: string;
+    do {
+      name = count === 1 ? plain : `${plain}___${count}`;
+      count += 1;
+    } while (this.#taken.has(name));
+    this.#next.set(plain, count);
+    this.#taken.add(name);
     return name;
   }
 }

@@ -134,8 +134,12 @@ class Dump {
     }
   }
 
-  /** Of a struct without a name, whatever its members need, every time that it is met: it is written wherever it is used. */
+  /** Whatever the members of a struct need. One without a name is written wherever it is used, but what it needs once. */
   #members(type: BtfType & { readonly kind: 'struct' | 'union' }): void {
+    if (type.name === '') {
+      if (this.#begun.has(type.id)) return;
+      this.#begun.add(type.id);
+    }
     this.#deeper(type.id, () => {
       for (const member of type.members) this.#complete(member.type);
     });

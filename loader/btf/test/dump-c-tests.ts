@@ -190,3 +190,41 @@ t.test('damaged BTF is dumped within bounds, or refused as damaged', (t) => {
   t.ok(performance.now() - started < 20_000, 'soon');
   t.end();
 });
+
+t.test('thousands of types of one name, or names that fill the blob, take no longer than others', (t) => {
+  const started = performance.now();
+  const count = 20_000;
+  const words = Array.from({ length: count }, (_, value) => ['SAME', value]).flat();
+  const same: RawType[] = [
+    INT,
+    { kind: KIND.enum, vlen: count, sizeOrType: 4, words },
+    ...Array.from({ length: count }, (_, index): RawType => {
+      const kind = index % 2 === 0 ? KIND.union : KIND.fwd;
+      return { name: 'same', kind, vlen: 0, sizeOrType: 0 };
+    }),
+    { kind: KIND.struct, vlen: 2000, sizeOrType: 4, words: Array.from({ length: 2000 }, () => ['m', 1, 0]).flat() },
+    ...Array.from({ length: 5000 }, (): RawType => ({ kind: KIND.ptr, sizeOrType: count + 3 })),
+    ...Array.from(
+      { length: 20_000 },
+      (_, index): RawType => ({ name: 't', kind: KIND.typedef, sizeOrType: count + 4 + index }),
+    ),
+  ];
+  t.throws(() => dumpC(Btf.parse(btfBlob(same))), { code: 'btf-type-loop' }, 'too much to be written out');
+  const text = dumpC(Btf.parse(btfBlob(same.slice(0, count + 2))));
+  t.match(text, `SAME___${count} = ${count - 1},`);
+  t.match(text, `union same___${count / 2 + 1} {};`);
+  const long = 'n'.repeat(100_000);
+  const named: RawType[] = [
+    { ...INT, name: long },
+    {
+      name: 's',
+      kind: KIND.struct,
+      vlen: 20_000,
+      sizeOrType: 4,
+      words: Array.from({ length: 20_000 }, () => ['m', 1, 0]).flat(),
+    },
+  ];
+  t.throws(() => dumpC(Btf.parse(btfBlob(named))), { code: 'btf-type-loop' });
+  t.ok(performance.now() - started < 20_000, 'soon');
+  t.end();
+});
