@@ -125,7 +125,7 @@ function refused(
   log: string,
   core: CoreResult,
 ): LoadError {
-  const poison = { resolutions: context.resolutions, core };
+  const poison = { resolutions: context.resolutions, core, maps: context.object.maps };
   const summary = [summarizeVerifierLog(log), ...explainPoisons(log, poison)].filter((line) => line !== '').join('; ');
   const slot = refusedSlot(log);
   const instruction = slot === null ? null : describeProgramInstruction(program, slot, context.object.byteOrder);

@@ -10,10 +10,14 @@ import type { ExternResolution } from '../resolve/outcome.ts';
 /** The call of a weak kfunc that is missing: this, plus the extern's place among the resolutions. */
 export const MISSING_KFUNC_BASE = 2_002_000_000;
 
+/** The load of a map that was not to be created: this, plus the map's place in the object. */
+export const MISSING_MAP_BASE = 2_001_000_000;
+
 /** What poisoned instructions stand for. */
 export interface PoisonContext {
   readonly resolutions: readonly ExternResolution[];
   readonly core: Pick<CoreResult, 'poisoned'>;
+  readonly maps: readonly { readonly name: string }[];
 }
 
 /** A line of a verifier's log that shows a poisoned instruction, and what that stands for. */
@@ -56,7 +60,7 @@ function findPoisons(log: string, context: PoisonContext): Found[] {
   return found;
 }
 
-function explain(number: number, slot: number | null, { resolutions, core }: PoisonContext): string | undefined {
+function explain(number: number, slot: number | null, { resolutions, core, maps }: PoisonContext): string | undefined {
   if (number === CORE_POISON) {
     // Of a 64-bit load, both halves are poisoned.
     const at = (wanted: number) => core.poisoned.find((one) => one.slot === wanted);
@@ -66,6 +70,8 @@ function explain(number: number, slot: number | null, { resolutions, core }: Poi
     const why = poisoned.why === '' ? '' : ` (${poisoned.why})`;
     return `this kernel lacks what the program reads: ${poisoned.text}${why}`;
   }
+  const map = maps[number - MISSING_MAP_BASE];
+  if (map !== undefined) return `map ${map.name} was not created (autocreate is false), and the program uses it`;
   const extern = resolutions[number - MISSING_KFUNC_BASE];
   if (extern === undefined) return undefined;
   return `kernel function ${extern.name} is weak and missing, and the program calls it`;

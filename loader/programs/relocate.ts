@@ -1,11 +1,11 @@
 import { ObjectError } from '../errors.ts';
 import { formatDescription } from '../insn/describe.ts';
 import { patchInstruction, setImm64, setImmPair, setSource } from '../insn/instruction.ts';
-import { CallSource, LoadSource } from '../insn/opcodes.ts';
-import type { ProgramSpec, Reference } from '../object/spec.ts';
+import { CALL, CallSource, LoadSource } from '../insn/opcodes.ts';
+import type { ObjectContent, ProgramSpec, Reference } from '../object/spec.ts';
 import type { ExternOutcome, ExternResolution } from '../resolve/outcome.ts';
 import { describeProgramInstruction } from './describe-program.ts';
-import { MISSING_KFUNC_BASE } from './poison.ts';
+import { MISSING_KFUNC_BASE, MISSING_MAP_BASE } from './poison.ts';
 
 /** What references become: descriptors of the agent, and outcomes. */
 export interface RelocationTargets {
@@ -13,6 +13,8 @@ export interface RelocationTargets {
   readonly maps: ReadonlyMap<string, number>;
   /** In the object's order, which numbers poisoned calls. */
   readonly resolutions: readonly ExternResolution[];
+  /** The object's maps in its order, which numbers poisoned references to those that were not to be created. Absent: all were. */
+  readonly object?: Pick<ObjectContent, 'maps'>;
   /** BTF fds of the modules that resolutions name. */
   readonly moduleBtfs: ReadonlyMap<string, number>;
 }
@@ -51,7 +53,12 @@ function relocate(
   if (reference.kind === 'function') return;
   if (reference.kind === 'map' || reference.kind === 'data') {
     const fd = targets.maps.get(reference.map);
-    if (fd === undefined) throw refuse(`map ${reference.map} was not created`);
+    if (fd === undefined) {
+      const index = targets.object?.maps.findIndex((one) => one.name === reference.map && one.autocreate === false);
+      if (index === undefined || index === -1) throw refuse(`map ${reference.map} was not created`);
+      poisonMapLoad(code, slot, index);
+      return;
+    }
     setSource(code, slot, reference.kind === 'map' ? LoadSource.MAP_FD : LoadSource.MAP_VALUE);
     setImmPair(code, slot, fd, reference.kind === 'map' ? 0 : reference.offset);
     return;
@@ -63,6 +70,13 @@ function relocate(
   if (moduleFd === undefined) throw refuse(`the BTF of the module that has ${reference.extern} is not open`);
   if (reference.kind === 'extern') relocateLoad(code, slot, outcome, moduleFd);
   else relocateCall(code, slot, outcome, index, moduleFd, fdArray);
+}
+
+/** Both slots of the load, as in libbpf (poison_map_ldimm64). */
+function poisonMapLoad(code: Uint8Array, slot: number, index: number): void {
+  const call = { opcode: CALL, dst: 0, src: CallSource.HELPER, offset: 0, imm: MISSING_MAP_BASE + index };
+  patchInstruction(code, slot, call);
+  patchInstruction(code, slot + 1, call);
 }
 
 function relocateLoad(code: Uint8Array, slot: number, outcome: ExternOutcome, moduleFd: number): void {
