@@ -11,7 +11,7 @@ import type { ElfRelocation } from '../elf/relocations.ts';
 import { ObjectError } from '../errors.ts';
 import { type Instruction, isCall, isLoadImm64, readInstruction } from '../insn/instruction.ts';
 import { SLOT_SIZE } from '../insn/opcodes.ts';
-import { isDataSection, pointerInData } from './data.ts';
+import { ARENA_SECTION, isDataSection, pointerInData } from './data.ts';
 import { functionAt, type ObjectFunction } from './functions.ts';
 import { KCONFIG_SECTION } from './kconfig.ts';
 import { isCode, type ObjectFile } from './object-file.ts';
@@ -114,15 +114,12 @@ function readExternTarget(site: RelocationSite, targets: Targets): CodeTarget {
 }
 
 function readDataTarget(site: RelocationSite, section: ElfSection, offset: number): CodeTarget {
-  if (!isDataSection(section)) {
-    const arena = section.name === ARENA_SECTION;
+  if (!isDataSection(section) && section.name !== ARENA_SECTION) {
     throw site.refuse(
       'reference-to-section',
       `a reference into ${section.name} cannot be loaded`,
-      arena
-        ? 'it holds variables of an arena, which this loader does not fill'
-        : 'only .data, .bss, .rodata and their .NAME variants become maps that a program can read',
-      arena ? 'Allocate them with bpf_arena_alloc_pages().' : 'Move the variable into one of these sections.',
+      'only .data, .bss, .rodata and their .NAME variants become maps that a program can read',
+      'Move the variable into one of these sections.',
     );
   }
   if (offset < 0 || offset >= section.size) {
@@ -153,9 +150,6 @@ function findExtern(site: RelocationSite, targets: Targets): ExternSpec | Kconfi
   }
   return extern;
 }
-
-/** Where clang puts variables of an arena: those of address space 1. */
-const ARENA_SECTION = '.addr_space.1';
 
 function relocationName(type: number): string {
   return RELOCATION_NAMES[type] ?? `${type}`;

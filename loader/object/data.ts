@@ -9,6 +9,12 @@ const BPF_MAP_TYPE_ARRAY = 2;
 const BPF_F_RDONLY_PROG = 1 << 7;
 
 /**
+ * Where clang puts variables of an arena: those of address space 1. They become no map of their own; references to them name this section, and the load
+ * step refuses the programs that have such.
+ */
+export const ARENA_SECTION = '.addr_space.1';
+
+/**
  * Whether a section holds global variables or constants: `.data`, `.bss`, `.rodata`, or one of these with `.NAME` appended, such as
  * `.rodata.str1.1` (string constants), `.rodata.cst16` and `.data.custom` (bpf_object__elf_collect in libbpf's `src/libbpf.c`).
  */

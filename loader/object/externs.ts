@@ -85,7 +85,10 @@ function readKsym(file: ObjectFile, btf: Btf, symbol: ElfSymbol, section: string
   if (section !== '.ksyms') {
     throw refuse(file, symbol, 'extern-not-ksym', `extern ${name} is in section ${section}`, {
       why: 'only externs of .ksyms and .kconfig can be looked up in a kernel',
-      fix: `Declare it with __ksym of <bpf/bpf_helpers.h>.`,
+      fix:
+        section === '.maps'
+          ? 'Link the object with the one that defines the map (`bpftool gen object`).'
+          : 'Declare it with __ksym of <bpf/bpf_helpers.h>.',
     });
   }
   const weak = symbol.binding === 'weak';

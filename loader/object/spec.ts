@@ -113,8 +113,18 @@ export interface MapSpec {
   inner?: MapSpec;
   /** False for a map that is created only when asked for: of section `?.struct_ops`. Absent: true. */
   autocreate?: boolean;
+  /** Which of a kernel's structs a map of `struct_ops` implements. Absent: any other map. */
+  readonly structOps?: StructOpsSpec;
   /** Elements that the object initialises (`.values`): maps in a map of maps, programs in a program array. Absent: none. */
   readonly initial?: readonly InitialElement[];
+}
+
+/** `SEC(".struct_ops") struct tcp_congestion_ops ops = { .ssthresh = (void *)program, … }`. */
+export interface StructOpsSpec {
+  /** The struct's name in the object; what follows `___` in it is not the kernel's (see essentialName). */
+  readonly type: string;
+  /** Members that programs of this object implement. */
+  readonly members: readonly { readonly name: string; readonly program: string }[];
 }
 
 /** `.values = { [2] = &inner }` or `{ [0] = (void *)&program }`. */

@@ -17,20 +17,42 @@ export function readStructOps(file: ObjectFile): MapSpec[] {
       file.elf.symbols
         .filter((symbol) => symbol.sectionIndex === section.index && symbol.type === 'object')
         .sort((a, b) => Number(a.value - b.value))
-        .map((symbol) => ({
-          name: symbol.name,
-          type: mapTypeNumber('struct_ops'),
-          keySize: 4,
-          valueSize: symbol.size,
-          maxEntries: 1,
-          flags: section.name.endsWith('.link') ? BPF_F_LINK : 0,
-          keyTypeId: null,
-          valueTypeId: typeOf(file, section.name, symbol.name),
-          data: null,
-          frozen: false,
-          ...(section.name.startsWith('?') ? { autocreate: false } : {}),
-        })),
+        .map((symbol) => {
+          const valueTypeId = typeOf(file, section.name, symbol.name);
+          return {
+            name: symbol.name,
+            type: mapTypeNumber('struct_ops'),
+            keySize: 4,
+            valueSize: symbol.size,
+            maxEntries: 1,
+            flags: section.name.endsWith('.link') ? BPF_F_LINK : 0,
+            keyTypeId: null,
+            valueTypeId,
+            data: null,
+            frozen: false,
+            structOps: readMembers(file, section, symbol, valueTypeId),
+            ...(section.name.startsWith('?') ? { autocreate: false } : {}),
+          };
+        }),
     );
+}
+
+/** Which members the object assigns programs to: relocations in the variable against functions (bpf_object__collect_st_ops_relos in libbpf's src/libbpf.c). */
+function readMembers(
+  file: ObjectFile,
+  section: ElfSection,
+  variable: ElfSymbol,
+  typeId: TypeId | null,
+): StructOpsSpec {
+  const type = typeId === null ? undefined : file.btf?.resolve(typeId);
+  if (type?.kind !== 'struct') return { type: '', members: [] };
+  const start = Number(variable.value);
+  const members = (file.relocations.get(section.index) ?? []).flatMap(({ offset, symbol }) => {
+    const bits = (offset - start) * 8;
+    const member = type.members.find((one) => one.bitOffset === bits);
+    return member === undefined || symbol.type !== 'func' ? [] : [{ name: member.name, program: symbol.name }];
+  });
+  return { type: type.name, members };
 }
 
 /** The refusal to load one: code `struct-ops-unsupported`. */

@@ -52,6 +52,18 @@ export async function testObjectParts(
     await rest.close();
   });
 
+  await t.test('variables of an arena are refused when a program that uses them is loaded', async (t) => {
+    const agent = new FakeAgent();
+    const arena = await compile(
+      'arena.o',
+      '#define SEC(n) __attribute__((section(n), used))\nint there SEC(".addr_space.1") = 3; SEC("tc") int uses(void *c) { return there; } SEC("tc") int plain(void *c) { return 0; }',
+    );
+    t.match(arena.programs[0]?.references, [{ kind: 'data', map: '.addr_space.1', offset: 0 }]);
+    await t.rejects(loadObject(arena, { agent, facts }), { code: 'arena-data-unsupported', where: /symbol uses$/ });
+    t.equal(agent.calls.length, 0);
+    await (await loadObject(arena, { agent, facts, programs: ['plain'] })).close();
+  });
+
   await t.test('maps of maps, program arrays and pins are told to the kernel in their order', async (t) => {
     const linked = await compile(
       'linked.o',
