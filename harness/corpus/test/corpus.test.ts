@@ -10,6 +10,7 @@ import { findObjects, objectsIn } from '../find-objects.ts';
 import { judgeResults } from '../judge-results.ts';
 import { verdictOf } from '../oracle.ts';
 import { redLines, renderDocument } from '../render.ts';
+import { testCoreCases } from './core-case-tests.ts';
 
 /** An ELF header of a BPF object (<elf.h>) with a section table of one entry behind it. */
 function bpfObject(order: 'little' | 'big', filling: number): Buffer {
@@ -158,3 +159,5 @@ t.test(
     t.equal(await readFile(BASELINE_PATH, 'utf8'), formatBaseline(baseline));
   },
 );
+
+testCoreCases(t);
