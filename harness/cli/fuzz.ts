@@ -33,6 +33,7 @@ export async function fuzz(options: FuzzCommandOptions): Promise<number> {
   const limit = options.inputs === undefined ? { seconds: options.seconds ?? 30 } : { inputs: options.inputs };
   say(`Fuzzing with --seed ${seed}, from ${seeds.objects.length} objects …`);
   let next = 0;
+  const paths: string[] = [];
   const summary = await interruptible((signal) =>
     runFuzz({
       seeds,
@@ -41,7 +42,9 @@ export async function fuzz(options: FuzzCommandOptions): Promise<number> {
       ...limit,
       ...(options.seconds === undefined ? {} : { seconds: options.seconds }),
       ...(targets === undefined ? {} : { targets }),
-      progress: (state) => {
+      progress: async (state) => {
+        for (const finding of state.findings.slice(paths.length))
+          paths.push(await writeFinding(finding, options.findings));
         if (state.seconds < next) return;
         next = state.seconds + 5;
         say(`${Math.round(state.seconds)} s, ${state.inputs} inputs, ${state.findings.length} findings`);
@@ -49,8 +52,8 @@ export async function fuzz(options: FuzzCommandOptions): Promise<number> {
     }),
   );
   process.stdout.write(`${table(summary)}\n`);
-  for (const finding of summary.findings) {
-    const path = await writeFinding(finding, options.findings);
+  for (const [index, finding] of summary.findings.entries()) {
+    const path = paths[index] ?? '';
     process.stdout.write(`\n${finding.key}: ${finding.message}\n  → node harness/launch.mjs fuzz --repeat ${path}\n`);
   }
   return summary.findings.length === 0 ? EXIT.ok : EXIT.red;

@@ -18,7 +18,7 @@ export interface FuzzOptions {
   readonly seconds?: number;
   readonly signal?: AbortSignal;
   /** After each batch. */
-  readonly progress?: (summary: FuzzSummary) => void;
+  readonly progress?: (summary: FuzzSummary) => Promise<void>;
   /** For tests: what the worker runs in place of the loader's targets. */
   readonly workerFile?: URL;
   /** An input that takes this long is ended from outside. Default: 10 s. */
@@ -84,7 +84,7 @@ export async function runFuzz(options: FuzzOptions): Promise<FuzzSummary> {
         target.slowestMs = Math.max(target.slowestMs, result.slowestMs);
       }
       findings.push(...result.findings);
-      options.progress?.(summary());
+      await options.progress?.(summary());
     }
     return summary();
   } finally {
