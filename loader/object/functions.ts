@@ -16,7 +16,7 @@ export interface ObjectFunction {
   readonly linkage: FunctionSpec['linkage'];
   /** Its BTF FUNC; null without BTF. */
   readonly typeId: TypeId | null;
-  /** Whether it is a program: visible from outside, and in a section of its own name instead of `.text`, or the only function. */
+  /** Whether it is a program: visible from outside, and in a section of its own name instead of `.text`. */
   readonly program: boolean;
 }
 
@@ -25,12 +25,7 @@ export interface ObjectFunction {
  * @throws ObjectError `function-outside-section`, `functions-overlap` or `code-without-function`.
  */
 export function readFunctions(file: ObjectFile): readonly ObjectFunction[] {
-  const functions = file.elf.sections.filter(isCode).flatMap((section) => readSectionFunctions(file, section));
-  const [only] = functions;
-  // Without any other function, one in `.text` is what the object is for (prog_is_subprog in libbpf's src/libbpf.c).
-  return only !== undefined && functions.length === 1 && only.linkage !== 'static'
-    ? [{ ...only, program: true }]
-    : functions;
+  return file.elf.sections.filter(isCode).flatMap((section) => readSectionFunctions(file, section));
 }
 
 /** The function that starts at `slot` of a section, if one does. */
