@@ -20,10 +20,9 @@ export function kernelVersionCode({ release, version = '', signature = '' }: Ver
   ];
   for (const text of texts) {
     const match = /^(\d+)\.(\d+)(?:\.(\d+))?/.exec(text ?? '');
-    if (match !== null) {
-      const [major, minor, patch] = match.slice(1).map((digits) => Number(digits ?? 0));
-      return ((major ?? 0) << 16) + ((minor ?? 0) << 8) + Math.min(patch ?? 0, 255);
-    }
+    const [major = 0, minor = 0, patch = 0] = match?.slice(1).map((digits) => Number(digits ?? 0)) ?? [];
+    // Each has eight bits; with more it is no version.
+    if (match !== null && major <= 255 && minor <= 255) return (major << 16) + (minor << 8) + Math.min(patch, 255);
   }
   return null;
 }
