@@ -40,10 +40,10 @@ function copyFields(bytes: Uint8Array, byteOrder: 'little' | 'big'): void {
   if (Buffer.compare(copy, bytes) !== 0) throw new Violation('wrong-copy', `${byteOrder}-endian fields changed`);
 }
 
-/** An instruction that has a meaning is the only one with that meaning. */
+/** An instruction that has a meaning is the only one with that meaning, but for indirect calls: compilers have had their register in two places. */
 function encodeAgain(bytes: Uint8Array, byteOrder: 'little' | 'big', refusals: Refusals): void {
   for (const { slot, instruction } of decodeInstructions(bytes, byteOrder)) {
-    if (instruction.kind === 'invalid') continue;
+    if (instruction.kind === 'invalid' || instruction.kind === 'call-register') continue;
     const encoded = refusals.attempt(() => encodeInstruction(instruction, byteOrder));
     const start = slot * SLOT_SIZE;
     if (encoded === undefined) throw new Violation('not-encoded', `slot ${slot}, ${byteOrder}-endian`);

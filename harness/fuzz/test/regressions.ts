@@ -9,6 +9,7 @@ import { encodeValue } from '../../../loader/btf/values.ts';
 import { splitPerfRecords } from '../../../loader/buffers/perf-buffer.ts';
 import { compileBpf } from '../../../loader/elf/test/compile.ts';
 import { parseObject } from '../../../loader/object/parse.ts';
+import { kernelVersionCode } from '../../../loader/resolve/kernel-version.ts';
 
 /** What the fuzzer found once, each as the smallest input that shows it. */
 export function testRegressions(t: Test): void {
@@ -55,6 +56,13 @@ export function testRegressions(t: Test): void {
       [{ kind: 'sample', bytes: new Uint8Array([1, 2, 3, 4]) }],
       'not more than it has',
     );
+    t.end();
+  });
+
+  t.test('Found by fuzzing: a release with absurd numbers gave a negative version', (t) => {
+    t.equal(kernelVersionCode({ release: '63976.1.0' }), null);
+    t.equal(kernelVersionCode({ release: '6.256.0' }), null);
+    t.equal(kernelVersionCode({ release: '255.255.9999' }), 0xff_ff_ff);
     t.end();
   });
 }
