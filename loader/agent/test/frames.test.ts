@@ -1,4 +1,5 @@
-import { readdir, readFile } from 'node:fs/promises';
+import { readdir, readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import t from 'tap';
 import { buildAgent } from '../build.ts';
@@ -337,11 +338,21 @@ t.test('a session that ends takes its descriptors and its running program with i
   const agent = new AgentProcess(binary);
   const fds = async (): Promise<number> => (await readdir(`/proc/${agent.child.pid}/fd`)).length;
   const open = encodeSyscall({ number: SYS.openat, args: [-100, input(bytesOf('/dev/null\0')), 0, 0] }).payload;
+  const mapped = join(folder, 'agent.test-mapping');
+  await writeFile(mapped, new Uint8Array(4096));
+  const file = encodeSyscall({ number: SYS.openat, args: [-100, input(bytesOf(`${mapped}\0`)), 0, 0] }).payload;
   agent.send(HELLO, encodeFrame(FrameType.syscall, 2, open), encodeFrame(FrameType.syscall, 3, open));
-  await agent.answer(3);
-  t.equal(await fds(), 5);
+  // PROT_READ, MAP_SHARED; the third descriptor of the session is 5.
+  const map = encodeSyscall({ number: SYS.mmap, args: [0, 4096, 1, 1, 5, 0] }).payload;
+  agent.send(encodeFrame(FrameType.syscall, 6, file), encodeFrame(FrameType.syscall, 7, map));
+  const mappings = async (): Promise<number> =>
+    ((await readFile(`/proc/${agent.child.pid}/maps`, 'utf8')).match(/agent\.test-mapping/g) ?? []).length;
+  await agent.answer(7);
+  t.equal(await fds(), 6);
+  t.equal(await mappings(), 1);
   agent.send(encodeFrame(FrameType.hello, 4, encodeU32(PROTOCOL_VERSION)));
   await agent.answer(4);
+  t.equal(await mappings(), 0, 'nor does what it mapped outlive a session');
   t.equal(await fds(), 3, 'the next HELLO closes what the session before it opened');
 
   agent.send(
