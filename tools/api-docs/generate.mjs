@@ -1,6 +1,6 @@
 // npm run docs:api: writes docs/api anew from the docstrings of what loader/index.ts exports. typedoc needs a TypeScript before 7, so it is installed
 // here, apart from everything else.
-import { execFileSync } from 'node:child_process';
+import { spawnSync } from 'node:child_process';
 import { appendFileSync, existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -9,9 +9,10 @@ const HERE = dirname(fileURLToPath(import.meta.url));
 const ROOT = join(HERE, '..', '..');
 const PAGES = join(ROOT, 'docs', 'api');
 
-/** Runs a tool; what it prints is progress. */
+/** Runs a tool; what it prints is progress. Ends with it if it fails. */
 function run(command, args, cwd) {
-  execFileSync(command, args, { cwd, stdio: ['ignore', 2, 2] });
+  const { status } = spawnSync(command, args, { cwd, stdio: ['ignore', 2, 2] });
+  if (status !== 0) process.exit(status ?? 1);
 }
 
 // Compiles if anything has changed: the pages carry a digest of the declaration files.
