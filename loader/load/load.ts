@@ -20,6 +20,7 @@ import { resolveObjectKconfig, withKconfig } from './object-kconfig.ts';
 import { createMaps, type ObjectMaps } from './object-maps.ts';
 import { findProgramTargets } from './program-targets.ts';
 import { select } from './select.ts';
+import { planStructOps } from './struct-ops.ts';
 
 export { LoadedObject } from './loaded-object.ts';
 
@@ -69,8 +70,8 @@ export async function loadObject(spec: ObjectContent, options: LoadOptions): Pro
       },
     );
   }
-  const selected = select(spec, options.programs);
-  const programTargets = findProgramTargets(selected.programs, options.attachTo);
+  const selected = planStructOps(select(spec, options.programs), spec, facts);
+  const programTargets = findProgramTargets(selected.programs, options.attachTo, selected.targets);
   const resolutions = resolveExterns(spec, facts);
   refuseUnresolved(spec, resolutions);
   const kconfig = await resolveObjectKconfig(spec, { agent, facts, own: options.kconfig, resolutions });

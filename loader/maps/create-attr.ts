@@ -16,22 +16,25 @@ export interface MapCreation {
 
 /** BPF_MAP_CREATE up to map_extra (`union bpf_attr`, include/uapi/linux/bpf.h), shortened to what is used. */
 export function mapCreateAttr(spec: MapSpec, { name, maxEntries, btfFd, innerFd }: MapCreation): SyscallBuffer {
-  return new AttrWriter()
-    .u32(spec.type)
-    .u32(spec.keySize)
-    .u32(spec.valueSize)
-    .u32(maxEntries)
-    .u32(spec.flags)
-    .u32(innerFd ?? 0)
-    .u32(spec.numaNode ?? 0)
-    .bytes(objectName(name))
-    .u32(0) // map_ifindex
-    .u32(btfFd ?? 0)
-    .u32(btfFd === null ? 0 : (spec.keyTypeId ?? 0))
-    .u32(btfFd === null ? 0 : (spec.valueTypeId ?? 0))
-    .u32(0) // btf_vmlinux_value_type_id
-    .u64(BigInt(spec.mapExtra ?? 0))
-    .finish();
+  return (
+    new AttrWriter()
+      .u32(spec.type)
+      .u32(spec.keySize)
+      .u32(spec.valueSize)
+      .u32(maxEntries)
+      .u32(spec.flags)
+      .u32(innerFd ?? 0)
+      .u32(spec.numaNode ?? 0)
+      .bytes(objectName(name))
+      .u32(0) // map_ifindex
+      .u32(btfFd ?? 0)
+      .u32(btfFd === null ? 0 : (spec.keyTypeId ?? 0))
+      // Of struct_ops the kernel's own type, in the next field.
+      .u32(btfFd === null || spec.structOps !== undefined ? 0 : (spec.valueTypeId ?? 0))
+      .u32(spec.structOps?.kernelTypeId ?? 0)
+      .u64(BigInt(spec.mapExtra ?? 0))
+      .finish()
+  );
 }
 
 /** Bytes that a map's name may have: BPF_OBJ_NAME_LEN less the final zero. */

@@ -20,12 +20,16 @@ const WITHOUT_BTF: ReadonlySet<MapType> = new Set<MapType>([
   'insn_array',
 ]);
 
-/** Storage at sockets, inodes, tasks and control groups: refused without types (bpf_local_storage_map_alloc_check, kernel/bpf/bpf_local_storage.c). */
+/**
+ * Storage at sockets, inodes, tasks and control groups, and implementations of the kernel's structs: refused without types
+ * (bpf_local_storage_map_alloc_check, kernel/bpf/bpf_local_storage.c; map_create, kernel/bpf/syscall.c).
+ */
 const ONLY_WITH_BTF: ReadonlySet<MapType> = new Set<MapType>([
   'sk_storage',
   'inode_storage',
   'task_storage',
   'cgrp_storage',
+  'struct_ops',
 ]);
 
 /** Whether the kernel may be told the types of a map's key and value. */

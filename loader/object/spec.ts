@@ -33,7 +33,7 @@ export interface ObjectContent {
 export interface ProgramSpec {
   /** The function's name. */
   readonly name: string;
-  /** The ELF section, for example `tp_btf/sched_switch`; `.text` for an object's only function, if it has no section of its own. */
+  /** The ELF section, for example `tp_btf/sched_switch`. */
   readonly section: string;
   type: ProgramType;
   /** Expected attach type (`enum bpf_attach_type`), where the program type wants one. */
@@ -125,6 +125,8 @@ export interface StructOpsSpec {
   readonly type: string;
   /** Members that programs of this object implement. */
   readonly members: readonly { readonly name: string; readonly program: string }[];
+  /** Type of the map's value in the kernel's BTF: the load step fills it in. */
+  readonly kernelTypeId?: TypeId;
 }
 
 /** `.values = { [2] = &inner }` or `{ [0] = (void *)&program }`. */

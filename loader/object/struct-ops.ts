@@ -1,14 +1,15 @@
-import { ObjectError } from '../errors.ts';
+import type { TypeId } from '../btf/types.ts';
+import type { ElfSection, ElfSymbol } from '../elf/elf.ts';
 import { mapTypeNumber } from './map-types.ts';
 import type { ObjectFile } from './object-file.ts';
-import type { MapSpec } from './spec.ts';
+import type { MapSpec, ObjectContent, StructOpsSpec } from './spec.ts';
 
 /** BPF_F_LINK (include/uapi/linux/bpf.h): the map is attached by a link. */
 const BPF_F_LINK = 1 << 13;
 
 /**
  * The operations that an object implements: each variable of `.struct_ops` or `.struct_ops.link` is one map of type `struct_ops`
- * (init_struct_ops_maps in libbpf's `src/libbpf.c`). They can be looked at; loading them is refused by {@link refuseStructOps}.
+ * (init_struct_ops_maps in libbpf's `src/libbpf.c`).
  */
 export function readStructOps(file: ObjectFile): MapSpec[] {
   return file.elf.sections
@@ -38,12 +39,7 @@ export function readStructOps(file: ObjectFile): MapSpec[] {
 }
 
 /** Which members the object assigns programs to: relocations in the variable against functions (bpf_object__collect_st_ops_relos in libbpf's src/libbpf.c). */
-function readMembers(
-  file: ObjectFile,
-  section: ElfSection,
-  variable: ElfSymbol,
-  typeId: TypeId | null,
-): StructOpsSpec {
+function readMembers(file: ObjectFile, section: ElfSection, variable: ElfSymbol, typeId: TypeId | null): StructOpsSpec {
   const type = typeId === null ? undefined : file.btf?.resolve(typeId);
   if (type?.kind !== 'struct') return { type: '', members: [] };
   const start = Number(variable.value);
@@ -55,12 +51,13 @@ function readMembers(
   return { type: type.name, members };
 }
 
-/** The refusal to load one: code `struct-ops-unsupported`. */
-export function refuseStructOps(position: { file: string; section?: string; symbol: string }): ObjectError {
-  return new ObjectError('struct-ops-unsupported', 'struct_ops cannot be loaded', position, {
-    why: 'its programs replace functions of a kernel’s struct, which takes a conversion to that kernel’s layout that this loader does not make',
-    fix: 'Load it with `bpftool struct_ops register`, or name the programs to load without it.',
-  });
+/** The maps that name a program, each with the member that it is to implement. */
+export function usersOf(program: string, spec: ObjectContent): (readonly [MapSpec, StructOpsSpec, string])[] {
+  return spec.maps.flatMap((map) =>
+    (map.structOps?.members ?? [])
+      .filter((member) => member.program === program)
+      .flatMap(({ name }) => (map.structOps === undefined ? [] : [[map, map.structOps, name] as const])),
+  );
 }
 
 function isStructOpsSection(name: string): boolean {

@@ -37,8 +37,10 @@ export async function testObjectParts(
       'ops.o',
       '#define SEC(n) __attribute__((section(n), used))\nstruct my_ops { int (*go)(void *); };\nSEC("struct_ops/go") int go(void *c) { return 0; } SEC("tc") int plain(void *c) { return 0; }\nSEC(".struct_ops") struct my_ops mine = { .go = go };',
     );
-    await t.rejects(loadObject(ops, { agent, facts }), { code: 'struct-ops-unsupported', where: /symbol go$/ });
-    await t.rejects(loadObject(ops, { agent, facts, programs: ['go'] }), { code: 'struct-ops-unsupported' });
+    await t.rejects(loadObject(ops, { agent, facts: { ...facts, vmlinuxBtf: null } }), {
+      code: 'struct-ops-not-in-kernel',
+      why: 'the kernel has no BTF',
+    });
     const object = await loadObject(ops, { agent, facts, programs: ['plain'] });
     t.same(object.maps, []);
     await object.close();
@@ -50,6 +52,49 @@ export async function testObjectParts(
       'programs of struct_ops go with their map',
     );
     await rest.close();
+  });
+
+  await t.test('programs of struct_ops are loaded for the member that the kernel has by that name', async (t) => {
+    const source = (struct: string, rest: string): string =>
+      `#define SEC(n) __attribute__((section(n), used))\n${struct}\n${rest}\nchar L[] SEC("license") = "GPL";`;
+    const ops = await compile(
+      'ops.o',
+      source(
+        'struct my_ops___old { int (*go)(void *); };',
+        'SEC("?struct_ops/x") int runs(void *c) { return 0; }\nSEC(".struct_ops") struct my_ops___old mine = { .go = runs };',
+      ),
+    );
+    t.same(ops.maps[0]?.structOps, { type: 'my_ops___old', members: [{ name: 'go', program: 'runs' }] });
+    const kernel = async (members: string): Promise<KernelFacts> => {
+      const rest = 'struct bpf_struct_ops_my_ops { char common[64]; struct my_ops data; } value;';
+      const { btf } = await compile('kernel.o', source(`struct my_ops { ${members} };`, rest));
+      return { ...facts, vmlinuxBtf: btf };
+    };
+    const agent = new FakeAgent();
+    const known = await kernel('long first; int (*other)(void *); int (*go)(void *);');
+    await (await loadObject(ops, { agent, facts: known })).close();
+    const [create, load] = [agent.bpfCalls(MAP_CREATE)[0]?.attr, agent.bpfCalls(PROG_LOAD)[0]?.attr];
+    // union bpf_attr: value_size 8, btf_key_type_id 52, btf_value_type_id 56, btf_vmlinux_value_type_id 60; the kernel's struct is 64 + 24 bytes.
+    const value = known.vmlinuxBtf?.find('bpf_struct_ops_my_ops', 'struct')?.id;
+    t.same(
+      [8, 52, 56, 60].map((offset) => create?.getUint32(offset, true)),
+      [88, 0, 0, value],
+    );
+    // expected_attach_type 68 is the member's index, attach_btf_id 108 the struct.
+    const struct = known.vmlinuxBtf?.find('my_ops', 'struct')?.id;
+    t.same(
+      [load?.getUint32(68, true), load?.getUint32(108, true)],
+      [2, struct],
+      'although its section says not to load it',
+    );
+
+    await t.rejects(loadObject(ops, { agent, facts: await kernel('long first;') }), {
+      code: 'struct-ops-not-in-kernel',
+      why: 'struct my_ops of this kernel has no member go',
+    });
+    await t.rejects(loadObject({ ...ops, maps: [] }, { agent, facts: known, programs: ['runs'] }), {
+      code: 'struct-ops-unused',
+    });
   });
 
   await t.test('variables of an arena are refused when a program that uses them is loaded', async (t) => {

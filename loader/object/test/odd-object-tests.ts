@@ -97,6 +97,7 @@ SEC("?.struct_ops") struct my_ops other = { .flags = 4 };`;
       { name: 'other', flags: 0, autocreate: false },
     ]);
     t.equal(spec.maps[0]?.autocreate, undefined);
+    t.same(spec.maps[0]?.structOps, { type: 'my_ops', members: [{ name: 'go', program: 'go' }] });
     t.equal(spec.btf?.type(spec.maps[0]?.valueTypeId ?? 0).name, 'my_ops');
     t.match(spec.programs, [{ name: 'go', type: 'struct_ops', attachTarget: 'go' }]);
     t.end();
