@@ -68,8 +68,8 @@ export function verdictOf(said: string): Verdict {
 function errnoOf(text: string): string {
   const name = /^-?(E[A-Z0-9]+)$/.exec(text.trim())?.[1];
   if (name !== undefined) return name;
-  const number = STRERROR.get(text.trim());
-  return number === undefined ? text.trim() : errnoName(number);
+  const number = STRERROR.get(text.trim()) ?? Number(/^unknown error \(-?(\d+)\)$/.exec(text.trim())?.[1] ?? 0);
+  return number === 0 ? text.trim() : errnoName(number);
 }
 
 /** Messages of the C library for what bpf(2) answers. */
@@ -88,6 +88,5 @@ const STRERROR: ReadonlyMap<string, number> = new Map([
   ['Invalid argument', 22],
   ['No space left on device', 28],
   ['Numerical result out of range', 34],
-  ['Unknown error 524', 524],
   ['Operation not supported', 95],
 ]);

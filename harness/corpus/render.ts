@@ -55,6 +55,7 @@ export function renderDocument(results: CorpusResults, judgement: Judgement): st
     ...disagreementSection(judgement.disagreements),
     ...coreSection(results),
     ...compileSection(notCompiled),
+    ...RUN_IT,
   ].join('\n');
 }
 
@@ -185,6 +186,26 @@ function markdownTable(titles: readonly string[], rows: readonly (readonly strin
   const line = (cells: readonly string[]): string => `| ${cells.join(' | ')} |`;
   return [line(titles), line(titles.map((_, index) => (index < 2 ? '---' : '---:'))), ...rows.map(line)];
 }
+
+/** How to run it, for the end of docs/corpus.md. */
+const RUN_IT = [
+  '## Running it',
+  '',
+  '```sh',
+  'npm run corpus                              # everything; the exit code is 1 if anything is red',
+  "npm run corpus -- --kernel 6.12 --object 'selftests/test_ksyms*'",
+  'npm run corpus -- --check                   # compare with the committed baseline, as CI does',
+  'npm run corpus -- --update                  # write the baseline and this page',
+  '```',
+  '',
+  "- Packages come through the project's own apt, with a state apart from the system's: signatures and digests are checked, 260 MB are fetched, and 1.1 GB stay in `CACHE/corpus`. Debian's unstable suite has newer packages; its golang-github-cilium-ebpf-dev (0.22.0+ds1) has no ELF file any more.",
+  "- The selftests are compiled once, until a package changes: two minutes of two cores. Compiler and headers are Debian's, whatever the host has, so the same objects come out everywhere.",
+  '- One machine for each kernel; where an object brings it down, that is its verdict, and the next one gets a new machine. bpftool runs in the machine with its own C library, in a bpffs that is unmounted afterwards. What it said is kept, as the same bpftool says the same of the same object on the same kernel (`--fresh` asks again).',
+  '- A program is judged alone where libbpf loads its object and this library does not. `CACHE/corpus/last-run.json` has what both said, with logs.',
+  "- Selftests that need `bpf_testmod` are refused by both on Debian's kernels, which have no such module. `--matrix FILE --kernel NAME` takes a kernel of any matrix, also one that is built with `modules: [bpf_testmod]` ([kernels.md](kernels.md)); the module is loaded then.",
+  '- A verdict that changes, an object that comes or goes, and a disagreement that [expectations.yaml](../harness/corpus/expectations.yaml) does not explain are red.',
+  '',
+];
 
 function aboutOf(source: string): string {
   const found = OBJECT_PACKAGES.find((one) => one.source === source);
