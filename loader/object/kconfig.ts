@@ -32,7 +32,9 @@ export function kconfigType(btf: Btf, typeId: TypeId): KconfigType | null {
       return tristate ? { kind: 'tristate', size: type.size } : null;
     }
     case 'array':
-      if (type.length === 0 || kconfigType(btf, type.type)?.kind !== 'char') return null;
+      // Damaged BTF may have arrays of each other without end.
+      if (type.length === 0 || btf.resolve(type.type).kind !== 'int') return null;
+      if (kconfigType(btf, type.type)?.kind !== 'char') return null;
       return { kind: 'string', length: type.length };
     default:
       return null;
