@@ -39,8 +39,8 @@ export interface BatchResult {
 
 /** For whoever watches from another thread, so that an input that never ends can be named. */
 export interface BatchWatch {
-  /** Before each input, with its number in the batch; after a finding, -1 for the inputs that make it smaller. */
-  readonly starting: (index: number) => void;
+  /** Before each input. Its number counts from the start of the batch; those that make a finding smaller have none. */
+  readonly starting: (index: number | null, plan: Plan) => void;
 }
 
 /** A finding is made smaller with this many further inputs at most, and for this long. */
@@ -61,7 +61,7 @@ export function runBatch(batch: Batch, target: Target, known: Set<string>, watch
   const property = fc.property(plans, (plan) => {
     if (smallest !== undefined && (++shrinks > MOST_SHRINKS || performance.now() - foundAt > MOST_SHRINK_MS))
       return true;
-    watch.starting(smallest === undefined ? inputs : -1);
+    watch.starting(smallest === undefined ? inputs : null, plan);
     const tried = tryInput(target, inputOf(plan, target).bytes);
     if (smallest === undefined) {
       inputs++;
@@ -81,6 +81,15 @@ export function runBatch(batch: Batch, target: Target, known: Set<string>, watch
   const findings = smallest === undefined ? [] : [findingOf(target, smallest.plan, smallest.violation)];
   for (const { key } of findings) known.add(key);
   return { inputs, accepted, slowestMs, findings };
+}
+
+/** Tries one input, without making it smaller. */
+export function runOne(plan: Plan, target: Target, known: Set<string>): BatchResult {
+  const { violation, accepted, milliseconds } = tryInput(target, inputOf(plan, target).bytes);
+  const finding = violation === undefined ? undefined : findingOf(target, plan, violation);
+  const findings = finding === undefined || known.has(finding.key) ? [] : [finding];
+  for (const { key } of findings) known.add(key);
+  return { inputs: 1, accepted: accepted ? 1 : 0, slowestMs: violation === undefined ? milliseconds : 0, findings };
 }
 
 /** The seed that a plan starts from, and the bytes that it comes to. */

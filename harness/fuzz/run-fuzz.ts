@@ -5,7 +5,7 @@ import { batchSeed, type Plan, planAt } from './plan.ts';
 import type { RawSeeds } from './seeds.ts';
 import { type Target, Violation } from './target.ts';
 import { makeTargets, SHARES, type TargetName } from './targets/all.ts';
-import type { WorkerAnswer, WorkerData } from './worker.ts';
+import type { OneInput, WorkerAnswer, WorkerData } from './worker.ts';
 
 /** How long, and on what. A run ends after the batch in which the first of its limits is reached. */
 export interface FuzzOptions {
@@ -47,6 +47,9 @@ export interface TargetSummary {
 const BATCH = 100;
 
 const HEAP_MIB = 512;
+
+/** Two words and a plan: eight mutations take some 600 bytes. */
+const POSITION_BYTES = 4096;
 
 const HANG_MS = 10_000;
 
@@ -106,7 +109,7 @@ function* batches(names: readonly TargetName[], seed: number): Generator<Batch> 
 /** The worker thread, and who watches over it. */
 class FuzzThread {
   readonly #options: FuzzOptions;
-  readonly #position = new SharedArrayBuffer(8);
+  readonly #position = new SharedArrayBuffer(POSITION_BYTES);
   readonly #known = new Set<string>();
   readonly #targets: ReadonlyMap<string, Target>;
   #worker: Worker | undefined;
@@ -116,25 +119,40 @@ class FuzzThread {
     this.#targets = new Map(makeTargets(options.seeds).map((target) => [target.name, target]));
   }
 
-  /** Runs a batch. One that does not come to its end gives the input at which it stopped as a finding. */
+  /** Runs a batch. One that does not come to its end gives the input at which it stopped as a finding, if that does not end when it is tried alone. */
   async run(batch: Batch): Promise<BatchResult> {
     const end = await this.#ask(batch);
-    if ('result' in end) {
-      for (const { key } of end.result.findings) this.#known.add(key);
-      return end.result;
-    }
-    if ('failure' in end) throw new ExplainedError('fuzz-worker', 'the fuzzer failed', { why: end.failure });
-    const index = Math.max(0, Atomics.load(new Int32Array(this.#position), 0));
-    const findings = this.#lost(batch, planAt(batchSeed(batch.seed, batch.target, batch.batch), index), end);
-    return { inputs: index + 1, accepted: 0, slowestMs: 0, findings };
+    if (!('violation' in end)) return this.#resultOf(end);
+    const { plan, inputs } = this.#stoppedAt(batch);
+    // A machine that was busy with other things may have stopped it.
+    const again = end.violation.kind === 'hang' ? await this.#ask({ target: batch.target, plan }) : end;
+    if (!('violation' in again)) return { ...this.#resultOf(again), inputs };
+    return { inputs, accepted: 0, slowestMs: 0, findings: this.#lost(batch.target, plan, again.violation) };
   }
 
   async close(): Promise<void> {
     await this.#worker?.terminate();
   }
 
-  #lost(batch: Batch, plan: Plan, { violation }: { readonly violation: Violation }): Finding[] {
-    const target = this.#targets.get(batch.target);
+  #resultOf(end: WorkerAnswer): BatchResult {
+    if ('failure' in end) throw new ExplainedError('fuzz-worker', 'the fuzzer failed', { why: end.failure });
+    for (const { key } of end.result.findings) this.#known.add(key);
+    return end.result;
+  }
+
+  /** The input that was under way when the thread was last heard of, and how many of the batch had begun. */
+  #stoppedAt(batch: Batch): { readonly plan: Plan; readonly inputs: number } {
+    const index = Atomics.load(new Int32Array(this.#position, 0, 2), 0);
+    if (index >= 0) {
+      return { plan: planAt(batchSeed(batch.seed, batch.target, batch.batch), index), inputs: index + 1 };
+    }
+    // A copy: text is not decoded from memory that is shared.
+    const text = new TextDecoder().decode(new Uint8Array(this.#position, 8, -index).slice());
+    return { plan: JSON.parse(text) as Plan, inputs: batch.inputs };
+  }
+
+  #lost(name: string, plan: Plan, violation: Violation): Finding[] {
+    const target = this.#targets.get(name);
     if (target === undefined) return [];
     const finding = findingOf(target, plan, violation);
     if (this.#known.has(finding.key)) return [];
@@ -142,9 +160,9 @@ class FuzzThread {
     return [finding];
   }
 
-  async #ask(batch: Batch): Promise<WorkerAnswer | { readonly violation: Violation }> {
+  async #ask(question: Batch | OneInput): Promise<WorkerAnswer | { readonly violation: Violation }> {
     const worker = this.#started();
-    const words = new Int32Array(this.#position);
+    const words = new Int32Array(this.#position, 0, 2);
     const limit = this.#options.hangMs ?? HANG_MS;
     return new Promise((resolve) => {
       let moved = performance.now();
@@ -174,7 +192,7 @@ class FuzzThread {
       }, WATCH_MS);
       worker.on('message', settle);
       worker.on('error', failed);
-      worker.postMessage(batch);
+      worker.postMessage(question);
     });
   }
 

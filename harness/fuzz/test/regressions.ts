@@ -8,6 +8,7 @@ import { BtfBuilder } from '../../../loader/btf/builder.ts';
 import { encodeValue } from '../../../loader/btf/values.ts';
 import { splitPerfRecords } from '../../../loader/buffers/perf-buffer.ts';
 import { compileBpf } from '../../../loader/elf/test/compile.ts';
+import { kconfigType } from '../../../loader/object/kconfig.ts';
 import { parseObject } from '../../../loader/object/parse.ts';
 import { kernelVersionCode } from '../../../loader/resolve/kernel-version.ts';
 
@@ -63,6 +64,13 @@ export function testRegressions(t: Test): void {
     t.equal(kernelVersionCode({ release: '63976.1.0' }), null);
     t.equal(kernelVersionCode({ release: '6.256.0' }), null);
     t.equal(kernelVersionCode({ release: '255.255.9999' }), 0xff_ff_ff);
+    t.end();
+  });
+
+  t.test('Found by fuzzing: an array of itself, as the type of a __kconfig extern', (t) => {
+    const builder = new BtfBuilder();
+    const array = builder.add({ kind: 'array', name: '', type: 1, indexType: 1, length: 1 });
+    t.equal(kconfigType(Btf.parse(builder.finish()), array), null);
     t.end();
   });
 }
