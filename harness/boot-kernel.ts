@@ -1,9 +1,9 @@
 import { cacheDirectory } from '../kernels/cache-directory.ts';
+import type { AgentConnection } from '../loader/agent/connection.ts';
 import { ExplainedError } from '../loader/errors.ts';
 import type { KnownFacts } from '../loader/facts/kernel-facts.ts';
 import { Kernel } from '../loader/kernel.ts';
 import { GuestKernels } from './cli/guest-kernels.ts';
-import type { Guest } from './guest/open-guest.ts';
 import { hostKernelConfig } from './run/config-facts.ts';
 
 /** How {@link bootKernel} boots. */
@@ -46,25 +46,26 @@ export async function bootKernel(name: string, options: BootKernelOptions = {}):
   }
   const kernelConfig = await hostKernelConfig(found.kernel.config);
   const known = kernelConfig === undefined ? {} : { kernelConfig };
-  return new BootedKernel(found.name, await guests.open(found, false, signal), known);
+  const guest = await guests.open(found, false, signal);
+  return new BootedKernel(found.name, guest.machine.agent, () => guest.close(), known);
 }
 
 /** A kernel that runs in a virtual machine of its own. */
 export class BootedKernel implements AsyncDisposable {
   readonly name: string;
   readonly kernel: Kernel;
-  readonly #guest: Guest;
+  readonly #close: () => Promise<void>;
 
   /** Made by {@link bootKernel}. */
-  constructor(name: string, guest: Guest, known: KnownFacts = {}) {
+  constructor(name: string, agent: AgentConnection, close: () => Promise<void>, known: KnownFacts = {}) {
     this.name = name;
-    this.kernel = Kernel.over(guest.machine.agent, known);
-    this.#guest = guest;
+    this.kernel = Kernel.over(agent, known);
+    this.#close = close;
   }
 
   /** Ends the machine. */
   async close(): Promise<void> {
-    await this.#guest.close();
+    await this.#close();
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
