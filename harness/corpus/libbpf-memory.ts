@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
-import { readFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { mkdir, readFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
 import { z } from 'zod';
 import { writeWhole } from '../results/write.ts';
 import { TIMEOUT } from './oracle.ts';
@@ -59,6 +59,7 @@ export class LibbpfMemory {
   /** Writes it down. */
   async save(): Promise<void> {
     if (!this.#changed) return;
+    await mkdir(dirname(this.#path), { recursive: true });
     await writeWhole(this.#path, JSON.stringify(Object.fromEntries(this.#known)));
     this.#changed = false;
   }
