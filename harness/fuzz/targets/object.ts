@@ -8,6 +8,9 @@ import type { RawSeeds } from '../seeds.ts';
 import { type Refusals, type Target, Violation } from '../target.ts';
 import type { Context } from './context.ts';
 
+/** Larger variables are only read and set as bytes: 2.5 MB of small numbers, which a selftest has, take half a second each way. */
+const LARGEST_VALUE = 64 * 1024;
+
 /** Whole ELF objects: parsed, edited, and resolved against a kernel. */
 export function objectTarget({ objects }: RawSeeds, { facts }: Context): Target {
   return {
@@ -31,11 +34,12 @@ function inspectObject(spec: ObjectSpec, refusals: Refusals): void {
     if (spec.program(program.name).name !== program.name) throw new Violation('wrong-name', program.name);
   }
   const copy = spec.copy();
-  for (const { name } of copy.variables) {
+  for (const { name, size } of copy.variables) {
     const variable = refusals.attempt(() => copy.variable(name));
-    const value = variable && refusals.attempt(() => variable.get());
-    if (variable !== undefined && value !== undefined) refusals.attempt(() => variable.set(value));
-    if (variable !== undefined) refusals.attempt(() => variable.set(variable.bytes.slice()));
+    if (variable === undefined) continue;
+    refusals.attempt(() => variable.set(variable.bytes.slice()));
+    const value = size > LARGEST_VALUE ? undefined : refusals.attempt(() => variable.get());
+    if (value !== undefined) refusals.attempt(() => variable.set(value));
   }
   const { btf, datasecLayout } = spec;
   if (btf !== null) refusals.attempt(() => btfForKernel(btf, datasecLayout));

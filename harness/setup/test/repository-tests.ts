@@ -51,7 +51,11 @@ const KNOWN: Readonly<Record<string, readonly string[]>> = {
   report: ['config', 'results'],
   github: ['report', 'results'],
   bench: ['cli', 'config', 'report', 'results', 'run', 'setup', 'vm'],
-  cli: ['bench', 'config', 'github', 'guest', 'report', 'results', 'run', 'setup', 'vm'],
+  fuzz: [],
+  'api-docs': [],
+  'boot-kernel.ts': ['cli', 'guest', 'run'],
+  corpus: ['cli', 'config', 'guest', 'report', 'results', 'vm'],
+  cli: ['bench', 'config', 'corpus', 'fuzz', 'github', 'guest', 'report', 'results', 'run', 'setup', 'vm'],
 };
 
 /** What reports may know of a run beside its types: neither needs a machine. */
