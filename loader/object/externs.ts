@@ -98,8 +98,7 @@ function readKsym(file: ObjectFile, btf: Btf, symbol: ElfSymbol, section: string
 }
 
 function findDeclaration(btf: Btf, name: string): { section: string; type: BtfType } | undefined {
-  for (const section of btf.types()) {
-    if (section.kind !== 'datasec') continue;
+  for (const section of btf.ofKind('datasec')) {
     for (const entry of section.entries) {
       const type = btf.type(entry.type);
       if (type.name === name) return { section: section.name, type };

@@ -1,4 +1,5 @@
 import type { CoreRelocation, LineInfo } from '../btf/ext.ts';
+import type { TypeId } from '../btf/types.ts';
 import { ObjectError } from '../errors.ts';
 import {
   type Instruction,
@@ -26,6 +27,8 @@ export interface LinkContext {
   readonly targets: ReadonlyMap<number, ReadonlyMap<number, CodeTarget>>;
   readonly lines: RecordsBySection<LineInfo>;
   readonly coreRelocations: RecordsBySection<CoreRelocation>;
+  /** What runs when a program throws (`bpf_throw`), by the program's BTF FUNC: no instruction refers to it. */
+  readonly exceptionCallbacks: ReadonlyMap<TypeId, ObjectFunction>;
 }
 
 /** Records of `.BTF.ext` by section, in ascending order of their slot. */
@@ -45,7 +48,7 @@ interface Placed {
 }
 
 /**
- * Appends to a program every function that it calls or takes the address of, each once, and theirs in turn; then points the
+ * Appends to a program every function that it calls or takes the address of, and its exception callback, each once, and theirs in turn; then points the
  * calls (BPF_PSEUDO_CALL) and addresses (BPF_PSEUDO_FUNC) at the new places, which both count slots from the next slot
  * (add_subprog_and_kfunc in the kernel's `kernel/bpf/verifier.c`). Line information and CO-RE relocations move along.
  * @throws ObjectError `not-a-function` for a call that leads to the middle of a function; `code-truncated`.
@@ -83,14 +86,25 @@ function placeFunctions(entry: ObjectFunction, context: LinkContext): Placed[] {
   let end = entry.slots;
   // The list grows while it is walked, until no function reaches a new one.
   for (const one of placed) {
-    for (const { target } of walk(one.source, context)) {
-      if (target.kind !== 'call' && target.kind !== 'function') continue;
-      if (placed.some(({ source }) => source === target.function)) continue;
-      placed.push({ source: target.function, slot: end });
-      end += target.function.slots;
+    for (const reached of functionsReached(one.source, one.source === entry, context)) {
+      if (placed.some(({ source }) => source === reached)) continue;
+      placed.push({ source: reached, slot: end });
+      end += reached.slots;
     }
   }
   return placed;
+}
+
+function* functionsReached(
+  source: ObjectFunction,
+  isEntry: boolean,
+  context: LinkContext,
+): IterableIterator<ObjectFunction> {
+  for (const { target } of walk(source, context)) {
+    if (target.kind === 'call' || target.kind === 'function') yield target.function;
+  }
+  const callback = isEntry && source.typeId !== null ? context.exceptionCallbacks.get(source.typeId) : undefined;
+  if (callback !== undefined) yield callback;
 }
 
 /** An instruction that refers to something, `slot` counted in its section. */

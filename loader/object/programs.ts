@@ -1,3 +1,4 @@
+import type { TypeId } from '../btf/types.ts';
 import { type CodeTarget, readCodeTargets, type Targets } from './code-targets.ts';
 import type { ObjectFunction } from './functions.ts';
 import { type LinkedCode, linkProgram, sortRecords } from './link.ts';
@@ -16,10 +17,27 @@ export function readPrograms(file: ObjectFile, targets: Targets): ProgramSpec[] 
   }
   const lines = sortRecords(file.btfExt?.lines);
   const coreRelocations = sortRecords(file.btfExt?.coreRelocations);
-  const context = { file, functions: targets.functions, targets: codeTargets, lines, coreRelocations };
+  const exceptionCallbacks = readExceptionCallbacks(file, targets.functions);
+  const { functions } = targets;
+  const context = { file, functions, targets: codeTargets, lines, coreRelocations, exceptionCallbacks };
   return targets.functions
     .filter((one) => one.program)
     .map((one) => ({ ...describe(one), ...linkProgram(one, context) }));
+}
+
+/** What a program's declaration tag says before the name of its exception callback (bpf_find_exception_callback_insn_off, kernel/bpf/btf.c). */
+const EXCEPTION_TAG = 'exception_callback:';
+/** Component of a tag that is on a function, not on one of its parameters. */
+const WHOLE = -1;
+
+function readExceptionCallbacks(file: ObjectFile, functions: readonly ObjectFunction[]): Map<TypeId, ObjectFunction> {
+  const found = new Map<TypeId, ObjectFunction>();
+  for (const { name, type, componentIndex } of file.btf?.ofKind('decl_tag') ?? []) {
+    if (componentIndex !== WHOLE || !name.startsWith(EXCEPTION_TAG)) continue;
+    const callback = functions.find((one) => one.name === name.slice(EXCEPTION_TAG.length));
+    if (callback !== undefined) found.set(type, callback);
+  }
+  return found;
 }
 
 function describe(one: ObjectFunction): Omit<ProgramSpec, keyof LinkedCode> {

@@ -84,6 +84,22 @@ SEC("tc") int prog(void *ctx) { struct four table = { { 11, 22, 33, 44 } }; retu
     t.end();
   });
 
+  t.test('an exception callback that only a tag names is part of its program', (t) => {
+    const source = `
+__attribute__((noinline)) int caught(unsigned long long cookie) { return 1; }
+__attribute__((btf_decl_tag("exception_callback:caught"))) SEC("tc") int throws(void *ctx) { return 0; }
+SEC("tc") int quiet(void *ctx) { return 0; }`;
+    const spec = parse('exceptions', source);
+    t.same(
+      spec.programs.map(({ name, functions }) => [name, functions.map((one) => one.name)]),
+      [
+        ['throws', ['throws', 'caught']],
+        ['quiet', ['quiet']],
+      ],
+    );
+    t.end();
+  });
+
   t.test('struct_ops are maps of their type, and their programs have it', (t) => {
     const source = `
 struct my_ops { int (*go)(void *); int flags; };
