@@ -125,6 +125,16 @@ t.test('links of the documentation lead somewhere', (t) => {
   t.end();
 });
 
+t.test('the table of features names tests that there are, by their titles', (t) => {
+  const named = [...read('docs/loader/features.md').matchAll(/\[([^\]]+)\]\(\.\.\/\.\.\/([^)]+\.ts)\)/g)];
+  t.ok(named.length > 25);
+  t.same(
+    named.filter(([, title = '', path = '']) => !read(path).includes(title)).map(([link]) => link),
+    [],
+  );
+  t.end();
+});
+
 function importsOf(path: string): Import[] {
   const text = read(path);
   const resolve = (to: string): string => normalize(join(dirname(path), to));
