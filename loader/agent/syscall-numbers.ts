@@ -43,6 +43,7 @@ export const SYSCALL_X86_64 = {
   delete_module: 176,
   unlinkat: 263,
   bpf: 321,
+  memfd_create: 319,
 } as const;
 
 /** The name of a system call in {@link SYSCALL_X86_64}. */
@@ -91,6 +92,7 @@ const SYSCALL_AARCH64: Readonly<Record<SyscallName, number | null>> = {
   fsmount: 432,
   unlinkat: 35,
   bpf: 280,
+  memfd_create: 279,
 };
 
 /** The number of a system call on a machine as `uname -m` names it. Throws ExplainedError `agent-architecture` for a machine that has no such call, or none that is known. */

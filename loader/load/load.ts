@@ -5,6 +5,7 @@ import { openModuleBtf } from '../facts/module-btf.ts';
 import { LoadError } from '../load-error.ts';
 import { fillProgramArrays } from '../maps/fill-maps.ts';
 import { pinMaps } from '../maps/pinned-map.ts';
+import { ARENA_SECTION } from '../object/data.ts';
 import type { ObjectContent, ProgramSpec } from '../object/spec.ts';
 import { findAttachTarget } from '../programs/attach-target.ts';
 import { loadProgram } from '../programs/load-program.ts';
@@ -88,6 +89,8 @@ export async function loadObject(spec: ObjectContent, options: LoadOptions): Pro
     const attached = selected.programs.filter(({ name }) => !programTargets.has(name));
     const moduleBtfs = await openModules(agent, modulesOf(attached, resolutions, facts), temporary);
     const mapFds = new Map(maps.map((map) => [map.spec.name, map.fd]));
+    const arena = maps.find((map) => map.spec.arenaData !== undefined);
+    if (arena !== undefined) mapFds.set(ARENA_SECTION, arena.fd);
     const kernel = { facts, coreCandidates: CoreCandidates.of(facts), moduleBtfs, resolutions };
     const context = { agent, object: spec, btf, maps: mapFds, ...kernel, programTargets, logLevel, logSize };
     for (const program of selected.programs) {

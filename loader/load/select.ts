@@ -12,21 +12,22 @@ export interface Selection {
 
 /**
  * Selects programs by name, or all that load by default; and all maps but those that are not to be created. What is refused here no kernel is asked for.
- * @throws ObjectError `no-such-program`; `unknown-program-section` for a program without a type; `arena-data-unsupported`
+ * @throws ObjectError `no-such-program`; `unknown-program-section` for a program without a type; `arena-missing`
  */
 export function select(spec: ObjectContent, names: readonly string[] | undefined): Selection {
   const maps = spec.maps.filter(({ autocreate }) => autocreate !== false);
   const programs = names === undefined ? selectDefault(spec) : selectByName(spec, names);
+  const hasArena = maps.some(({ arenaData }) => arenaData !== undefined);
   for (const { name, section, type, references } of programs) {
     if (type === 'unspecified') throw refuseUnknownSection(section, { file: spec.name, symbol: name });
-    if (references.some((one) => one.kind === 'data' && one.map === ARENA_SECTION)) {
+    if (!hasArena && references.some((one) => one.kind === 'data' && one.map === ARENA_SECTION)) {
       throw new ObjectError(
-        'arena-data-unsupported',
-        'the program uses global variables of an arena',
+        'arena-missing',
+        'the program uses global variables of an arena that is not there',
         { file: spec.name, section, symbol: name },
         {
-          why: 'this loader creates arenas, but fills in none of their variables',
-          fix: 'Allocate them with bpf_arena_alloc_pages().',
+          why: 'the object declares no map of type arena to hold them',
+          fix: 'Declare one in SEC(".maps"), with room for them in max_entries (pages).',
         },
       );
     }

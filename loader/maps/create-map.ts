@@ -1,10 +1,10 @@
 import type { AgentConnection } from '../agent/connection.ts';
 import { errnoName } from '../agent/errno.ts';
-import { syscallNumber } from '../agent/syscall-numbers.ts';
 import { isMapOfMaps, mapTypeNumber } from '../object/map-types.ts';
 import type { MapSpec } from '../object/spec.ts';
 import { BpfCommand, bpf, closeAll } from '../syscall/bpf.ts';
 import { possibleCpus } from '../syscall/cpus.ts';
+import { placeArena, wantsPlace } from './arena.ts';
 import { kernelMapName, mapCreateAttr } from './create-attr.ts';
 import { LoadedMap } from './loaded-map.ts';
 import { needsTypes, takesTypes } from './map-demands.ts';
@@ -30,7 +30,7 @@ export async function createMap(spec: MapSpec, context: MapContext): Promise<Loa
   const map = new LoadedMap(context.agent, sized, fd, context.object.btf);
   try {
     await fill(map, context);
-    if (sized.type === mapTypeNumber('arena') && (sized.mapExtra ?? 0) === 0) await placeArena(map, context);
+    if (wantsPlace(sized)) await placeArena(map, context);
   } catch (error) {
     await closeAll(context.agent, [fd]);
     throw error;
@@ -98,21 +98,4 @@ async function fill(map: LoadedMap, context: MapContext): Promise<void> {
   if (errno !== 0 && errnoName(errno) !== 'EINVAL') {
     throw mapError(spec, context, 'the map cannot be frozen', { errno });
   }
-}
-
-const PROT_READ_WRITE = 3;
-const MAP_SHARED = 1;
-
-/**
- * Gives an arena its address in user space, without which no program that uses it is loaded: the kernel takes that of the first mapping and keeps it
- * (arena_map_mmap, kernel/bpf/arena.c). The mapping is removed at once.
- */
-async function placeArena(map: LoadedMap, context: MapContext): Promise<void> {
-  const { agent } = context;
-  const { machine, pageSize } = agent.hello;
-  const length = map.spec.maxEntries * pageSize;
-  const number = syscallNumber(machine, 'mmap');
-  const mapped = await agent.syscall({ number, args: [0, length, PROT_READ_WRITE, MAP_SHARED, map.fd, 0] });
-  if (mapped.errno !== 0) throw mapError(map.spec, context, 'the arena cannot be mapped', { errno: mapped.errno });
-  await agent.syscall({ number: syscallNumber(machine, 'munmap'), args: [mapped.value, length] });
 }

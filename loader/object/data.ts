@@ -2,17 +2,24 @@ import type { DatasecType } from '../btf/types.ts';
 import { SHT_NOBITS, SHT_PROGBITS } from '../elf/constants.ts';
 import type { ElfSection, ElfSymbol } from '../elf/elf.ts';
 import { ObjectError } from '../errors.ts';
+import { mapTypeNumber } from './map-types.ts';
 import type { ObjectFile } from './object-file.ts';
 import type { MapSpec, VariableSpec } from './spec.ts';
 
 const BPF_MAP_TYPE_ARRAY = 2;
 const BPF_F_RDONLY_PROG = 1 << 7;
 
-/**
- * Where clang puts variables of an arena: those of address space 1. They become no map of their own; references to them name this section, and the load
- * step refuses the programs that have such.
- */
+/** Where clang puts variables of an arena: those of address space 1. They become no map of their own; references to them name this section. */
 export const ARENA_SECTION = '.addr_space.1';
+
+/** Maps with the variables of the object's arena, if there are both: the arena holds them from its start (libbpf's src/libbpf.c, init_arena_map_data). */
+export function withArenaData(maps: readonly MapSpec[], file: ObjectFile): MapSpec[] {
+  const section = file.elf.sections.find(({ name, size }) => name === ARENA_SECTION && size > 0);
+  const arena = maps.find(({ type }) => type === mapTypeNumber('arena'));
+  if (section === undefined || arena === undefined) return [...maps];
+  const arenaData = section.type === SHT_NOBITS ? new Uint8Array(section.size) : new Uint8Array(section.data);
+  return maps.map((map) => (map === arena ? { ...map, arenaData } : map));
+}
 
 /**
  * Whether a section holds global variables or constants: `.data`, `.bss`, `.rodata`, or one of these with `.NAME` appended, such as

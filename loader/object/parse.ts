@@ -1,7 +1,7 @@
 import { type DatasecLayout, datasecLayout } from '../btf/datasec-layout.ts';
 import { decodeUtf8 } from '../bytes.ts';
 import { ObjectError } from '../errors.ts';
-import { readDataMaps, readVariables } from './data.ts';
+import { readDataMaps, readVariables, withArenaData } from './data.ts';
 import { readExterns } from './externs.ts';
 import { readFunctions } from './functions.ts';
 import { KCONFIG_SECTION, kconfigMaps } from './kconfig.ts';
@@ -30,7 +30,12 @@ export function parseObject(bytes: Uint8Array, name: string): ObjectContent {
     btf: file.btf,
     datasecLayout: layoutOf(file, kconfig),
     programs: readPrograms(file, { functions, externs, kconfig, mapNames: names }),
-    maps: [...maps, ...readStructOps(file), ...readDataMaps(file), ...kconfigMaps(kconfig, file.btf)],
+    maps: [
+      ...withArenaData(maps, file),
+      ...readStructOps(file),
+      ...readDataMaps(file),
+      ...kconfigMaps(kconfig, file.btf),
+    ],
     variables: readVariables(file),
     externs,
     kconfig,

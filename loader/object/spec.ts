@@ -105,6 +105,8 @@ export interface MapSpec {
   readonly frozen: boolean;
   /** The map type's own number (`map_extra`): hash functions of a bloom filter, the address of an arena. Absent: 0. */
   mapExtra?: number | bigint;
+  /** What an arena's variables (`.addr_space.1`) are at first, from its start. Absent: it has none. */
+  arenaData?: Uint8Array;
   /** NUMA node for BPF_F_NUMA_NODE. Absent: none. */
   numaNode?: number;
   /** `LIBBPF_PIN_BY_NAME` where the object asks for it: pinned as `PIN_FOLDER/NAME`, and reused from there. Absent: not pinned. */

@@ -97,16 +97,41 @@ export async function testObjectParts(
     });
   });
 
-  await t.test('variables of an arena are refused when a program that uses them is loaded', async (t) => {
-    const agent = new FakeAgent();
-    const arena = await compile(
-      'arena.o',
-      '#define SEC(n) __attribute__((section(n), used))\nint there SEC(".addr_space.1") = 3; SEC("tc") int uses(void *c) { return there; } SEC("tc") int plain(void *c) { return 0; }',
+  await t.test('an arena gets its address and its variables before programs that use it are loaded', async (t) => {
+    const source = (maps: string): string =>
+      `#define SEC(n) __attribute__((section(n), used))\n${maps}int there SEC(".addr_space.1") = 3; SEC("tc") int uses(void *c) { return there; } SEC("tc") int plain(void *c) { return 0; }`;
+    const without = await compile('arena.o', source(''));
+    const nobody = new FakeAgent();
+    await t.rejects(loadObject(without, { agent: nobody, facts }), { code: 'arena-missing', where: /symbol uses$/ });
+    t.equal(nobody.calls.length, 0);
+    await (await loadObject(without, { agent: nobody, facts, programs: ['plain'] })).close();
+
+    // BPF_MAP_TYPE_ARENA is 33, BPF_F_MMAPABLE 1 << 10.
+    const arena = 'struct { int (*type)[33]; int (*map_flags)[1024]; int (*max_entries)[2]; } heap SEC(".maps");\n';
+    const spec = await compile('arena.o', source(arena));
+    t.match(spec.programs[0]?.references, [{ kind: 'data', map: '.addr_space.1', offset: 0 }]);
+    const [mmap, munmap, memfd, pread, write] = [9, 11, 319, 17, 1];
+    const address = 0x7f00_0000_0000;
+    const answers = new Map([
+      [mmap, address],
+      [memfd, 77],
+      [pread, 4],
+    ]);
+    const agent = new FakeAgent(({ number }) => answers.get(number));
+    await (await loadObject(spec, { agent, facts })).close();
+    const seen = agent.calls.filter(({ number }) => [mmap, munmap, memfd, pread, write].includes(number));
+    t.same(
+      seen.map(({ number }) => number),
+      [mmap, memfd, write, pread, munmap],
     );
-    t.match(arena.programs[0]?.references, [{ kind: 'data', map: '.addr_space.1', offset: 0 }]);
-    await t.rejects(loadObject(arena, { agent, facts }), { code: 'arena-data-unsupported', where: /symbol uses$/ });
-    t.equal(agent.calls.length, 0);
-    await (await loadObject(arena, { agent, facts, programs: ['plain'] })).close();
+    t.same(seen[0]?.args.slice(0, 4), [0, 2 * 4096, 3, 1], 'PROT_READ | PROT_WRITE, MAP_SHARED');
+    t.match(seen[2]?.args, [77, { bytes: Uint8Array.of(3, 0, 0, 0) }, 4]);
+    t.same(seen[3]?.args, [77, address, 4, 0]);
+    const code = agent.bpfCalls(PROG_LOAD)[0]?.at(8);
+    // The register byte of the first instruction: BPF_PSEUDO_MAP_VALUE is 2.
+    t.equal((code?.[1] ?? 0) >> 4, 2);
+    const crowded = { ...spec, maps: spec.maps.map((map) => ({ ...map, arenaData: new Uint8Array(8193) })) };
+    await t.rejects(loadObject(crowded, { agent, facts }), { code: 'map-rejected', message: /8193 bytes/ });
   });
 
   await t.test('maps of maps, program arrays and pins are told to the kernel in their order', async (t) => {
