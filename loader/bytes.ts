@@ -16,6 +16,7 @@ export class ByteReader {
   readonly #view: DataView;
   readonly #little: boolean;
   readonly #sectionOffset: number;
+  #text: Buffer | undefined;
   #position = 0;
 
   /** `sectionOffset`: where in `section` the first byte lies, for messages. */
@@ -85,13 +86,15 @@ export class ByteReader {
 
   /** UTF-8 up to the next NUL, which is consumed. Throws `unterminated-string` if there is none. */
   cstring(): string {
+    // Buffer decodes as TextDecoder does, and short strings many times faster.
+    this.#text ??= Buffer.from(this.#bytes.buffer, this.#bytes.byteOffset, this.length);
     const end = this.#bytes.indexOf(0, this.#position);
     if (end < 0) {
       throw new FormatError('unterminated-string', 'a string has no end', this.at(this.#position), {
         why: `there is no NUL byte in the last ${this.remaining} bytes`,
       });
     }
-    const text = decodeUtf8(this.#bytes.subarray(this.#position, end));
+    const text = this.#text.toString('utf8', this.#position, end);
     this.#position = end + 1;
     return text;
   }

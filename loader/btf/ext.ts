@@ -1,23 +1,9 @@
 import { ByteReader } from '../bytes.ts';
 import { FormatError } from '../errors.ts';
 import type { Btf, TypeId } from './btf.ts';
+import { type LineInfo, LineRecords, refuseOffset } from './line-records.ts';
 
-/** Where an instruction comes from (`struct bpf_line_info`). */
-export interface LineInfo {
-  /** Instruction slot (8 bytes each) in its ELF section. */
-  readonly slot: number;
-  readonly file: string;
-  /** From 1; 0 if unknown. */
-  readonly line: number;
-  /** From 1; 0 if unknown. */
-  readonly column: number;
-  /** The line's text. */
-  readonly source: string;
-  /** Offset of `file` in the object's BTF strings, as the kernel wants it back. */
-  readonly fileNameOffset: number;
-  /** Offset of `source` in the object's BTF strings, as the kernel wants it back. */
-  readonly sourceOffset: number;
-}
+export type { LineInfo } from './line-records.ts';
 
 /** A function's start and its FUNC (`struct bpf_func_info`). */
 export interface FunctionInfo {
@@ -38,10 +24,13 @@ export interface CoreRelocation {
   readonly kind: number;
 }
 
-/** The content of `.BTF.ext`, by ELF section, in file order. */
+/** The content of `.BTF.ext`, by ELF section, in file order; lines ascend by slot. */
 export interface BtfExt {
   readonly functions: ReadonlyMap<string, readonly FunctionInfo[]>;
+  /** Made when first asked for, from {@link BtfExt.lineRecords}. */
   readonly lines: ReadonlyMap<string, readonly LineInfo[]>;
+  /** The same, read where they are needed: an object has more lines than anything else. */
+  readonly lineRecords: ReadonlyMap<string, LineRecords>;
   readonly coreRelocations: ReadonlyMap<string, readonly CoreRelocation[]>;
 }
 
@@ -81,7 +70,7 @@ export function parseBtfExt(bytes: Uint8Array, btf: Btf): BtfExt {
     slot: readSlot(record),
     typeId: readTypeId(record, btf),
   }));
-  const lines = readRecords(partAt(16), 16, btf, (record) => readLine(record, btf));
+  const lineRecords = readLineRecords(partAt(16), btf);
   const coreRelocations =
     headerLength < HEADER_WITH_CORE
       ? new Map<string, CoreRelocation[]>()
@@ -91,13 +80,21 @@ export function parseBtfExt(bytes: Uint8Array, btf: Btf): BtfExt {
           accessString: btf.string(record.u32()),
           kind: record.u32(),
         }));
-  return { functions, lines, coreRelocations };
+  let lines: Map<string, LineInfo[]> | undefined;
+  return {
+    functions,
+    lineRecords,
+    get lines() {
+      lines ??= new Map([...lineRecords].map(([section, records]) => [section, records.all()]));
+      return lines;
+    },
+    coreRelocations,
+  };
 }
 
 const SMALLEST_HEADER = 24;
 const HEADER_WITH_CORE = 32;
 
-/** A part is: the size of a record, then per ELF section its name, the number of records, and the records. */
 function readRecords<T>(
   part: ByteReader,
   knownSize: number,
@@ -105,9 +102,35 @@ function readRecords<T>(
   read: (record: ByteReader) => T,
 ): Map<string, T[]> {
   const sections = new Map<string, T[]>();
-  if (part.length === 0) {
-    return sections;
-  }
+  eachSection(part, knownSize, btf, (section, start, count, size) => {
+    const records = sections.get(section) ?? [];
+    for (let index = 0; index < count; index += 1) {
+      records.push(read(part.seek(start + index * size)));
+    }
+    sections.set(section, records);
+  });
+  return sections;
+}
+
+function readLineRecords(part: ByteReader, btf: Btf): Map<string, LineRecords> {
+  const sections = new Map<string, LineRecords>();
+  const bytes = part.bytes(part.length);
+  eachSection(part.seek(0), 16, btf, (section, start, count, size) => {
+    const records = LineRecords.read(bytes.subarray(start, start + count * size), size, btf, part.at(start));
+    const before = sections.get(section);
+    sections.set(section, before === undefined ? records : before.concat(records));
+  });
+  return sections;
+}
+
+/** A part is: the size of a record, then per ELF section its name, the number of records, and the records. */
+function eachSection(
+  part: ByteReader,
+  knownSize: number,
+  btf: Btf,
+  take: (section: string, start: number, count: number, size: number) => void,
+): void {
+  if (part.length === 0) return;
   const size = part.u32();
   if (size < knownSize || size % 4 !== 0) {
     throw new FormatError('btf-ext-record', `records of ${size} bytes`, part.at(0), {
@@ -125,49 +148,20 @@ function readRecords<T>(
         why: `they take ${count * size} bytes, ${part.remaining} are left`,
       });
     }
-    const records = sections.get(section) ?? [];
-    for (let index = 0; index < count; index += 1) {
-      records.push(read(part.seek(start + index * size)));
-    }
-    sections.set(section, records);
+    take(section, start, count, size);
     part.seek(start + count * size);
   }
-  return sections;
-}
-
-function readLine(record: ByteReader, btf: Btf): LineInfo {
-  const slot = readSlot(record);
-  const fileNameOffset = record.u32();
-  const sourceOffset = record.u32();
-  const place = record.u32();
-  return {
-    slot,
-    file: btf.string(fileNameOffset),
-    // BPF_LINE_INFO_LINE_NUM and BPF_LINE_INFO_LINE_COL.
-    line: place >>> 10,
-    column: place & 0x3ff,
-    source: btf.string(sourceOffset),
-    fileNameOffset,
-    sourceOffset,
-  };
 }
 
 function readSlot(record: ByteReader): number {
-  const position = record.at(record.position);
   const offset = record.u32();
-  if (offset % 8 !== 0) {
-    throw new FormatError('btf-ext-offset', `instruction offset ${offset}`, position, {
-      why: 'it is no multiple of 8',
-    });
-  }
-  return offset / 8;
+  return offset % 8 === 0 ? offset / 8 : refuseOffset(offset, record.at(record.position - 4));
 }
 
 function readTypeId(record: ByteReader, btf: Btf): TypeId {
-  const position = record.at(record.position);
   const id = record.u32();
   if (id >= btf.endId) {
-    throw new FormatError('btf-type-id', `BTF.ext refers to type ${id}`, position, {
+    throw new FormatError('btf-type-id', `BTF.ext refers to type ${id}`, record.at(record.position - 4), {
       where: btf.name,
       why: `ids end at ${btf.endId}`,
     });

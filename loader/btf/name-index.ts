@@ -9,7 +9,7 @@ import type { TypeIndex } from './type-index.ts';
  * does it), else a hash table.
  */
 export class NameIndex {
-  readonly #names: Uint32Array;
+  readonly #types: TypeIndex;
   readonly #kinds: Uint8Array;
   readonly #strings: StringSection;
   /** By kind number: the positions of its types, null if they are many. */
@@ -17,9 +17,9 @@ export class NameIndex {
   #searches = 0;
   #lookup: ((name: string) => number[]) | undefined;
 
-  constructor({ names, kinds }: TypeIndex, strings: StringSection) {
-    this.#names = names;
-    this.#kinds = kinds;
+  constructor(types: TypeIndex, strings: StringSection) {
+    this.#types = types;
+    this.#kinds = types.kinds;
     this.#strings = strings;
   }
 
@@ -50,7 +50,7 @@ export class NameIndex {
 
   #compareAll(name: string, positions: readonly number[]): number[] {
     const wanted = Buffer.from(name);
-    return positions.filter((position) => this.#strings.compare(this.#names[position] ?? 0, wanted) === 0);
+    return positions.filter((position) => this.#strings.compare(this.#types.nameOf(position), wanted) === 0);
   }
 
   #named(name: string): readonly number[] {
@@ -65,7 +65,7 @@ export class NameIndex {
   }
 
   #at(offsets: readonly number[]): number[] {
-    const names = this.#names;
+    const { names } = this.#types;
     const found: number[] = [];
     for (const offset of offsets) {
       for (let at = names.indexOf(offset); at !== -1; at = names.indexOf(offset, at + 1)) found.push(at);
@@ -75,7 +75,7 @@ export class NameIndex {
 
   #anonymous(): number[] {
     const found: number[] = [];
-    this.#names.forEach((offset, position) => {
+    this.#types.names.forEach((offset, position) => {
       if (this.#strings.firstByte(offset) === 0) found.push(position);
     });
     return found;
@@ -83,7 +83,7 @@ export class NameIndex {
 
   /** Whether every name is followed by the same or a later one. Of a BTF that is not sorted, it looks at the first few only. */
   #isSorted(): boolean {
-    const names = this.#names;
+    const { names } = this.#types;
     for (let at = 1; at < names.length; at++) {
       if (!this.#strings.inOrder(names[at - 1] ?? 0, names[at] ?? 0)) return false;
     }
@@ -91,7 +91,7 @@ export class NameIndex {
   }
 
   #bisect(name: string): number[] {
-    const names = this.#names;
+    const { names } = this.#types;
     const wanted = Buffer.from(name);
     let [low, high] = [0, names.length];
     while (low < high) {
@@ -106,7 +106,7 @@ export class NameIndex {
 
   /** Buckets of positions: the first of each, and what follows each. Types without a name are in none. */
   #hash(): (name: string) => number[] {
-    const names = this.#names;
+    const { names } = this.#types;
     const strings = this.#strings;
     const mask = 2 ** Math.ceil(Math.log2(names.length + 1)) - 1;
     const first = new Int32Array(mask + 1).fill(-1);

@@ -1,7 +1,7 @@
-import type { ByteOrder } from '../bytes.ts';
 import { FormatError } from '../errors.ts';
 import type { BtfHeader } from './header.ts';
 import { BTF_KINDS, KIND_LAYOUTS, type KindLayout } from './kinds.ts';
+import { wordsOf } from './words.ts';
 
 /** Where each type of a BTF blob starts; made in one pass, without looking into the types. */
 export interface TypeIndex {
@@ -10,8 +10,10 @@ export interface TypeIndex {
   readonly offsets: Uint32Array;
   /** By position: kind number. */
   readonly kinds: Uint8Array;
-  /** By position: string offset of the name. */
+  /** By position: string offset of the name. Made when first asked for: few lookups need those of all types. */
   readonly names: Uint32Array;
+  /** String offset of one type's name, by its position. */
+  readonly nameOf: (position: number) => number;
 }
 
 /**
@@ -23,34 +25,72 @@ export function indexTypes(header: BtfHeader, where: string): TypeIndex {
   // An array of words is read many times faster than a DataView as long as nothing is compiled, and a kernel has 120,000 types.
   const words = wordsOf(types, header.byteOrder);
   const { once, each } = sizesByKind(header.layout);
-  const most = Math.floor(types.length / TYPE_SIZE);
-  const offsets = new Uint32Array(most);
-  const kinds = new Uint8Array(most);
-  const names = new Uint32Array(most);
+  // Memory beside the heap brings a full garbage collection nearer, which takes longer than all of this: no more than is likely to be used.
+  let room = Math.ceil(types.length / USUAL_SIZE) + 1;
+  let offsets = new Uint32Array(room);
+  let kinds = new Uint8Array(room);
   const end = types.length;
   let count = 0;
   let offset = 0;
   while (offset + TYPE_SIZE <= end) {
-    const word = offset >>> 2;
-    const info = words[word + 1] ?? 0;
+    const info = words[(offset >>> 2) + 1] ?? 0;
     const kind = (info >>> 24) & 0x7f;
     const fixed = once[kind] ?? UNKNOWN;
     const next = offset + fixed + (info & 0xff_ffff) * (each[kind] ?? 0);
     if (fixed === UNKNOWN || next > end || next % 4 !== 0) break;
+    if (count === room) {
+      room = Math.floor(types.length / TYPE_SIZE);
+      [offsets, kinds] = [enlarge(offsets, new Uint32Array(room)), enlarge(kinds, new Uint8Array(room))];
+    }
     offsets[count] = offset;
     kinds[count] = kind;
-    names[count] = words[word] ?? 0;
     count += 1;
     offset = next;
   }
   if (offset !== end) refuse(header, where, count, offset, words[(offset >>> 2) + 1] ?? 0);
-  return {
-    count,
-    offsets: offsets.subarray(0, count),
-    kinds: kinds.subarray(0, count),
-    names: names.subarray(0, count),
-  };
+  return new Types(words, offsets.subarray(0, count), kinds.subarray(0, count));
 }
+
+class Types implements TypeIndex {
+  readonly count: number;
+  readonly offsets: Uint32Array;
+  readonly kinds: Uint8Array;
+  readonly #words: Uint32Array;
+  #names: Uint32Array | undefined;
+
+  constructor(words: Uint32Array, offsets: Uint32Array, kinds: Uint8Array) {
+    this.#words = words;
+    this.offsets = offsets;
+    this.kinds = kinds;
+    this.count = offsets.length;
+  }
+
+  get names(): Uint32Array {
+    this.#names ??= this.#readNames();
+    return this.#names;
+  }
+
+  nameOf(position: number): number {
+    return this.#words[(this.offsets[position] ?? 0) >>> 2] ?? 0;
+  }
+
+  #readNames(): Uint32Array {
+    const [words, offsets] = [this.#words, this.offsets];
+    const names = new Uint32Array(offsets.length);
+    for (let position = 0; position < names.length; position++) {
+      names[position] = words[(offsets[position] ?? 0) >>> 2] ?? 0;
+    }
+    return names;
+  }
+}
+
+function enlarge<T extends Uint32Array | Uint8Array>(from: T, to: T): T {
+  to.set(from);
+  return to;
+}
+
+/** Bytes that a type takes on average, less a little: 27 in the BTF of a kernel. */
+const USUAL_SIZE = 24;
 
 /** `struct btf_type`. */
 const TYPE_SIZE = 12;
@@ -72,19 +112,6 @@ function sizesByKind(layout: readonly KindLayout[] | null): { once: Uint32Array;
 
 /** A kind has 7 bits. */
 const KINDS = 128;
-
-/** The bytes as numbers of 32 bits; a copy unless they lie well and in the host's order. Up to three bytes at the end are left out. */
-function wordsOf(bytes: Uint8Array, byteOrder: ByteOrder): Uint32Array {
-  const length = bytes.length & ~3;
-  const swapped = byteOrder !== HOST_BYTE_ORDER;
-  // Not `slice`, which is no copy if this is a Buffer.
-  const { buffer, byteOffset } =
-    swapped || bytes.byteOffset % 4 !== 0 ? new Uint8Array(bytes.subarray(0, length)) : bytes;
-  if (swapped) Buffer.from(buffer, byteOffset, length).swap32();
-  return new Uint32Array(buffer, byteOffset, length / 4);
-}
-
-const HOST_BYTE_ORDER: ByteOrder = new Uint8Array(Uint16Array.of(1).buffer)[0] === 1 ? 'little' : 'big';
 
 /** Says what is wrong with the type at `offset`. */
 function refuse({ types, typesOffset, layout }: BtfHeader, where: string, id: number, offset: number, info: number) {

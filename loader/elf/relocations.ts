@@ -41,26 +41,33 @@ export function relocations(elf: ElfFile, section: ElfSection): ElfRelocation[] 
   if (target === undefined) {
     return refuse(0, 'the relocations apply to no section', `there is no section ${section.info}`);
   }
+  const isLittle = elf.byteOrder === 'little';
   return Array.from({ length: section.size / entrySize }, (_, index) => {
     const start = index * entrySize;
-    const offset = reader.seek(start).u64();
-    const info = reader.u64();
+    // In halves: a BigInt for each of the relocations would be most of the work.
+    const first = reader.seek(start).u32();
+    const second = reader.u32();
+    const offset = isLittle ? first + second * HALF : first * HALF + second;
+    const [third, fourth] = [reader.u32(), reader.u32()];
+    const [type, symbolIndex] = isLittle ? [third, fourth] : [fourth, third];
     const addend = section.type === SHT_RELA ? reader.i64() : null;
-    if (offset >= BigInt(target.size)) {
+    if (offset >= target.size) {
       return refuse(
         start,
         'a relocation outside of its section',
         `offset ${offset}, "${target.name}" has ${target.size} bytes`,
       );
     }
-    const symbolIndex = Number(info >> 32n);
     const symbol = elf.symbols[symbolIndex];
     if (symbol === undefined) {
       return refuse(start, 'a relocation against no symbol', `symbol ${symbolIndex} of ${elf.symbols.length}`);
     }
-    return { offset: Number(offset), type: Number(info & 0xffff_ffffn), symbol, addend };
+    return { offset, type, symbol, addend };
   });
 }
+
+/** What the upper half of 64 bits counts. */
+const HALF = 0x1_0000_0000;
 
 const REL_SIZE = 16;
 const RELA_SIZE = 24;

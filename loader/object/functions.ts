@@ -25,22 +25,40 @@ export interface ObjectFunction {
  * @throws ObjectError `function-outside-section`, `functions-overlap` or `code-without-function`.
  */
 export function readFunctions(file: ObjectFile): readonly ObjectFunction[] {
-  return file.elf.sections.filter(isCode).flatMap((section) => readSectionFunctions(file, section));
+  const sections = file.elf.sections.filter(isCode);
+  // By section once: an object may have a section for each of a thousand programs.
+  const symbols = new Map<number, ElfSymbol[]>(sections.map(({ index }) => [index, []]));
+  for (const symbol of file.elf.symbols) symbols.get(symbol.sectionIndex)?.push(symbol);
+  return sections.flatMap((section) => readSectionFunctions(file, section, symbols.get(section.index) ?? []));
 }
 
-/** The function that starts at `slot` of a section, if one does. */
+/** The function that starts at `slot` of a section, if one does: the first of several. `functions` in the order of {@link readFunctions}. */
 export function functionAt(
   functions: readonly ObjectFunction[],
   sectionIndex: number,
   slot: number,
 ): ObjectFunction | undefined {
-  return functions.find((one) => one.section.index === sectionIndex && one.slot === slot);
+  let [low, high] = [0, functions.length];
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    const one = functions[middle];
+    if (one === undefined) break;
+    const isBefore = one.section.index === sectionIndex ? one.slot < slot : one.section.index < sectionIndex;
+    if (isBefore) low = middle + 1;
+    else high = middle;
+  }
+  const found = functions[low];
+  return found?.section.index === sectionIndex && found.slot === slot ? found : undefined;
 }
 
-function readSectionFunctions(file: ObjectFile, section: ElfSection): ObjectFunction[] {
+function readSectionFunctions(file: ObjectFile, section: ElfSection, symbols: readonly ElfSymbol[]): ObjectFunction[] {
   const position = { file: file.name, section: section.name };
-  const functions = functionSymbols(file, section)
-    .map((symbol) => readFunction(file, section, symbol))
+  const types = new Map<number, TypeId>();
+  for (const { slot, typeId } of file.btfExt?.functions.get(section.name) ?? []) {
+    if (!types.has(slot)) types.set(slot, typeId);
+  }
+  const functions = functionSymbols(section, symbols)
+    .map((symbol) => readFunction(file, section, symbol, types))
     .sort((a, b) => a.slot - b.slot);
   if (functions.length === 0) {
     throw new ObjectError('code-without-function', 'a code section has no function', position, {
@@ -70,8 +88,7 @@ function readSectionFunctions(file: ObjectFile, section: ElfSection): ObjectFunc
  * The symbols of a section's functions: those of type FUNC. Clang before 8 gives symbols neither type nor size; there every one counts that is no label of
  * the compiler's own, and ends where the next begins.
  */
-function functionSymbols(file: ObjectFile, section: ElfSection): readonly ElfSymbol[] {
-  const inside = file.elf.symbols.filter((symbol) => symbol.sectionIndex === section.index);
+function functionSymbols(section: ElfSection, inside: readonly ElfSymbol[]): readonly ElfSymbol[] {
   const typed = inside.filter(({ type }) => type === 'func');
   if (typed.length > 0) return typed;
   const named = inside
@@ -84,7 +101,12 @@ function functionSymbols(file: ObjectFile, section: ElfSection): readonly ElfSym
   });
 }
 
-function readFunction(file: ObjectFile, section: ElfSection, symbol: ElfSymbol): ObjectFunction {
+function readFunction(
+  file: ObjectFile,
+  section: ElfSection,
+  symbol: ElfSymbol,
+  types: ReadonlyMap<number, TypeId>,
+): ObjectFunction {
   const start = Number(symbol.value);
   const { size } = symbol;
   if (start % SLOT_SIZE !== 0 || size % SLOT_SIZE !== 0 || size === 0 || start + size > section.data.length) {
@@ -98,14 +120,13 @@ function readFunction(file: ObjectFile, section: ElfSection, symbol: ElfSymbol):
     );
   }
   const slot = start / SLOT_SIZE;
-  const info = file.btfExt?.functions.get(section.name)?.find((one) => one.slot === slot);
   return {
     name: symbol.name,
     section,
     slot,
     slots: size / SLOT_SIZE,
     linkage: linkageOf(symbol),
-    typeId: info?.typeId ?? null,
+    typeId: types.get(slot) ?? null,
     program: section.name !== '.text' && symbol.binding !== 'local',
   };
 }

@@ -1,31 +1,18 @@
-import type { CoreRelocation, LineInfo } from '../btf/ext.ts';
+import type { CoreRelocation } from '../btf/ext.ts';
 import type { TypeId } from '../btf/types.ts';
-import { ObjectError } from '../errors.ts';
-import {
-  type Instruction,
-  isCall,
-  isLoadImm64,
-  patchInstruction,
-  readInstruction,
-  setImmPair,
-} from '../insn/instruction.ts';
+import { patchInstruction, setImmPair } from '../insn/instruction.ts';
 import { CallSource, LoadSource, SLOT_SIZE } from '../insn/opcodes.ts';
-import type { CodeTarget } from './code-targets.ts';
-import { functionAt, type ObjectFunction } from './functions.ts';
-import type { ObjectFile } from './object-file.ts';
-import { describeSite } from './site.ts';
+import { type Site, type SiteContext, sitesOf } from './code-sites.ts';
+import type { ObjectFunction } from './functions.ts';
 import type { ProgramSpec, Reference } from './spec.ts';
 
 /** What a program consists of once all functions it reaches stand behind it. */
 export type LinkedCode = Pick<ProgramSpec, 'code' | 'references' | 'functions' | 'lines' | 'coreRelocations'>;
 
 /** What linking needs to know of the whole object. */
-export interface LinkContext {
-  readonly file: ObjectFile;
-  readonly functions: readonly ObjectFunction[];
-  /** By section index, then by slot in that section. */
-  readonly targets: ReadonlyMap<number, ReadonlyMap<number, CodeTarget>>;
-  readonly lines: RecordsBySection<LineInfo>;
+export interface LinkContext extends SiteContext {
+  /** Copies of the code sections, by index: what is linked later is not to depend on what becomes of the file's bytes. */
+  readonly code: ReadonlyMap<number, Uint8Array>;
   readonly coreRelocations: RecordsBySection<CoreRelocation>;
   /** What runs when a program throws (`bpf_throw`), by the program's BTF FUNC: no instruction refers to it. */
   readonly exceptionCallbacks: ReadonlyMap<TypeId, ObjectFunction>;
@@ -51,34 +38,73 @@ interface Placed {
  * Appends to a program every function that it calls or takes the address of, and its exception callback, each once, and theirs in turn; then points the
  * calls (BPF_PSEUDO_CALL) and addresses (BPF_PSEUDO_FUNC) at the new places, which both count slots from the next slot
  * (add_subprog_and_kfunc in the kernel's `kernel/bpf/verifier.c`). Line information and CO-RE relocations move along.
+ *
+ * Whatever is wrong is found at once; the code and what belongs to it are put together when they are first asked for, as few of a
+ * thousand programs may be.
  * @throws ObjectError `not-a-function` for a call that leads to the middle of a function; `code-truncated`.
  */
-export function linkProgram(entry: ObjectFunction, context: LinkContext): LinkedCode {
-  const placed = placeFunctions(entry, context);
-  const last = placed[placed.length - 1];
-  const code = new Uint8Array(last === undefined ? 0 : (last.slot + last.source.slots) * SLOT_SIZE);
-  const references: Reference[] = [];
-  for (const one of placed) {
-    const { section, slot, slots } = one.source;
-    code.set(section.data.subarray(slot * SLOT_SIZE, (slot + slots) * SLOT_SIZE), one.slot * SLOT_SIZE);
-    for (const site of walk(one.source, context)) {
-      const reference = patch(code, site, one.slot + site.slot - slot, placed, context);
-      if (reference !== null) references.push(reference);
-    }
+export class LinkedProgram implements LinkedCode {
+  readonly #placed: readonly Placed[];
+  readonly #context: LinkContext;
+  #linked: Pick<LinkedCode, 'code' | 'references'> | undefined;
+  #functions: LinkedCode['functions'] | undefined;
+  #lines: LinkedCode['lines'] | undefined;
+  #coreRelocations: LinkedCode['coreRelocations'] | undefined;
+
+  constructor(entry: ObjectFunction, context: LinkContext) {
+    this.#placed = placeFunctions(entry, context);
+    this.#context = context;
   }
-  return {
-    code,
-    references,
-    functions: placed.map(({ source, slot }) => ({
+
+  get code(): Uint8Array {
+    this.#linked ??= linkCode(this.#placed, this.#context);
+    return this.#linked.code;
+  }
+
+  get references(): readonly Reference[] {
+    this.#linked ??= linkCode(this.#placed, this.#context);
+    return this.#linked.references;
+  }
+
+  get functions(): LinkedCode['functions'] {
+    this.#functions ??= this.#placed.map(({ source, slot }) => ({
       name: source.name,
       slot,
       typeId: source.typeId,
       linkage: source.linkage,
       origin: { section: source.section.name, slot: source.slot },
-    })),
-    lines: move(placed, context.lines),
-    coreRelocations: move(placed, context.coreRelocations),
-  };
+    }));
+    return this.#functions;
+  }
+
+  get lines(): LinkedCode['lines'] {
+    const records = this.#context.file.btfExt?.lineRecords;
+    this.#lines ??= this.#placed.flatMap(({ source: { section, slot, slots }, slot: place }) => {
+      return records?.get(section.name)?.between(slot, slot + slots, place - slot) ?? [];
+    });
+    return this.#lines;
+  }
+
+  get coreRelocations(): LinkedCode['coreRelocations'] {
+    this.#coreRelocations ??= move(this.#placed, this.#context.coreRelocations);
+    return this.#coreRelocations;
+  }
+}
+
+function linkCode(placed: readonly Placed[], context: LinkContext): Pick<LinkedCode, 'code' | 'references'> {
+  const last = placed[placed.length - 1];
+  const code = new Uint8Array(last === undefined ? 0 : (last.slot + last.source.slots) * SLOT_SIZE);
+  const references: Reference[] = [];
+  for (const one of placed) {
+    const { section, slot, slots } = one.source;
+    const own = context.code.get(section.index)?.subarray(slot * SLOT_SIZE, (slot + slots) * SLOT_SIZE);
+    if (own !== undefined) code.set(own, one.slot * SLOT_SIZE);
+    for (const site of sitesOf(one.source, context)) {
+      const reference = patch(code, site, one.slot + site.slot - slot, placed, context);
+      if (reference !== null) references.push(reference);
+    }
+  }
+  return { code, references };
 }
 
 function placeFunctions(entry: ObjectFunction, context: LinkContext): Placed[] {
@@ -95,60 +121,14 @@ function placeFunctions(entry: ObjectFunction, context: LinkContext): Placed[] {
   return placed;
 }
 
-function* functionsReached(
-  source: ObjectFunction,
-  isEntry: boolean,
-  context: LinkContext,
-): IterableIterator<ObjectFunction> {
-  for (const { target } of walk(source, context)) {
-    if (target.kind === 'call' || target.kind === 'function') yield target.function;
+function functionsReached(source: ObjectFunction, isEntry: boolean, context: LinkContext): ObjectFunction[] {
+  const reached: ObjectFunction[] = [];
+  for (const { target } of sitesOf(source, context)) {
+    if (target.kind === 'call' || target.kind === 'function') reached.push(target.function);
   }
   const callback = isEntry && source.typeId !== null ? context.exceptionCallbacks.get(source.typeId) : undefined;
-  if (callback !== undefined) yield callback;
-}
-
-/** An instruction that refers to something, `slot` counted in its section. */
-interface Site {
-  readonly slot: number;
-  readonly instruction: Instruction;
-  readonly target: CodeTarget;
-}
-
-function* walk(source: ObjectFunction, context: LinkContext): IterableIterator<Site> {
-  const { section } = source;
-  const targets = context.targets.get(section.index);
-  const end = source.slot + source.slots;
-  for (let slot = source.slot; slot < end; slot++) {
-    const instruction = readInstruction(section.data, slot, context.file.elf.byteOrder);
-    const target = targets?.get(slot) ?? impliedTarget(source, slot, instruction, context);
-    if (target !== undefined) yield { slot, instruction, target };
-    if (isLoadImm64(instruction) && ++slot >= end) throw truncated(source, slot - 1, context);
-  }
-}
-
-/** Calls within a section bear no relocation where the assembler knew the distance. */
-function impliedTarget(
-  source: ObjectFunction,
-  slot: number,
-  instruction: Instruction,
-  context: LinkContext,
-): CodeTarget | undefined {
-  const call = isCall(instruction) && instruction.src === CallSource.SUBPROGRAM;
-  const address = isLoadImm64(instruction) && instruction.src === LoadSource.FUNC;
-  if (!call && !address) return undefined;
-  const { section } = source;
-  const wanted = slot + 1 + instruction.imm;
-  const found = functionAt(context.functions, section.index, wanted);
-  if (found === undefined) {
-    const text = describeSite(context.file, section, slot);
-    throw new ObjectError(
-      'not-a-function',
-      'no function starts there',
-      { file: context.file.name, section: section.name, symbol: source.name, instruction: slot },
-      { why: `${text} leads to slot ${wanted}` },
-    );
-  }
-  return { kind: call ? 'call' : 'function', function: found };
+  if (callback !== undefined) reached.push(callback);
+  return reached;
 }
 
 /** Points the instruction at its target; returns what remains to be done against maps and the kernel. */
@@ -201,13 +181,4 @@ function firstFrom(records: readonly { readonly slot: number }[], slot: number):
     else high = middle;
   }
   return low;
-}
-
-function truncated(source: ObjectFunction, slot: number, context: LinkContext): ObjectError {
-  return new ObjectError(
-    'code-truncated',
-    'a function ends in the middle of an instruction',
-    { file: context.file.name, section: source.section.name, symbol: source.name, instruction: slot },
-    { why: 'a 64-bit immediate load takes two slots, and there is only one left' },
-  );
 }

@@ -13,7 +13,7 @@ export interface ObjectFile {
   readonly btf: Btf | null;
   /** Null if the object has no `.BTF.ext`. */
   readonly btfExt: BtfExt | null;
-  /** Relocations of a section by its index; in order of offset. */
+  /** Relocations of a section by its index, in order of offset; not those of debug information and BTF, of which nothing is loaded. */
   readonly relocations: ReadonlyMap<number, readonly ElfRelocation[]>;
 }
 
@@ -47,7 +47,8 @@ export function readObjectFile(bytes: Uint8Array, name: string): ObjectFile {
   }
   const btfSection = elf.sections.find((section) => section.name === '.BTF');
   const extSection = elf.sections.find((section) => section.name === '.BTF.ext');
-  const btf = btfSection === undefined ? null : Btf.parse(btfSection.data, { name });
+  // A copy, as types and text are read from it long after the file was.
+  const btf = btfSection === undefined ? null : Btf.parse(new Uint8Array(btfSection.data), { name });
   const btfExt = btf === null || extSection === undefined ? null : parseBtfExt(extSection.data, btf);
   return { name, elf, btf, btfExt, relocations: relocationsByTarget(elf) };
 }
@@ -57,10 +58,15 @@ export function isCode(section: ElfSection): boolean {
   return section.type === SHT_PROGBITS && (section.flags & SHF_EXECINSTR) !== 0n && section.size > 0;
 }
 
+/** Sections that describe the others. */
+const DESCRIPTION = /^\.(debug_|BTF$|BTF\.ext$)/;
+
 function relocationsByTarget(elf: ElfFile): Map<number, ElfRelocation[]> {
   const byTarget = new Map<number, ElfRelocation[]>();
   for (const section of elf.sections) {
     if (section.type !== SHT_REL && section.type !== SHT_RELA) continue;
+    // They are many times as many as those of the code; libbpf skips them, too (bpf_object__elf_collect, src/libbpf.c).
+    if (DESCRIPTION.test(elf.sections[section.info]?.name ?? '')) continue;
     const all = [...(byTarget.get(section.info) ?? []), ...relocations(elf, section)];
     byTarget.set(
       section.info,

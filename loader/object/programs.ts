@@ -1,28 +1,53 @@
 import type { TypeId } from '../btf/types.ts';
 import { type CodeTarget, readCodeTargets, type Targets } from './code-targets.ts';
 import type { ObjectFunction } from './functions.ts';
-import { type LinkedCode, linkProgram, sortRecords } from './link.ts';
+import { type LinkContext, type LinkedCode, LinkedProgram, sortRecords } from './link.ts';
 import { isCode, type ObjectFile } from './object-file.ts';
 import { parseSectionName } from './section-names.ts';
 import type { ProgramSpec } from './spec.ts';
 
 /**
  * The object's programs: every global or weak function outside of `.text`, with all the functions that it reaches.
- * @throws ObjectError for whatever {@link readCodeTargets} and {@link linkProgram} refuse.
+ * @throws ObjectError for whatever {@link readCodeTargets} and {@link LinkedProgram} refuse.
  */
 export function readPrograms(file: ObjectFile, targets: Targets): ProgramSpec[] {
+  const code = new Map<number, Uint8Array>();
   const codeTargets = new Map<number, Map<number, CodeTarget>>();
   for (const section of file.elf.sections.filter(isCode)) {
+    code.set(section.index, new Uint8Array(section.data));
     codeTargets.set(section.index, readCodeTargets(file, section, targets));
   }
-  const lines = sortRecords(file.btfExt?.lines);
   const coreRelocations = sortRecords(file.btfExt?.coreRelocations);
-  const exceptionCallbacks = readExceptionCallbacks(file, targets.functions);
   const { functions } = targets;
-  const context = { file, functions, targets: codeTargets, lines, coreRelocations, exceptionCallbacks };
-  return targets.functions
-    .filter((one) => one.program)
-    .map((one) => ({ ...describe(one), ...linkProgram(one, context) }));
+  const exceptionCallbacks = readExceptionCallbacks(file, functions);
+  const context: LinkContext = {
+    ...{ file, functions, code, targets: codeTargets, coreRelocations, exceptionCallbacks },
+    sites: new Map(),
+  };
+  return functions.filter((one) => one.program).map((one) => readProgram(one, context));
+}
+
+/** Getters of its own rather than of a class: a copy by `{ ...program }` is to have all. */
+function readProgram(one: ObjectFunction, context: LinkContext): ProgramSpec {
+  const linked = new LinkedProgram(one, context);
+  return {
+    ...describe(one),
+    get code() {
+      return linked.code;
+    },
+    get references() {
+      return linked.references;
+    },
+    get functions() {
+      return linked.functions;
+    },
+    get lines() {
+      return linked.lines;
+    },
+    get coreRelocations() {
+      return linked.coreRelocations;
+    },
+  };
 }
 
 /** What a program's declaration tag says before the name of its exception callback (bpf_find_exception_callback_insn_off, kernel/bpf/btf.c). */

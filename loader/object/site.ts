@@ -7,7 +7,7 @@ export function describeSite(file: ObjectFile, section: ElfSection, slot: number
   const { byteOrder } = file.elf;
   const described = describeInstruction(section.data, slot, {
     byteOrder,
-    lines: file.btfExt?.lines.get(section.name) ?? [],
+    lines: file.btfExt?.lineRecords.get(section.name)?.all() ?? [],
   });
   return described === null ? `slot ${slot}` : formatDescription(described);
 }
