@@ -42,10 +42,10 @@ export class LoadError extends ExplainedError {
 
   constructor(phase: LoadPhase, what: string, details: LoadErrorDetails) {
     const { object, program, errno, verifierLog, resolutions, summary, instruction, fix } = details;
-    const reasons = [errno === undefined ? undefined : describeErrno(errno), summary, place(instruction, program)];
+    const reasons = [errno === undefined ? undefined : describeErrno(errno), summary];
     super(CODES[phase], what, {
       where: program === undefined ? object : `${object}, program ${program}`,
-      why: reasons.filter((reason) => reason !== undefined && reason !== '').join(': '),
+      why: `${reasons.filter((reason) => reason !== undefined && reason !== '').join(': ')}${place(instruction, program)}`,
       ...(fix === undefined ? {} : { fix }),
     });
     this.phase = phase;
@@ -58,6 +58,14 @@ export class LoadError extends ExplainedError {
     this.resolutions = resolutions;
     this.summary = summary ?? null;
   }
+
+  /** As {@link ExplainedError.explain}; of several externs, each has its fix beside it. */
+  override explain(): string {
+    const broken = this.resolutions.flatMap(({ outcome }) => (outcome.result === 'error' ? [outcome] : []));
+    if (this.phase !== 'resolve' || broken.length < 2) return super.explain();
+    const lines = broken.map(({ reason, explanation, fix }) => `  ${reason}: ${explanation}\n    → ${fix}`);
+    return `${this.where}: ${this.message}:\n${lines.join('\n')}`;
+  }
 }
 LoadError.prototype.name = 'LoadError';
 
@@ -68,8 +76,9 @@ const CODES = {
   load: 'program-rejected',
 } as const;
 
-function place(instruction: InstructionDescription | undefined, program: string | undefined): string | undefined {
-  if (instruction === undefined) return undefined;
+/** On a line of its own: source lines are long where macros stand in them. */
+function place(instruction: InstructionDescription | undefined, program: string | undefined): string {
+  if (instruction === undefined) return '';
   const within = instruction.function === null || instruction.function === program ? '' : ` of ${instruction.function}`;
-  return `at instruction ${instruction.slot}${within}, ${formatDescription(instruction)}`;
+  return `\n  at instruction ${instruction.slot}${within}, ${formatDescription(instruction)}`;
 }

@@ -87,7 +87,7 @@ export async function loadObject(spec: ObjectContent, options: LoadOptions): Pro
     const mapContext = { agent, object: spec, btfFd: btf.fd, resolutions };
     await createMaps(withKconfig(selected.maps, spec, kconfig), pinFolder, mapContext, { maps, toPin });
     const attached = selected.programs.filter(({ name }) => !programTargets.has(name));
-    const moduleBtfs = await openModules(agent, modulesOf(attached, resolutions, facts), temporary);
+    const moduleBtfs = await openModules(agent, modulesOf(spec.name, attached, resolutions, facts), temporary);
     const mapFds = new Map(maps.map((map) => [map.spec.name, map.fd]));
     const arena = maps.find((map) => map.spec.arenaData !== undefined);
     if (arena !== undefined) mapFds.set(ARENA_SECTION, arena.fd);
@@ -118,12 +118,13 @@ function refuseUnresolved(spec: ObjectContent, resolutions: readonly ExternResol
   throw new LoadError('resolve', `cannot resolve ${broken.length === 1 ? 'extern' : 'externs'} ${names}`, {
     object: spec.name,
     resolutions,
-    summary: broken.map(({ outcome }) => `${outcome.reason}: ${outcome.explanation}`).join('; '),
+    summary: broken.map(({ outcome }) => `${outcome.reason}: ${outcome.explanation}`).join(' '),
     fix: [...new Set(broken.map(({ outcome }) => outcome.fix))].join('\n  → '),
   });
 }
 
 function modulesOf(
+  file: string,
   programs: readonly ProgramSpec[],
   resolutions: readonly ExternResolution[],
   facts: KernelFacts,
@@ -133,7 +134,7 @@ function modulesOf(
     if (outcome.result === 'btf-id' && outcome.module !== null) modules.add(outcome.module);
   }
   for (const program of programs) {
-    const module = findAttachTarget(program, facts)?.module;
+    const module = findAttachTarget(program, facts, file)?.module;
     if (module !== undefined && module !== null) modules.add(module);
   }
   return modules;

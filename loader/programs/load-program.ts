@@ -1,6 +1,7 @@
 import type { AgentConnection, SyscallBuffer } from '../agent/connection.ts';
 import { errnoName } from '../agent/errno.ts';
 import { ObjectError } from '../errors.ts';
+import { LD_IMM64, SLOT_SIZE } from '../insn/opcodes.ts';
 import type { UploadedBtf } from '../load/object-btf.ts';
 import { LoadError } from '../load-error.ts';
 import { PROGRAM_TYPES } from '../object/program-types.ts';
@@ -13,10 +14,11 @@ import { BpfCommand, bpf } from '../syscall/bpf.ts';
 import { findAttachTarget } from './attach-target.ts';
 import { functionInfo, lineInfo, type ProgramLoad, programLoadAttr, trueLogSize } from './attr-program.ts';
 import { describeProgramInstruction } from './describe-program.ts';
-import { annotateVerifierLog, explainPoisons } from './poison.ts';
+import { annotateVerifierLog, explainPoisons, isPoisonObjection } from './poison.ts';
 import type { ProgramTarget } from './program-target.ts';
+import { adviseOnRefusal } from './refusal-advice.ts';
 import { relocateProgram } from './relocate.ts';
-import { refusedSlot, summarizeVerifierLog, verifierLogText } from './verifier-log.ts';
+import { kernelSuggestion, refusedSlot, summarizeVerifierLog, verifierLogText } from './verifier-log.ts';
 
 const BPF_F_SLEEPABLE = 1 << 4;
 const FIRST_LOG_SIZE = 64 * 1024;
@@ -57,7 +59,7 @@ export async function loadProgram(program: ProgramSpec, context: ProgramContext)
   const core = applyCoreRelocations(context.object, program, context.facts, context.coreCandidates);
   const { code, fdArray } = relocateProgram({ ...program, code: core.code }, context);
   const inProgram = context.programTargets.get(program.name);
-  const target = inProgram === undefined ? findAttachTarget(program, context.facts) : null;
+  const target = inProgram === undefined ? findAttachTarget(program, context.facts, context.object.name) : null;
   const load: ProgramLoad = {
     type: PROGRAM_TYPES[program.type],
     code,
@@ -126,9 +128,18 @@ function refused(
   core: CoreResult,
 ): LoadError {
   const poison = { resolutions: context.resolutions, core, maps: context.object.maps };
-  const summary = [summarizeVerifierLog(log), ...explainPoisons(log, poison)].filter((line) => line !== '').join('; ');
+  const objection = summarizeVerifierLog(log);
+  const poisons = explainPoisons(log, poison);
+  const own = poisons.length > 0 && isPoisonObjection(objection) ? '' : objection;
+  const summary = [own, ...poisons.map(({ explanation }) => explanation)].filter((line) => line !== '').join('; ');
+  const fixes = new Set(poisons.map(({ fix }) => fix));
+  const advice =
+    fixes.size > 0
+      ? [...fixes].join('\n  → ')
+      : (adviseOnRefusal(objection, context.resolutions) ?? kernelSuggestion(log));
   const slot = refusedSlot(log);
-  const instruction = slot === null ? null : describeProgramInstruction(program, slot, context.object.byteOrder);
+  const shown = { ...program, code: withoutPoison(program, core) };
+  const instruction = slot === null ? null : describeProgramInstruction(shown, slot, context.object.byteOrder);
   return new LoadError('load', 'the kernel refuses the program', {
     object: context.object.name,
     program: program.name,
@@ -138,8 +149,19 @@ function refused(
     resolutions: context.resolutions,
     summary,
     ...(instruction === null ? {} : { instruction }),
-    ...(summary === '' ? fixWithoutLog(program, errno) : {}),
+    ...(summary === '' ? fixWithoutLog(program, errno) : advice === null ? {} : { fix: advice }),
   });
+}
+
+/** The code as the kernel sees it, with the object's own instructions where poison stands. */
+function withoutPoison(program: ProgramSpec, core: CoreResult): Uint8Array {
+  const code = Uint8Array.from(core.code);
+  for (const { slot } of core.poisoned) {
+    const start = slot * SLOT_SIZE;
+    const slots = program.code[start] === LD_IMM64 ? 2 : 1;
+    code.set(program.code.subarray(start, start + slots * SLOT_SIZE), start);
+  }
+  return code;
 }
 
 /** The verifier was not even reached: what a person can do then. */

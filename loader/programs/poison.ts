@@ -20,15 +20,26 @@ export interface PoisonContext {
   readonly maps: readonly { readonly name: string }[];
 }
 
-/** A line of a verifier's log that shows a poisoned instruction, and what that stands for. */
-interface Found {
-  readonly line: number;
+/** What a poisoned instruction stands for, and what a person can do about it. */
+export interface Poison {
   readonly explanation: string;
+  readonly fix: string;
+}
+
+/** A line of a verifier's log that shows a poisoned instruction. */
+interface Found extends Poison {
+  readonly line: number;
 }
 
 /** What each poisoned instruction that the log shows stands for, each once, wherever in the log it is. */
-export function explainPoisons(log: string, context: PoisonContext): string[] {
-  return [...new Set(findPoisons(log, context).map(({ explanation }) => explanation))];
+export function explainPoisons(log: string, context: PoisonContext): Poison[] {
+  const found = findPoisons(log, context).map(({ explanation, fix }) => [explanation, { explanation, fix }] as const);
+  return [...new Map(found).values()];
+}
+
+/** Whether a line of a log is the verifier's objection to a poisoned instruction, which says nothing that its explanation does not. */
+export function isPoisonObjection(line: string): boolean {
+  return /^invalid func unknown#\d+$/.test(line);
 }
 
 /** The log with a line `↳ …` after the lines that show a poisoned instruction; all other lines are the kernel's. */
@@ -54,13 +65,13 @@ function findPoisons(log: string, context: PoisonContext): Found[] {
     const place = /^\s*(?:>\s*)?(\d+): \([0-9a-f]{2}\) /.exec(text)?.[1];
     if (place !== undefined) slot = Number(place);
     const number = /unknown#(\d+)/.exec(text)?.[1];
-    const explanation = number === undefined ? undefined : explain(Number(number), slot, context);
-    if (explanation !== undefined) found.push({ line, explanation });
+    const poison = number === undefined ? undefined : explain(Number(number), slot, context);
+    if (poison !== undefined) found.push({ line, ...poison });
   }
   return found;
 }
 
-function explain(number: number, slot: number | null, { resolutions, core, maps }: PoisonContext): string | undefined {
+function explain(number: number, slot: number | null, { resolutions, core, maps }: PoisonContext): Poison | undefined {
   if (number === CORE_POISON) {
     // Of a 64-bit load, both halves are poisoned.
     const at = (wanted: number) => core.poisoned.find((one) => one.slot === wanted);
@@ -68,11 +79,24 @@ function explain(number: number, slot: number | null, { resolutions, core, maps 
     const poisoned = known ?? core.poisoned[0];
     if (poisoned === undefined) return undefined;
     const why = poisoned.why === '' ? '' : ` (${poisoned.why})`;
-    return `this kernel lacks what the program reads: ${poisoned.text}${why}`;
+    return {
+      explanation: `this kernel lacks what the program reads: ${poisoned.text}${why}`,
+      fix: 'If the program can do without, have it ask first, with bpf_core_field_exists(), bpf_core_type_exists() or bpf_core_enum_value_exists(): code behind a test that fails is not verified.',
+    };
   }
   const map = maps[number - MISSING_MAP_BASE];
-  if (map !== undefined) return `map ${map.name} was not created (autocreate is false), and the program uses it`;
+  if (map !== undefined) {
+    return {
+      explanation: `map ${map.name} was not created (autocreate is false), and the program uses it`,
+      fix: `Set autocreate of ${map.name}, or have the program test a variable of .rodata before that says whether the map is there.`,
+    };
+  }
   const extern = resolutions[number - MISSING_KFUNC_BASE];
   if (extern === undefined) return undefined;
-  return `kernel function ${extern.name} is weak and missing, and the program calls it`;
+  const { outcome } = extern;
+  const known = outcome.result === 'null' && outcome.reason !== 'KFUNC_NOT_FOUND' ? `: ${outcome.explanation}` : '';
+  return {
+    explanation: `kernel function ${extern.name} is weak and missing, and the program calls it${known}`,
+    fix: `Test \`bpf_ksym_exists(${extern.name})\` before the call, which is not verified then.`,
+  };
 }

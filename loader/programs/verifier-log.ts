@@ -18,7 +18,8 @@ const NOISE = [
   /^\d+: \(/,
   /^\d+: (R\d|frame|safe)/,
   /^(from )?\d+ to \d+/,
-  /^(frame\d+: )?R\d+(_\w+)?=/,
+  // With a space before it up to 5.17.
+  /^ ?(frame\d+: )?R\d+(_\w+)?=/,
   /^fp-?\d+/,
   /^(cur|old) state:/,
   /^\s*$/,
@@ -96,6 +97,12 @@ export function verifierStatistics(log: string): VerifierStatistics | null {
     timeUs: number(/^verification time (\d+) usec/m, log),
     stackDepths: stacks.length > 0 ? stacks : (stack?.split('+').map(Number) ?? null),
   };
+}
+
+/** What the report that Linux 7.3 appends suggests, on one line; null if there is none. */
+export function kernelSuggestion(log: string): string | null {
+  const text = /^Suggestion:\n((?: +\S.*\n?)+)/m.exec(log)?.[1];
+  return text === undefined ? null : text.trim().replaceAll(/\s+/g, ' ');
 }
 
 /** The text in a log buffer: up to the first zero byte. */

@@ -24,20 +24,24 @@ export function explainVariableAbsence(extern: ExternSpec, vmlinux: Btf, facts: 
 }
 
 function withoutVariables(extern: ExternSpec, place: Whereabouts): ExternOutcome {
-  const listed = place.at === 'kernel' ? `, though /proc/kallsyms has ${extern.name}` : '';
-  const advice =
-    place.at === 'nowhere' ? '/proc/kallsyms does not have it either.' : typelessAdvice(extern.name, isPerCpu(place));
+  const listed =
+    place.at === 'kernel'
+      ? `, though /proc/kallsyms has ${extern.name}`
+      : place.at === 'nowhere'
+        ? `; nor does /proc/kallsyms have ${extern.name}`
+        : '';
+  const advice = place.at === 'nowhere' ? '' : ` ${typelessAdvice(extern.name, isPerCpu(place))}`;
   return missing(
     extern,
     'NO_VARS_IN_KERNEL_BTF',
     `The BTF of this kernel lists no variable at all, so no typed extern can be found${listed}: it was built with a pahole that does not list per-CPU variables, or lists them wrongly (before ${PAHOLE}).`,
-    `Use a kernel that was built with pahole ${PAHOLE} or later. ${advice}${orDoWithout(extern)}`,
+    `Use a kernel that was built with pahole ${PAHOLE} or later.${advice}${orDoWithout(extern)}`,
   );
 }
 
 function describeSearch(name: string, count: number, place: Whereabouts, facts: KernelFacts): string {
   const modules = facts.moduleBtfs.length;
-  const also = modules === 0 ? '' : `, nor of ${modules} ${modules === 1 ? 'module' : 'modules'}`;
+  const also = modules === 0 ? '' : `, nor in that of ${modules} ${modules === 1 ? 'module' : 'modules'}`;
   const searched = `${name} is not among the ${count} variables in the BTF of vmlinux${also}`;
   switch (place.at) {
     case 'kernel':

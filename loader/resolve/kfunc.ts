@@ -55,10 +55,12 @@ function notFound(extern: ExternSpec, name: string, vmlinux: Btf, facts: KernelF
   const hidden = hiddenInModule(extern, place, facts);
   if (hidden !== null) return hidden;
   const listed = place.at === 'kernel' || place.at === 'module';
+  const modules = facts.moduleBtfs.length;
+  const also = modules === 0 ? '' : ` or of ${modules} ${modules === 1 ? 'module' : 'modules'}`;
   return missing(
     extern,
     'KFUNC_NOT_FOUND',
-    `No function ${name} is in the BTF of vmlinux (${vmlinux.count('func')} functions) or of ${facts.moduleBtfs.length} modules${listed ? ', though /proc/kallsyms has it: this kernel has it for itself only' : ''}.`,
+    `No function ${name} is in the BTF of vmlinux (${vmlinux.count('func')} functions)${also}${listed ? ', though /proc/kallsyms has it: this kernel has it for itself only' : ''}.`,
     `${listed ? 'A kfunc must be in BTF: use another function.' : 'Load the module that has it, if it is in one, or use a kernel that has it.'}${orDoWithout(extern)}`,
   );
 }

@@ -12,8 +12,10 @@ import { annotateVerifierLog, explainPoisons } from '../poison.ts';
 import { relocateProgram } from '../relocate.ts';
 import { refusedSlot, summarizeVerifierLog, verifierStatistics } from '../verifier-log.ts';
 import { testInfo } from './info-tests.ts';
+import { testRefusals } from './refusal-tests.ts';
 
 testInfo(t);
+testRefusals(t);
 
 const SOURCE = `typedef unsigned int u32; typedef unsigned long long u64;
 #define SEC(name) __attribute__((section(name), used))
@@ -191,7 +193,7 @@ t.test('the instruction that the verifier refused is found in its log', (t) => {
   });
   t.match(
     error.explain(),
-    /invalid mem access 'map_value_or_null': at instruction \d+ of reads, `r1 = map\[counts\]` \(programs\.c:9: u64 \*value = /,
+    /invalid mem access 'map_value_or_null'\n {2}at instruction \d+ of reads, `r1 = map\[counts\]` \(programs\.c:9: u64 \*value = /,
   );
   t.end();
 });
@@ -237,11 +239,18 @@ t.test('poisoned instructions are explained beside the kernel’s own lines, whe
     log.replace('invalid func unknown#195896080\n', (line) => `${line}↳ ${explanation}\n`),
     'nothing of the kernel’s is changed, and one explanation does for both lines',
   );
-  t.match(explainPoisons(log, context), [explanation]);
+  t.match(explainPoisons(log, context), [{ explanation, fix: /bpf_core_field_exists/ }]);
   // The second half of a 64-bit load is poisoned, too.
-  t.match(explainPoisons('6: (85) call unknown#195896080\n', context), [/struct c\.d/]);
-  t.match(explainPoisons('invalid func unknown#2002000000\n', context), [/kfunc is weak and missing/]);
-  t.match(explainPoisons('invalid func unknown#2001000001\n', context), [/^map second was not created/]);
+  t.match(explainPoisons('6: (85) call unknown#195896080\n', context), [{ explanation: /struct c\.d/ }]);
+  t.match(explainPoisons('invalid func unknown#2002000000\n', context), [
+    {
+      explanation: 'kernel function kfunc is weak and missing, and the program calls it',
+      fix: /bpf_ksym_exists\(kfunc\)/,
+    },
+  ]);
+  t.match(explainPoisons('invalid func unknown#2001000001\n', context), [
+    { explanation: /^map second was not created/, fix: /autocreate of second/ },
+  ]);
   t.same(explainPoisons('invalid func unknown#2002000001\n', context), [], 'no extern of ours');
   t.same(explainPoisons('invalid func unknown#99999\n', context), []);
   t.end();

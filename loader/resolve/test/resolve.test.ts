@@ -492,7 +492,7 @@ t.test('modules are searched after vmlinux, in order, and only for their own typ
     reason: 'VAR_HAS_NO_ADDRESS',
     explanation: /BTF of first/,
   });
-  t.match(variable('int', 'absent', false, facts), { explanation: /nor of 2 modules/ });
+  t.match(variable('int', 'absent', false, facts), { explanation: /nor in that of 2 modules/ });
   t.end();
 });
 
