@@ -108,7 +108,9 @@ function rowsOf(results: CorpusResults, { figures, parseFindings }: Judgement): 
     ];
   };
   const kernels = Object.keys(results.kernels);
-  return [...Object.keys(results.sources), null].flatMap((source) => kernels.map((kernel) => group(source, kernel)));
+  const ids = Object.keys(results.objects);
+  const sources = Object.keys(results.sources).filter((source) => ids.some((id) => id.startsWith(`${source}/`)));
+  return [...sources, null].flatMap((source) => kernels.map((kernel) => group(source, kernel)));
 }
 
 function parseSection({ parseFindings, failAsTheyMust }: Judgement): string[] {
