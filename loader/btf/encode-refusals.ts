@@ -32,7 +32,9 @@ export function enumValue(type: EnumType | Enum64Type, path: string, name: strin
 }
 
 export function refuseValue(type: BtfType, path: string, value: BtfValue, why: string): never {
-  const given = Array.isArray(value) ? 'an array' : typeof value === 'object' ? 'an object' : `a ${typeof value}`;
+  const article = Array.isArray(value) ? 'an array' : typeof value === 'object' ? 'an object' : `a ${typeof value}`;
+  // JavaScript callers may give what the type does not have.
+  const given = value === null || value === undefined ? String(value) : article;
   throw new ExplainedError('btf-value-type', `${given} for ${describe(type)}`, { where: pathOf(path), why });
 }
 

@@ -20,13 +20,15 @@ import {
  * Lays a value of the type out in bytes, in the BTF's byte order. What may be given for what stands with {@link BtfValue}; what is left out of structs
  * and arrays is zero, as padding is.
  *
+ * @param name what the value is for, such as a variable's name, for messages
  * @throws ExplainedError, with the path to the member: `btf-value-type` for a value that the type cannot be made from, `btf-value-range` for a
  * number that does not fit, `btf-value-size` for text or an array that is too long, `btf-value-member` for a member that does not exist,
  * `btf-value-union` for members of a union that contradict each other; FormatError for damaged BTF
  */
-export function encodeValue(btf: Btf, id: TypeId, value: BtfValue): Uint8Array {
+export function encodeValue(btf: Btf, id: TypeId, value: BtfValue, name = ''): Uint8Array {
   const bytes = new Uint8Array(btf.sizeOf(id));
-  new Encoder(btf, new ValueBudget(btf, bytes.length), bytes).write({ id, bitOffset: 0, bitSize: 0, path: '' }, value);
+  const whole = { id, bitOffset: 0, bitSize: 0, path: name };
+  new Encoder(btf, new ValueBudget(btf, bytes.length), bytes).write(whole, value);
   return bytes;
 }
 

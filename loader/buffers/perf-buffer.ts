@@ -109,7 +109,7 @@ export class PerfBuffer implements AsyncDisposable, AsyncIterable<PerfRecord> {
     return this.#queue[Symbol.asyncIterator]();
   }
 
-  /** Takes the events out of the map and ends iterations. The map stays. Throws AgentError. */
+  /** Takes the events out of the map and ends iterations. The map stays. */
   async close(): Promise<void> {
     if (this.#closed) return;
     this.#closed = true;
@@ -210,7 +210,8 @@ async function openCpu(map: BufferMap, cpu: number, pages: number): Promise<CpuB
 
 async function closeBuffers(map: BufferMap, buffers: readonly CpuBuffer[]): Promise<void> {
   for (const { cpu, event, mapping } of buffers) {
-    await setElement(map, BpfCommand.mapDelete, cpu, null);
+    // A map that is closed has let go of the events, and so has an agent that is gone (perf_event_fd_array_release, kernel/bpf/arraymap.c).
+    await setElement(map, BpfCommand.mapDelete, cpu, null).catch(() => undefined);
     await unmapAll(map.agent, [mapping]);
     await closeAll(map.agent, [event]);
   }

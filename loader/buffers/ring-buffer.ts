@@ -87,7 +87,7 @@ export class RingBuffer implements AsyncDisposable, AsyncIterable<Uint8Array> {
     return this.#queue[Symbol.asyncIterator]();
   }
 
-  /** Unmaps the buffer and ends iterations. The map stays. Throws AgentError. */
+  /** Unmaps the buffer and ends iterations. The map stays. */
   async close(): Promise<void> {
     if (this.#closed) return;
     this.#closed = true;

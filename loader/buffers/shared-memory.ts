@@ -1,3 +1,4 @@
+import { AgentError } from '../agent/agent-error.ts';
 import type { AgentConnection } from '../agent/connection.ts';
 import { describeErrno, errnoName } from '../agent/errno.ts';
 import { syscallNumber } from '../agent/syscall-numbers.ts';
@@ -37,10 +38,14 @@ export async function mapShared(
   });
 }
 
-/** Undoes {@link mapShared}. Throws AgentError. */
+/** Undoes {@link mapShared}. Mappings of an agent that is gone went with it. */
 export async function unmapAll(agent: AgentConnection, mappings: readonly Mapping[]): Promise<void> {
   const number = syscallNumber(agent.hello.machine, 'munmap');
-  for (const { address, length } of mappings) await agent.syscall({ number, args: [address, length] });
+  try {
+    for (const { address, length } of mappings) await agent.syscall({ number, args: [address, length] });
+  } catch (error) {
+    if (!(error instanceof AgentError) || error.code === 'agent-refused') throw error;
+  }
 }
 
 /**

@@ -49,18 +49,30 @@ export class UserRingBuffer implements AsyncDisposable {
     }
   }
 
-  /** Puts records behind one another; false, and none of them, if there is no room for all. Throws AgentError. */
-  write(...records: readonly Uint8Array[]): Promise<boolean> {
+  /**
+   * Puts records behind one another; false, and none of them, if there is no room for all now.
+   * Throws ExplainedError `record-too-long` for what never has room, `closed`; AgentError.
+   */
+  async write(...records: readonly Uint8Array[]): Promise<boolean> {
+    if (this.#closed)
+      throw new ExplainedError('closed', 'the user ring buffer was closed', { why: 'its memory is unmapped' });
     const framed = records.map((record) => {
       const bytes = new Uint8Array(HEADER_SIZE + Math.ceil(record.length / 8) * 8);
       new DataView(bytes.buffer).setUint32(0, record.length, true);
       bytes.set(record, HEADER_SIZE);
       return bytes;
     });
-    return this.#agent.produce(this.#ring, Buffer.concat(framed));
+    const all = Buffer.concat(framed);
+    if (all.length > this.#ring.size) {
+      throw new ExplainedError('record-too-long', `${all.length} bytes of records for a user ring buffer`, {
+        why: `it holds ${this.#ring.size}, with 8 for each record's header`,
+        fix: 'write fewer at a time, or set maxEntries of the map before the load',
+      });
+    }
+    return this.#agent.produce(this.#ring, all);
   }
 
-  /** Unmaps the buffer. The map stays. Throws AgentError. */
+  /** Unmaps the buffer. The map stays. */
   async close(): Promise<void> {
     if (this.#closed) return;
     this.#closed = true;

@@ -2,6 +2,7 @@ import type { AgentConnection } from '../agent/connection.ts';
 import { describeErrno } from '../agent/errno.ts';
 import { ExplainedError } from '../errors.ts';
 import type { ProgramSpec } from '../object/spec.ts';
+import { kernelVersionCode } from '../resolve/kernel-version.ts';
 
 /** A loaded program, as far as attaching needs it. */
 export interface AttachableProgram {
@@ -34,7 +35,12 @@ export function attachError(
   });
 }
 
-/** What to say when the kernel may be older than the feature: its release beside the one that has it. */
+/** What to say where the kernel may be older than the feature, `version` its first Linux as in `5.9`, perhaps with words behind: its release beside that one. */
 export function sinceLinux(program: AttachableProgram, feature: string, version: string): string {
-  return `${feature} came with Linux ${version}; this kernel is ${program.agent.hello.release}`;
+  const { release } = program.agent.hello;
+  const [since, here] = [kernelVersionCode({ release: version }), kernelVersionCode({ release })];
+  const old = since === null || here === null || here < since;
+  return old
+    ? `${feature} came with Linux ${version}; this kernel is ${release}`
+    : `this kernel, ${release}, is new enough for ${feature} (Linux ${version}): check the options, and whether its configuration has them`;
 }

@@ -17,7 +17,12 @@ const LONGEST_NAME = 15;
  * Throws ExplainedError `attach-target-missing`, `attach-no-such-interface`; AgentError.
  */
 export async function interfaceIndex(program: AttachableProgram, wanted: string | number | undefined): Promise<number> {
-  if (typeof wanted === 'number') return wanted;
+  if (typeof wanted === 'number') {
+    if (Number.isInteger(wanted) && wanted > 0 && wanted < 2 ** 31) return wanted;
+    throw attachError(program, 'attach-no-such-interface', `${wanted} is no network interface's number`, {
+      fix: 'name it, or take a number of `ip link`: they begin with 1',
+    });
+  }
   if (wanted === undefined) {
     throw attachError(program, 'attach-target-missing', 'it is not said which network interface to attach to', {
       fix: 'name it: attach({ interface: "eth0" })',
@@ -44,7 +49,7 @@ export async function interfaceIndex(program: AttachableProgram, wanted: string 
   const table = (await readIfThere(agent, '/proc/net/dev')) ?? '';
   const names = [...table.matchAll(/^\s*([^\s:]+):/gm)].map((match) => match[1] ?? '');
   const fix = didYouMean(wanted, names);
-  throw attachError(program, 'attach-no-such-interface', `there is no network interface ${wanted}`, {
+  throw attachError(program, 'attach-no-such-interface', `there is no network interface "${wanted}"`, {
     why: names.length === 0 ? 'the agent’s network namespace has none' : `there is ${names.join(', ')}`,
     ...(fix === undefined ? {} : { fix }),
   });

@@ -38,18 +38,15 @@ export async function attachIterator(program: AttachableProgram, options: Iterat
 
 /** An iterator that is attached: each reading runs the program over everything that is there at that time. */
 export class IteratorLink extends Link {
-  readonly #fd: number;
-
   /** Made by {@link attachIterator}. */
   constructor(agent: AgentConnection, target: string, fd: number) {
     super({ agent, kind: 'iter', target, fd });
-    this.#fd = fd;
   }
 
   /** Runs it from beginning to end, and gives what it wrote with `bpf_seq_write` and `bpf_seq_printf`. Throws ExplainedError `iterator-read`, AgentError. */
   async read(): Promise<Uint8Array> {
     const { machine } = this.agent.hello;
-    const attr = new AttrWriter().u32(this.#fd).u32(0).finish();
+    const attr = new AttrWriter().u32(this.required('be read')).u32(0).finish();
     const opened = await bpf(this.agent, BpfCommand.iteratorCreate, attr);
     if (opened.errno !== 0) throw this.#failed('opened', opened.errno);
     const chunks: Uint8Array[] = [];

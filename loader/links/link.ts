@@ -4,6 +4,7 @@ import { ExplainedError } from '../errors.ts';
 import { AttrWriter } from '../syscall/attr.ts';
 import { BpfCommand, bpf, closeAll } from '../syscall/bpf.ts';
 import { type LinkInfo, linkInfo } from '../syscall/link-info.ts';
+import { OwnedDescriptor } from '../syscall/owned-descriptor.ts';
 import { pinObject, unpin } from '../syscall/pin.ts';
 
 /** What a {@link Link} is made of. */
@@ -30,10 +31,9 @@ export class Link implements AsyncDisposable {
   readonly kind: string;
   /** What it is attached to. */
   readonly target: string;
-  /** The agent's descriptor of the BPF link; null where this kernel attaches programs of the kind without one. */
-  readonly fd: number | null;
   protected readonly agent: AgentConnection;
-  readonly #descriptors: readonly number[];
+  readonly #descriptor: OwnedDescriptor | null;
+  readonly #others: readonly number[];
   readonly #undo: (() => Promise<void>) | undefined;
   readonly #pins: string[] = [];
   #closed = false;
@@ -43,14 +43,23 @@ export class Link implements AsyncDisposable {
     this.agent = parts.agent;
     this.kind = parts.kind;
     this.target = parts.target;
-    this.fd = parts.fd;
-    this.#descriptors = parts.descriptors ?? [];
+    const name = `${parts.kind} ${parts.target}`;
+    this.#descriptor = parts.fd === null ? null : new OwnedDescriptor(parts.agent, parts.fd, name);
+    this.#others = parts.descriptors ?? [];
     this.#undo = parts.undo;
+  }
+
+  /**
+   * The agent's descriptor of the BPF link; null where this kernel attaches programs of the kind without one. Throws ExplainedError `closed` once the
+   * link is closed, as every method that needs it does.
+   */
+  get fd(): number | null {
+    return this.#descriptor?.fd ?? null;
   }
 
   /** What the kernel says of it. Throws ExplainedError `link-without-descriptor`, `object-info-failed`; AgentError. */
   async info(): Promise<LinkInfo> {
-    return linkInfo(this.agent, this.#required('be looked at'));
+    return linkInfo(this.agent, this.required('be looked at'));
   }
 
   /**
@@ -58,7 +67,7 @@ export class Link implements AsyncDisposable {
    * Throws ExplainedError `link-without-descriptor`, `pin-exists`, `pin-failed`; AgentError.
    */
   async pin(path: string): Promise<void> {
-    await pinObject(this.agent, this.#required('be pinned'), path);
+    await pinObject(this.agent, this.required('be pinned'), path);
     this.#pins.push(path);
   }
 
@@ -72,7 +81,7 @@ export class Link implements AsyncDisposable {
    * iterator links can; others keep their program. Throws ExplainedError `link-without-descriptor`, `link-update`; AgentError.
    */
   async update(program: { readonly fd: number }): Promise<void> {
-    const attr = new AttrWriter().u32(this.#required('be updated')).u32(program.fd).finish();
+    const attr = new AttrWriter().u32(this.required('be updated')).u32(program.fd).finish();
     const { errno } = await bpf(this.agent, BpfCommand.linkUpdate, attr);
     if (errno === 0) return;
     throw this.#failed('link-update', 'takes no other program', errno, 'close it and attach the other program');
@@ -83,26 +92,33 @@ export class Link implements AsyncDisposable {
    * BPF link end with this. Throws ExplainedError `link-detach`; AgentError.
    */
   async detach(): Promise<void> {
-    if (this.fd === null) return this.close();
-    const { errno } = await bpf(this.agent, BpfCommand.linkDetach, new AttrWriter().u32(this.fd).finish());
+    const { fd } = this;
+    if (fd === null) return this.close();
+    const { errno } = await bpf(this.agent, BpfCommand.linkDetach, new AttrWriter().u32(fd).finish());
     if (errno === 0) return;
     throw this.#failed('link-detach', 'cannot be detached', errno, 'close it, and remove its pins');
   }
 
-  /** Ends the attachment, unless the link is pinned. A second call does nothing. Throws AgentError. */
+  /**
+   * Ends the attachment, unless the link is pinned. A second call does nothing. Throws AgentError if the agent is gone and the attachment is one that
+   * no descriptor holds, such as a tc filter: it is still there then.
+   */
   async close(): Promise<void> {
     if (this.#closed) return;
     this.#closed = true;
     await this.#undo?.();
-    await closeAll(this.agent, [...(this.fd === null ? [] : [this.fd]), ...this.#descriptors]);
+    await this.#descriptor?.close();
+    await closeAll(this.agent, this.#others);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.close();
   }
 
-  #required(what: string): number {
-    if (this.fd !== null) return this.fd;
+  /** The descriptor, for what cannot be done without. Throws ExplainedError `link-without-descriptor`, `closed`. */
+  protected required(what: string): number {
+    const { fd } = this;
+    if (fd !== null) return fd;
     throw new ExplainedError('link-without-descriptor', `the attachment cannot ${what}`, {
       where: `${this.kind} ${this.target}`,
       why: `Linux ${this.agent.hello.release} attaches it without a BPF link, so it lasts as long as this connection`,

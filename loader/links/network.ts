@@ -24,7 +24,12 @@ export interface XdpOptions {
 /** Attaches an XDP program to an interface (Linux 5.9). Throws ExplainedError `attach-target-missing`, `attach-no-such-interface`, `attach-xdp`; AgentError. */
 export async function attachXdp(program: AttachableProgram, options: XdpOptions = {}): Promise<Link> {
   const index = await interfaceIndex(program, options.interface);
-  const flags = options.mode === undefined ? 0 : XDP_MODES[options.mode];
+  const { mode } = options;
+  if (mode !== undefined && !Object.hasOwn(XDP_MODES, mode)) {
+    const fix = `take one of ${Object.keys(XDP_MODES).join(', ')}`;
+    throw attachError(program, 'attach-xdp', `there is no XDP mode ${String(mode)}`, { fix });
+  }
+  const flags = mode === undefined ? 0 : XDP_MODES[mode];
   const { value, errno } = await createLink(program, { target: index, attachType: ATTACH_TYPES.xdp, flags });
   const target = `interface ${options.interface}`;
   if (errno === 0) return new Link({ agent: program.agent, kind: 'xdp', target, fd: value });

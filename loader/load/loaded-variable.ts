@@ -44,7 +44,7 @@ export class LoadedVariable {
   /** Sets it by its type, with the caveat of {@link LoadedVariable.write}. Throws ExplainedError `variable-without-type`, `btf-value-…`. */
   async set(value: BtfValue): Promise<void> {
     const { btf, typeId } = this.#typed();
-    await this.write(encodeValue(btf, typeId, value));
+    await this.write(encodeValue(btf, typeId, value, `variable ${this.spec.name}`));
   }
 
   async #section(): Promise<Uint8Array> {

@@ -4,7 +4,6 @@ import type { TypeId } from '../btf/types.ts';
 import { type BtfValue, decodeValue, encodeValue } from '../btf/values.ts';
 import { ExplainedError } from '../errors.ts';
 import type { MapSpec } from '../object/spec.ts';
-import { closeAll } from '../syscall/bpf.ts';
 import { pinObject, unpin } from '../syscall/pin.ts';
 import { type MapInfo, readMapInfo } from './map-info.ts';
 import { RawMap } from './raw-map.ts';
@@ -23,7 +22,6 @@ export interface Descriptor {
 export class LoadedMap extends RawMap implements AsyncDisposable {
   readonly #btf: Btf | null;
   readonly #pins: string[] = [];
-  #closed = false;
 
   /** Made by `loadObject` and by `Kernel.openPinnedMap`. `btf` holds the types that `spec` names. */
   constructor(agent: AgentConnection, spec: MapSpec, fd: number, btf: Btf | null = null) {
@@ -78,7 +76,7 @@ export class LoadedMap extends RawMap implements AsyncDisposable {
   }
 
   /** What the kernel says of it. Throws ExplainedError `map-info`, AgentError. */
-  info(): Promise<MapInfo> {
+  async info(): Promise<MapInfo> {
     return readMapInfo(this.agent, this.fd);
   }
 
@@ -93,20 +91,13 @@ export class LoadedMap extends RawMap implements AsyncDisposable {
     for (const path of this.#pins.splice(0)) await unpin(this.agent, path);
   }
 
-  /** Closes its descriptor; `LoadedObject.close` does so, too. Throws AgentError. */
-  async close(): Promise<void> {
-    if (this.#closed) return;
-    this.#closed = true;
-    await closeAll(this.agent, [this.fd]);
-  }
-
   async [Symbol.asyncDispose](): Promise<void> {
     await this.close();
   }
 
   #encode(what: 'key' | 'value', value: BtfValue): Uint8Array {
     const { btf, typeId } = this.#typed(what);
-    return encodeValue(btf, typeId, value);
+    return encodeValue(btf, typeId, value, `${what} of map ${this.spec.name}`);
   }
 
   #decode(what: 'key' | 'value', bytes: Uint8Array): BtfValue {

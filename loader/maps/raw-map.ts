@@ -1,10 +1,12 @@
 import type { AgentConnection, SyscallBuffer } from '../agent/connection.ts';
-import { describeErrno, errnoName } from '../agent/errno.ts';
+import { errnoName } from '../agent/errno.ts';
 import { ExplainedError } from '../errors.ts';
 import type { MapSpec } from '../object/spec.ts';
 import { AttrWriter, input, output } from '../syscall/attr.ts';
 import { BpfCommand, bpf } from '../syscall/bpf.ts';
 import { possibleCpus } from '../syscall/cpus.ts';
+import { OwnedDescriptor } from '../syscall/owned-descriptor.ts';
+import { accessError, type MapAction } from './access-error.ts';
 import { deleteBatch, lookupBatches, type RawElement, updateBatches } from './batch.ts';
 import { callElement } from './elements.ts';
 
@@ -20,15 +22,24 @@ export interface UpdateFlags {
 /** A map in the kernel, by the bytes of its keys and values, which are in the kernel's byte order. */
 export class RawMap {
   readonly spec: MapSpec;
-  /** The agent's descriptor. */
-  readonly fd: number;
+  readonly #descriptor: OwnedDescriptor;
   /** Where {@link RawMap.fd} is a descriptor. */
   readonly agent: AgentConnection;
 
   constructor(agent: AgentConnection, spec: MapSpec, fd: number) {
     this.agent = agent;
     this.spec = spec;
-    this.fd = fd;
+    this.#descriptor = new OwnedDescriptor(agent, fd, `map ${spec.name}`);
+  }
+
+  /** The agent's descriptor. Throws ExplainedError `closed` once the map is closed, as every method that needs it does. */
+  get fd(): number {
+    return this.#descriptor.fd;
+  }
+
+  /** Closes its descriptor; a second call does nothing. The map itself goes when nothing else holds it. */
+  async close(): Promise<void> {
+    await this.#descriptor.close();
   }
 
   /** True if each CPU has its own value: use {@link RawMap.lookupPerCpu} and {@link RawMap.updatePerCpu}. */
@@ -243,8 +254,8 @@ export class RawMap {
     throw this.#refusal('map-per-cpu', 'the wrong kind of access', why);
   }
 
-  #failed(what: string, errno: number): ExplainedError {
-    return this.#refusal('map-access', `cannot ${what} the map`, describeErrno(errno));
+  #failed(action: MapAction, errno: number): ExplainedError {
+    return accessError(this.spec, action, errno);
   }
 
   #refusal(code: string, what: string, why?: string): ExplainedError {

@@ -64,7 +64,7 @@ export class ObjectSpec implements ObjectContent {
     return new ObjectSpec({
       ...this,
       programs: this.programs.map((program) => ({ ...program })),
-      maps: this.maps.map((map) => ({ ...map, data: map.data === null ? null : map.data.slice() })),
+      maps: this.maps.map(copyMap),
     });
   }
 
@@ -91,6 +91,14 @@ export class ObjectSpec implements ObjectContent {
       why: all.length === 0 ? `it has no ${kind}s` : `it has ${all.map((one) => one.name).join(', ')}`,
     });
   }
+}
+
+function copyMap(map: MapSpec): MapSpec {
+  return {
+    ...map,
+    data: map.data === null ? null : map.data.slice(),
+    ...(map.inner === undefined ? {} : { inner: copyMap(map.inner) }),
+  };
 }
 
 /** A global variable's value before the load: part of its data section's content. */
@@ -129,7 +137,7 @@ export class InitialVariable {
 
   #encode(value: BtfValue): Uint8Array {
     const { btf, typeId } = this.#typed();
-    return encodeValue(btf, typeId, value);
+    return encodeValue(btf, typeId, value, `variable ${this.spec.name}`);
   }
 
   #typed(): { btf: Btf; typeId: number } {

@@ -2,7 +2,7 @@ import type { AgentConnection } from '../agent/connection.ts';
 import { type AttachOptions, attachProgram } from '../links/attach.ts';
 import type { Link } from '../links/link.ts';
 import type { ProgramSpec } from '../object/spec.ts';
-import { closeAll } from '../syscall/bpf.ts';
+import { OwnedDescriptor } from '../syscall/owned-descriptor.ts';
 import { pinObject, unpin } from '../syscall/pin.ts';
 import { type ProgramInfo, programInfo } from './info.ts';
 import { type TestRunOptions, type TestRunResult, testRun } from './test-run.ts';
@@ -11,28 +11,31 @@ import { type VerifierStatistics, verifierStatistics } from './verifier-log.ts';
 /** A program in the kernel. It stays there until it is closed, and longer where it is pinned or attached. */
 export class LoadedProgram implements AsyncDisposable {
   readonly spec: ProgramSpec;
-  /** The agent's descriptor. */
-  readonly fd: number;
   /** The verifier's log, if one was asked for; else empty. */
   readonly verifierLog: string;
   /** Where {@link LoadedProgram.fd} is a descriptor. */
   readonly agent: AgentConnection;
+  readonly #descriptor: OwnedDescriptor;
   readonly #pins: string[] = [];
-  #closed = false;
 
   /** Made by `loadObject`. */
   constructor(agent: AgentConnection, spec: ProgramSpec, fd: number, verifierLog: string) {
     this.agent = agent;
     this.spec = spec;
-    this.fd = fd;
+    this.#descriptor = new OwnedDescriptor(agent, fd, `program ${spec.name}`);
     this.verifierLog = verifierLog;
+  }
+
+  /** The agent's descriptor. Throws ExplainedError `closed` once the program is closed, as every method that needs it does. */
+  get fd(): number {
+    return this.#descriptor.fd;
   }
 
   /**
    * Attaches it as its section says (`SEC("kprobe/do_unlinkat")`); `options` name what the section does not: an interface, a control group, another target.
    * The link ends the attachment when it is closed. Throws ExplainedError `attach-…`, AgentError.
    */
-  attach(options: AttachOptions = {}): Promise<Link> {
+  async attach(options: AttachOptions = {}): Promise<Link> {
     return attachProgram(this, options);
   }
 
@@ -42,12 +45,12 @@ export class LoadedProgram implements AsyncDisposable {
   }
 
   /** What the kernel says of it, with its instructions as the verifier rewrote them. Throws ExplainedError `object-info-failed`, AgentError. */
-  info(): Promise<ProgramInfo> {
+  async info(): Promise<ProgramInfo> {
     return programInfo(this.agent, this.fd);
   }
 
   /** Runs it once or more without attaching it (BPF_PROG_TEST_RUN). Throws ExplainedError `test-run-failed`, AgentError. */
-  testRun(options: TestRunOptions = {}): Promise<TestRunResult> {
+  async testRun(options: TestRunOptions = {}): Promise<TestRunResult> {
     return testRun(this.agent, this.spec, this.fd, options);
   }
 
@@ -62,11 +65,9 @@ export class LoadedProgram implements AsyncDisposable {
     for (const path of this.#pins.splice(0)) await unpin(this.agent, path);
   }
 
-  /** Closes its descriptor; `LoadedObject.close` does so, too. Throws AgentError. */
+  /** Closes its descriptor, as `LoadedObject.close` does; a second call does nothing. Links and pins hold the program further. */
   async close(): Promise<void> {
-    if (this.#closed) return;
-    this.#closed = true;
-    await closeAll(this.agent, [this.fd]);
+    await this.#descriptor.close();
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -13,7 +13,7 @@ export interface TestRunOptions {
   readonly data?: Uint8Array;
   /** The context, as the program type lays it out: `struct __sk_buff`, `struct xdp_md`, `struct bpf_sk_lookup`, a raw tracepoint's 64-bit arguments … */
   readonly context?: Uint8Array;
-  /** How many times; for programs that see packets. */
+  /** How many times; for programs that see packets and for sk_lookup. The agent does nothing else meanwhile: see {@link TestRunOptions.timeoutMs}. */
   readonly repeat?: number;
   /** The CPU to run on: the agent is bound to it and stays there. */
   readonly cpu?: number;
@@ -21,6 +21,8 @@ export interface TestRunOptions {
   readonly flags?: number;
   /** Packets at a time, with BPF_F_TEST_XDP_LIVE_FRAMES (Linux 5.18). */
   readonly batchSize?: number;
+  /** Milliseconds that all runs together may take; the connection ends if they take longer. Default: as for any request, 30 s. */
+  readonly timeoutMs?: number;
 }
 
 /** What came of it. */
@@ -39,6 +41,12 @@ export interface TestRunResult {
 export const TestRunFlag = { onCpu: 1, liveFrames: 2, checksumComplete: 4 } as const;
 
 const PACKET_SIZE = 64;
+/** The kernel counts runs in 32 bits. */
+const MOST_RUNS = 0xffff_ffff;
+/** ETH_HLEN. */
+const ETHERNET_HEADER = 14;
+/** Less than what a page of 4 KiB has room for in any kernel. */
+const LONG_PACKET = 3000;
 /** XDP programs may grow a packet. */
 const PACKET_HEADROOM = 512;
 /** A raw tracepoint's context: twelve 64-bit arguments (MAX_BPF_FUNC_ARGS). */
@@ -55,7 +63,10 @@ export async function testRun(
   if (kind === null) {
     throw testRunFailed(program, `the kernel has no test run for programs in section ${program.section}`);
   }
-  const { flags = 0, cpu } = options;
+  const { flags = 0, cpu, repeat = 1 } = options;
+  if (!Number.isInteger(repeat) || repeat < 0 || repeat > MOST_RUNS) {
+    throw testRunFailed(program, `it cannot be run ${repeat} times: a whole number up to ${MOST_RUNS}`);
+  }
   const onCpu = (flags & TestRunFlag.onCpu) !== 0;
   if (cpu !== undefined && !onCpu) await runOnCpu(agent, cpu);
   const live = (flags & TestRunFlag.liveFrames) !== 0;
@@ -72,7 +83,7 @@ export async function testRun(
     .u32(packetOut?.bytes.length ?? 0)
     .pointer(packet === null ? null : input(packet))
     .pointer(packetOut)
-    .u32(kind === 'packet' || kind === 'lookup' ? (options.repeat ?? 1) : 0)
+    .u32(kind === 'packet' || kind === 'lookup' ? repeat : 0)
     .u32(0) // duration
     .u32(context?.bytes.length ?? 0)
     .u32(contextOut?.bytes.length ?? 0)
@@ -83,8 +94,9 @@ export async function testRun(
   // 5.10 ends with cpu.
   if (options.batchSize !== undefined) attr.u32(options.batchSize).u32(0);
   const request = attr.finish({ whole: true });
-  const { errno } = await bpf(agent, BpfCommand.programTestRun, request);
-  if (errno !== 0) throw testRunFailed(program, describeErrno(errno), errno);
+  const limit = options.timeoutMs === undefined ? {} : { timeoutMs: options.timeoutMs };
+  const { errno } = await bpf(agent, BpfCommand.programTestRun, request, limit);
+  if (errno !== 0) throw testRunFailed(program, describeErrno(errno), fixFor(program, errno, packet, options.context));
   const answer = new DataView(request.bytes.buffer, request.bytes.byteOffset);
   return {
     retval: answer.getUint32(4, true),
@@ -109,11 +121,27 @@ function contextAfter(
   return kind === 'context' && given !== null ? given.bytes : new Uint8Array();
 }
 
-function testRunFailed(program: ProgramSpec, why: string, errno?: number): ExplainedError {
-  const known = errno !== undefined && ['ENOTSUPP', 'EINVAL'].includes(errnoName(errno));
+/** What bpf_prog_test_run_skb and its like refuse (net/bpf/test_run.c). */
+function fixFor(program: ProgramSpec, errno: number, packet: Uint8Array | null, context?: Uint8Array) {
+  const name = errnoName(errno);
+  if (name === 'ENODEV' && context !== undefined) return 'the context names a network interface that is not there';
+  if (!['ENOTSUPP', 'EINVAL'].includes(name)) return undefined;
+  if (packet !== null && packet.length < ETHERNET_HEADER) {
+    return `a packet takes at least ${ETHERNET_HEADER} bytes, its Ethernet header, and was given ${packet.length}`;
+  }
+  if (packet !== null && packet.length > LONG_PACKET) {
+    return `a packet has to fit into a page beside what the kernel puts there, and was given ${packet.length} bytes: take 3,000`;
+  }
+  if (context !== undefined) {
+    return 'members of the context that a test run does not set have to be zero, and a shorter or older context may be all that this kernel takes';
+  }
+  return `this kernel may lack test runs of ${program.type} programs: attach it instead`;
+}
+
+function testRunFailed(program: ProgramSpec, why: string, fix?: string): ExplainedError {
   return new ExplainedError('test-run-failed', 'the program cannot be test-run', {
     where: `program ${program.name}`,
     why,
-    ...(known ? { fix: `this kernel may lack test runs of ${program.type} programs: attach it instead` } : {}),
+    ...(fix === undefined ? {} : { fix }),
   });
 }

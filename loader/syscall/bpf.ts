@@ -1,3 +1,4 @@
+import { AgentError } from '../agent/agent-error.ts';
 import type { AgentConnection, SyscallBuffer, SyscallResult } from '../agent/connection.ts';
 import { syscallNumber } from '../agent/syscall-numbers.ts';
 
@@ -38,15 +39,24 @@ export const BpfCommand = {
 } as const;
 
 /** Calls bpf(2). The attribute's bytes hold what the kernel wrote into it afterwards. Throws AgentError. */
-export function bpf(agent: AgentConnection, command: number, attr: SyscallBuffer): Promise<SyscallResult> {
+export function bpf(
+  agent: AgentConnection,
+  command: number,
+  attr: SyscallBuffer,
+  options: { readonly timeoutMs?: number } = {},
+): Promise<SyscallResult> {
   const number = syscallNumber(agent.hello.machine, 'bpf');
-  return agent.syscall({ number, args: [command, attr, attr.bytes.length] });
+  return agent.syscall({ number, args: [command, attr, attr.bytes.length] }, options);
 }
 
-/** Closes descriptors of the agent; ones that are not open are no error. */
+/** Closes descriptors of the agent. Ones that are not open are no error, and an agent that is gone is none either: its descriptors went with it. */
 export async function closeAll(agent: AgentConnection, fds: Iterable<number>): Promise<void> {
   const number = syscallNumber(agent.hello.machine, 'close');
-  for (const fd of fds) await agent.syscall({ number, args: [fd] });
+  try {
+    for (const fd of fds) await agent.syscall({ number, args: [fd] });
+  } catch (error) {
+    if (!(error instanceof AgentError) || error.code === 'agent-refused') throw error;
+  }
 }
 
 const unlimited = new WeakSet<AgentConnection>();

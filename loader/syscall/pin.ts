@@ -40,11 +40,13 @@ export async function openPinned(agent: AgentConnection, path: string): Promise<
   const attr = new AttrWriter().pointer(cstring(path)).finish();
   const { value, errno } = await bpf(agent, BpfCommand.objectGet, attr);
   if (errno === 0) return value;
+  const missing = errnoName(errno) === 'ENOENT';
   throw pinError(
-    errnoName(errno) === 'ENOENT' ? 'pin-missing' : 'pin-failed',
+    missing ? 'pin-missing' : 'pin-failed',
     'cannot open what is pinned',
     path,
     errno,
+    missing ? MISSING : undefined,
   );
 }
 
@@ -59,8 +61,8 @@ async function call(agent: AgentConnection, name: SyscallName, args: SyscallRequ
   return (await agent.syscall({ number: syscallNumber(agent.hello.machine, name), args })).errno;
 }
 
-function pinError(code: string, what: string, path: string, errno: number): ExplainedError {
-  const fix = FIXES[errnoName(errno)];
+function pinError(code: string, what: string, path: string, errno: number, known?: string): ExplainedError {
+  const fix = known ?? FIXES[errnoName(errno)];
   return new ExplainedError(code, what, {
     where: path,
     why: describeErrno(errno),
@@ -68,10 +70,14 @@ function pinError(code: string, what: string, path: string, errno: number): Expl
   });
 }
 
+const MISSING = 'nothing is pinned there, or no BPF file system is mounted there: mount -t bpf bpf /sys/fs/bpf';
+
 /** What bpf_obj_do_pin and bpf_obj_do_get (kernel/bpf/inode.c) mean by these. */
 const FIXES: Readonly<Record<string, string | undefined>> = {
   EPERM: 'the path has to be in a BPF file system: mount -t bpf bpf /sys/fs/bpf',
-  ENOENT: 'the folder has to exist in a BPF file system: mount -t bpf bpf /sys/fs/bpf',
+  ENOENT:
+    'one folder is made if it is not there; what is above it has to exist in a BPF file system: mount -t bpf bpf /sys/fs/bpf',
+  EINVAL: 'names of pins have no dots: bpf_lookup in kernel/bpf/inode.c',
   EEXIST: 'remove the pin that is there, or choose another path',
   EACCES:
     'the rights of the pin or of its folder forbid it; a path outside of a BPF file system cannot hold one either',
