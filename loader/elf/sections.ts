@@ -1,7 +1,7 @@
 import { ByteReader } from '../bytes.ts';
 import { FormatError } from '../errors.ts';
 import { SHT_NOBITS, SHT_NULL, SHT_STRTAB } from './constants.ts';
-import type { ElfHeader, ElfSection } from './elf.ts';
+import type { ElfHeader, ElfSection } from './file.ts';
 
 /**
  * Reads every section header (`Elf64_Shdr`) and its name; sections without data in the file have an empty `data`.

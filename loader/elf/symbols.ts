@@ -1,7 +1,7 @@
 import { ByteReader } from '../bytes.ts';
 import { FormatError } from '../errors.ts';
 import { SHN_LORESERVE, SHN_XINDEX, SHT_STRTAB } from './constants.ts';
-import type { ElfSection, ElfSymbol } from './elf.ts';
+import type { ElfSection, ElfSymbol } from './file.ts';
 
 /**
  * Reads a symbol table (`Elf64_Sym`, 24 bytes each) with the names from the string table it links to.
