@@ -1,3 +1,4 @@
+import { setImmediate } from 'node:timers/promises';
 import type { SendMore } from './frame-channel.ts';
 import { FrameType, MAX_INPUT } from './protocol.ts';
 
@@ -10,6 +11,8 @@ export async function feedInput(input: AsyncIterable<Uint8Array>, send: SendMore
     for await (const chunk of input) {
       for (let at = 0; at < chunk.length; at += MAX_INPUT) {
         if (!(await send(FrameType.input, chunk.subarray(at, at + MAX_INPUT)))) return;
+        // A write that is done at once gives way to no event: a stream that is always ready would keep output, end and deadline from being seen.
+        await setImmediate();
       }
     }
   } catch {
