@@ -21,8 +21,9 @@ export interface DumpOptions {
  */
 export function dumpC(btf: Btf, options: DumpOptions = {}): string {
   const { guard = '__VMLINUX_H__', preserveAccessIndex = true } = options;
-  const [push, pop] = preserveAccessIndex ? [PUSH, POP] : ['', ''];
   const text = new Dump(btf).run();
+  // Clang warns of an attribute that it puts on nothing.
+  const [push, pop] = preserveAccessIndex && /\b(struct|union)\b[^;{]*\{/.test(text) ? [PUSH, POP] : ['', ''];
   return `#ifndef ${guard}\n#define ${guard}\n\n${push}${text}${pop}#endif\n`;
 }
 

@@ -94,7 +94,10 @@ function explain(number: number, slot: number | null, { resolutions, core, maps 
   const extern = resolutions[number - MISSING_KFUNC_BASE];
   if (extern === undefined) return undefined;
   const { outcome } = extern;
-  const known = outcome.result === 'null' && outcome.reason !== 'KFUNC_NOT_FOUND' ? `: ${outcome.explanation}` : '';
+  const known =
+    outcome.result === 'null' && outcome.reason !== 'KFUNC_NOT_FOUND'
+      ? `: ${outcome.explanation.replace(/\.$/, '')}`
+      : '';
   return {
     explanation: `kernel function ${extern.name} is weak and missing, and the program calls it${known}`,
     fix: `Test \`bpf_ksym_exists(${extern.name})\` before the call, which is not verified then.`,

@@ -54,6 +54,13 @@ const ADVICE: readonly Advice[] = [
       "The kernel lets only programs of certain types call this function: `await kernel.features.kfunc(type, name)` tells which, and SEC(…) sets the program's type.",
   },
   {
+    // Before e6ac2450d6de a call had no other meaning than a helper's number, and one of a function of a module none before 5.16.
+    objection:
+      /BPF_CALL uses reserved fields|invalid kernel function call not eliminated|offset of kernel function|kfunc offset > 0 without fd_array/,
+    advice:
+      'Calls of kernel functions (kfuncs) take Linux 5.13, those of functions of modules 5.16: use a newer kernel, or a helper.',
+  },
+  {
     objection: /unknown func |cannot use helper /,
     advice:
       'This kernel has no such helper, or not for programs of this type: `await kernel.features.helper(type, helper)` tells which, and SEC(…) sets the type.',

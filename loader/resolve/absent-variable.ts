@@ -1,5 +1,6 @@
 import type { Btf } from '../btf/btf.ts';
 import type { ExternSpec } from '../object/spec.ts';
+import { essentialName } from './essential-name.ts';
 import { hiddenInModule, missing, orDoWithout, typelessAdvice } from './missing.ts';
 import type { ExternOutcome, KernelFacts } from './outcome.ts';
 import { type Whereabouts, whereabouts } from './whereabouts.ts';
@@ -15,6 +16,16 @@ export function explainVariableAbsence(extern: ExternSpec, vmlinux: Btf, facts: 
   if (hidden !== null) return hidden;
   const count = vmlinux.count('var');
   if (count === 0 && place.at !== 'module') return withoutVariables(extern, place);
+  const essential = essentialName(name);
+  if (essential !== name && vmlinux.find(essential, 'var') !== undefined) {
+    const full = `There is ${essential}, but variables are looked up by their full name: a suffix such as ___x is cut off for kfuncs and types only.`;
+    return missing(
+      extern,
+      'VAR_NOT_IN_BTF',
+      `${describeSearch(name, count, place, facts)} ${full}`,
+      `Name it ${essential}.`,
+    );
+  }
   return missing(
     extern,
     'VAR_NOT_IN_BTF',

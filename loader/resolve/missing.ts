@@ -39,7 +39,7 @@ export function hiddenInModule(extern: ExternSpec, place: Whereabouts, facts: Ke
   return missing(
     extern,
     'MODULE_BTF_UNSUPPORTED',
-    `${where}, but this kernel has no BTF for modules: it takes Linux 5.11 and CONFIG_DEBUG_INFO_BTF_MODULES.`,
+    `${where}, but this kernel has no BTF for modules: that takes CONFIG_DEBUG_INFO_BTF_MODULES and Linux 5.12 for variables, 5.16 for kfuncs.`,
     `${extern.kind === 'typed' ? typelessAdvice(extern.name) : 'Use a kernel that has it.'}${orDoWithout(extern)}`,
   );
 }

@@ -48,11 +48,11 @@ function notListed(extern: ExternSpec, kallsyms: Kallsyms): ExternOutcome {
   const { name } = extern;
   const absence = `None of the ${kallsyms.count} symbols in /proc/kallsyms is named ${name}.`;
   const essential = essentialName(name);
-  if (essential !== name) {
+  if (essential !== name && kallsyms.find(essential).length > 0) {
     return missing(
       extern,
       'NOT_IN_KALLSYMS',
-      `${absence} Variables are looked up by their full name: a suffix such as ___x is cut off for kfuncs and types only.`,
+      `${absence} There is ${essential}, but variables are looked up by their full name: a suffix such as ___x is cut off for kfuncs and types only.`,
       `Name it ${essential}.`,
     );
   }

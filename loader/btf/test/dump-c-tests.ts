@@ -77,6 +77,9 @@ t.test('a dumped header compiles, and its structs have the sizes and offsets of 
   t.match(header, '#ifndef __VMLINUX_H__\n#define __VMLINUX_H__\n');
   t.match(header, 'preserve_access_index');
   t.notMatch(dumpC(btf, { preserveAccessIndex: false, guard: 'MINE' }), /preserve_access_index|VMLINUX/);
+  const plain = dumpC(compileObject(t.testdir({}), 'bpfel', 'typedef int number; number lone;').btf);
+  compiles(t.testdir({}), plain, '-Wpragma-clang-attribute');
+  t.notMatch(plain, 'preserve_access_index', 'clang warns of an attribute that it puts on nothing');
   t.end();
 });
 

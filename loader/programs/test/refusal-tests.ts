@@ -17,6 +17,7 @@ const REFUSALS: readonly (readonly [kernels: string, objection: string, advice: 
   ['5.10', "R1 invalid mem access 'inv'", /bpf_probe_read_kernel\(\)/],
   ['5.10 to 7.3', 'cannot call GPL-restricted function from non-GPL compatible program', /"GPL"/],
   ['6.12', 'calling kernel function bpf_task_acquire is not allowed', /kernel\.features\.kfunc\(/],
+  ['5.10', 'BPF_CALL uses reserved fields', /Linux 5\.13/],
   ['5.10', 'unknown func bpf_get_current_task#35', /kernel\.features\.helper\(/],
   ['7.3', 'program of this type cannot use helper bpf_get_current_task#35', /kernel\.features\.helper\(/],
   ['5.10 to 7.3', 'infinite loop detected at insn 3', /bound that the verifier sees/],

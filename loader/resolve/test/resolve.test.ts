@@ -285,6 +285,12 @@ t.test('each reason is given where it applies, with its facts: an error if stron
     },
     {
       reason: 'VAR_NOT_IN_BTF',
+      title: 'a variable with the flavour that kfuncs may have',
+      outcome: (weak) => variable('int', 'bpf_prog_active___old', weak, kernel({ vmlinuxBtf: vmlinux })),
+      explanation: [/There is bpf_prog_active, but .* full name/, /Name it bpf_prog_active\./],
+    },
+    {
+      reason: 'VAR_NOT_IN_BTF',
       title: 'a variable of vmlinux, where module BTF would not help',
       outcome: (weak) =>
         variable(
