@@ -7,7 +7,7 @@ import { possibleCpus } from '../syscall/cpus.ts';
 import { placeArena, wantsPlace } from './arena.ts';
 import { kernelMapName, mapCreateAttr } from './create-attr.ts';
 import { LoadedMap } from './loaded-map.ts';
-import { needsTypes, takesTypes } from './map-demands.ts';
+import { needsTypes, numberFault, takesTypes } from './map-demands.ts';
 import { type MapErrorContext, mapError, notCreated } from './map-error.ts';
 
 const FIRST_KEY = new Uint8Array(4);
@@ -60,6 +60,8 @@ async function create(spec: MapSpec, context: MapContext): Promise<number> {
   const { agent, btfFd, object } = context;
   const name = kernelMapName(spec, object.name);
   const { maxEntries } = spec;
+  const fault = numberFault(spec);
+  if (fault !== null) throw mapError(spec, context, 'the map cannot be created', { summary: fault });
   const innerFd = await createInner(spec, context);
   try {
     const withTypes = btfFd !== null && takesTypes(spec);

@@ -83,6 +83,16 @@ const DEMANDS: Partial<Record<MapType, Demand>> = {
   cgrp_storage: STORAGE,
 };
 
+/** What about a map's numbers the kernel could not even be told, as it takes 32 bits of each; null if nothing. */
+export function numberFault(spec: MapSpec): string | null {
+  const { keySize, valueSize, maxEntries, flags } = spec;
+  for (const [what, value] of Object.entries({ keySize, valueSize, maxEntries, flags })) {
+    if (Number.isInteger(value) && value >= 0 && value < 2 ** 32) continue;
+    return `its ${what} is ${value}, and has to be a whole number from 0 to 4294967295`;
+  }
+  return null;
+}
+
 /** What is wrong with a map that the kernel calls invalid, as far as its type tells; null if nothing is seen. */
 export function faultOf(spec: MapSpec): string | null {
   const name = mapTypeName(spec.type);

@@ -1,4 +1,4 @@
-import { describeErrno, errnoName } from '../agent/errno.ts';
+import { errnoName } from '../agent/errno.ts';
 import { LoadError } from '../load-error.ts';
 import type { MapSpec, ObjectContent } from '../object/spec.ts';
 import type { ExternResolution } from '../resolve/outcome.ts';
@@ -39,8 +39,11 @@ function fixFor(spec: MapSpec, context: MapErrorContext, errno: number): string 
   if (errnoName(errno) === 'EPERM') {
     return 'give the agent CAP_BPF (or root), and on kernels before 5.11 a higher limit on locked memory';
   }
+  if (['E2BIG', 'ENOMEM'].includes(errnoName(errno))) {
+    return 'key and value sizes times max_entries, and for each CPU in per-CPU maps, are more than the kernel gives a map: make them smaller';
+  }
   if (needsTypes(spec) && (context.object.btf === null || spec.keyTypeId === null || spec.valueTypeId === null)) {
     return 'such storage takes the types of key and value: declare them with __type(), and compile with -g';
   }
-  return `check type, sizes, entries and flags of the map: ${describeErrno(errno)}`;
+  return 'check type, sizes, entries and flags of the map, and whether this kernel has maps of the type: kernel.features.mapType(name)';
 }

@@ -1,6 +1,7 @@
 import t from 'tap';
 import { nearNames } from '../../links/near-names.ts';
 import { LoadedMap } from '../../maps/loaded-map.ts';
+import { testLifetimes } from '../../maps/test/lifetime-tests.ts';
 import type { MapSpec } from '../../object/spec.ts';
 import { FakeAgent } from '../../syscall/test/fake-agent.ts';
 import { splitPerfRecords } from '../perf-buffer.ts';
@@ -132,6 +133,8 @@ t.test('a kernel without batches (before 5.6) is asked for each element', async 
   await t.rejects(map.get(1), { code: 'map-without-types', where: 'map hash' });
   await t.rejects(map.updateMany([[word(1), new Uint8Array(8)]]), { code: 'map-value-size' });
 });
+
+t.test('lifetimes and refusals of maps, programs, links and pins', (t) => testLifetimes(t, HASH));
 
 t.test('names are near if they differ in little, or contain what was asked for', (t) => {
   t.same(nearNames('vfs_unlnk', ['vfs_unlink', 'vfs_link', 'vfs_mkdir']), ['vfs_unlink']);
