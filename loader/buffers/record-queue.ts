@@ -15,7 +15,7 @@ export interface WaitOptions {
   readonly signal?: AbortSignal;
 }
 
-export const DEFAULT_SLICE_MS = 20;
+const DEFAULT_SLICE_MS = 20;
 
 /**
  * Records of a buffer one after another: `take` gives those that are there, `wait` waits for more for at most so many milliseconds. What was taken and not

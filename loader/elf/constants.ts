@@ -17,11 +17,8 @@ export const SHT_STRTAB = 3;
 export const SHT_RELA = 4;
 export const SHT_NOBITS = 8;
 export const SHT_REL = 9;
-export const SHT_SYMTAB_SHNDX = 18;
 
 /** `sh_flags`. */
-export const SHF_WRITE = 1n;
-export const SHF_ALLOC = 2n;
 export const SHF_EXECINSTR = 4n;
 
 /** Section indices that are no index: undefined, the start of the reserved range, absolute, common, and "see elsewhere". */

@@ -61,7 +61,7 @@ export function formatDescription(description: InstructionDescription): string {
 }
 
 /** `probe.c:12: x = p->y;`; without the text if that is not known, empty if nothing is. */
-export function formatSource({ source }: InstructionDescription): string {
+function formatSource({ source }: InstructionDescription): string {
   if (source === null) return '';
   // Folders say little, and make a line long; the whole path is in the description.
   const file = source.file.slice(source.file.lastIndexOf('/') + 1);

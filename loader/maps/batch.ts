@@ -17,7 +17,7 @@ const LARGEST_BYTES = 16 << 20;
 const UNSUPPORTED: ReadonlySet<string> = new Set(['EINVAL', 'ENOTSUPP', 'EOPNOTSUPP']);
 
 /** Whether an errno says that this kernel or map has no such batch operation. */
-export function lacksBatch(errno: number): boolean {
+function lacksBatch(errno: number): boolean {
   return UNSUPPORTED.has(errnoName(errno));
 }
 

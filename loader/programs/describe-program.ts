@@ -41,7 +41,7 @@ export function disassembleProgram(
 }
 
 /** Names for what a program's code has no numbers for yet. */
-export function programNames(program: ProgramSpec): InstructionNames {
+function programNames(program: ProgramSpec): InstructionNames {
   const bySlot = new Map(program.references.map((reference) => [reference.slot, reference]));
   return {
     call: ({ src, imm }, slot) => {

@@ -179,6 +179,10 @@ t.test('damaged BTF is dumped within bounds, or refused as damaged', (t) => {
       t.ok(error instanceof FormatError, String(error));
     }
   }
+  const array: RawType = { kind: KIND.array, sizeOrType: 0, words: [0, 1, 3] };
+  const odd = [INT, array, { name: 's', kind: KIND.struct, vlen: 1, sizeOrType: 8, words: ['a', 2, 0] }];
+  const refusal = t.throws(() => dumpC(Btf.parse(btfBlob(odd))), { code: 'btf-no-size', why: /void/ });
+  t.ok(refusal instanceof FormatError, 'a member that is an array of void');
   const { section } = compileObject(t.testdir({}), 'bpfel', SOURCE);
   const random = seededRandom(11);
   let dumped = 0;
