@@ -1,3 +1,4 @@
+import { ExplainedError, FormatError } from '../errors.ts';
 import type { Btf } from './btf.ts';
 import type { BtfType, CompositeType, Member, TypeId } from './types.ts';
 
@@ -88,7 +89,16 @@ export class CLayout {
   /** Members of function type or of forward-declared structs have no size in C either. */
   #sizeOf(id: TypeId): number {
     const { kind } = this.#btf.resolve(id);
-    return kind === 'func_proto' || kind === 'fwd' || kind === 'void' ? 0 : this.#btf.sizeOf(id);
+    if (kind === 'func_proto' || kind === 'fwd' || kind === 'void') return 0;
+    try {
+      return this.#btf.sizeOf(id);
+    } catch (cause) {
+      if (cause instanceof FormatError || !(cause instanceof ExplainedError)) throw cause;
+      // An array of functions, a function itself: no compiler writes such members.
+      const what = `type ${id}, which is a member's, has no size`;
+      const why = cause.why ?? cause.message;
+      throw new FormatError(cause.code, what, { section: '.BTF', offset: 0 }, { where: this.#btf.name, why, cause });
+    }
   }
 }
 
