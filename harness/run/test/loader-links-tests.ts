@@ -1,4 +1,4 @@
-import t from 'tap';
+import type { Test } from 'tap';
 import { cacheDirectory } from '../../../kernels/cache-directory.ts';
 import { KernelStore } from '../../../kernels/store.ts';
 import { syscallNumber } from '../../../loader/agent/syscall-numbers.ts';
@@ -16,30 +16,22 @@ import {
 import { INCLUDE } from '../../../loader/object/test/sources.ts';
 import { programInfo } from '../../../loader/programs/info.ts';
 import { cstring } from '../../../loader/syscall/attr.ts';
-import { type BootedKernel, bootKernel } from '../../boot-kernel.ts';
 import { loadModules } from '../../guest/guest-modules.ts';
 import { CGROUP, ITERATOR, LINK_CASES, LINKS, type Trigger } from './loader-links.ts';
 
 const FLAGS = { flags: ['-g', '-O2', INCLUDE] };
-const folder = t.testdir();
-const links = ObjectSpec.parse(compileBpf(folder, 'links', LINKS, FLAGS).bytes, 'links.o');
-const iterator = ObjectSpec.parse(compileBpf(folder, 'iterator', ITERATOR, FLAGS).bytes, 'iterator.o');
 const PIN = '/sys/fs/bpf/link';
 /** getpid, which nothing else in the guest calls as often. */
 const GETPID = 39;
 const TC_MODULES = ['sch_ingress', 'cls_bpf'];
 
-async function boot(name: string): Promise<BootedKernel> {
-  const machine = await bootKernel(name);
-  t.teardown(() => machine.close());
-  const { agent } = machine.kernel;
-  // Debian's kernels have tc's filters as modules.
+/** What the tests of links need in a guest: tc's filters, which Debian's kernels have as modules, cgroup2 and an interface that is up. */
+async function prepare(agent: AgentConnection, name: string): Promise<void> {
   const tree = await new KernelStore({ cache: cacheDirectory() }).get({ debian: name }, { modules: TC_MODULES });
   await loadModules(agent, tree, TC_MODULES);
   await mount(agent, 'cgroup2', CGROUP);
   await mount(agent, 'bpf', '/sys/fs/bpf');
   await agent.execute({ argv: ['/bin/busybox', 'ifconfig', 'lo', '127.0.0.1', 'up'] });
-  return machine;
 }
 
 async function mount(agent: AgentConnection, type: string, path: string): Promise<void> {
@@ -84,15 +76,16 @@ const failure = (work: Promise<unknown>): Promise<unknown> =>
     (error: unknown) => error,
   );
 
-// All boots come first: a test file ends when none of its tests is left.
-const machines: (readonly [string, BootedKernel])[] = [];
-for (const name of ['5.10', 'newest']) machines.push([name, await boot(name)]);
-
-for (const [name, { kernel }] of machines) {
+/** Tests of all kinds of links, on the kernel of that name. */
+export async function testLinks(t: Test, name: string, kernel: Kernel): Promise<void> {
+  const folder = t.testdir();
+  const links = ObjectSpec.parse(compileBpf(folder, 'links', LINKS, FLAGS).bytes, 'links.o');
+  const iterator = ObjectSpec.parse(compileBpf(folder, 'iterator', ITERATOR, FLAGS).bytes, 'iterator.o');
+  await prepare(kernel.agent, name);
   const line = Number(/^\d+\.\d+/.exec(kernel.release)?.[0].replace(/\.(\d)$/, '.0$1'));
   const has = (since = 0): boolean => line >= Number(String(since).replace(/\.(\d)$/, '.0$1'));
 
-  t.test(`${name}: a program runs for as long as its link is there, whatever it is attached to`, async (t) => {
+  await t.test(`${name}: a program runs for as long as its link is there, whatever it is attached to`, async (t) => {
     for (const { name: short, trigger, options, kind, since, linkSince } of LINK_CASES) {
       if (!has(since)) continue;
       await using object = await kernel.load(links.copy(), { programs: [`on_${short}`] });
@@ -115,7 +108,7 @@ for (const [name, { kernel }] of machines) {
     }
   });
 
-  t.test(`${name}: cookies, sockets, iterators and functions of user space`, async (t) => {
+  await t.test(`${name}: cookies, sockets, iterators and functions of user space`, async (t) => {
     for (const [short, trigger, since] of [
       ['cookie_tp', 'getpid', 5.15],
       ['cookie_kprobe', 'getpid', 5.15],
@@ -169,7 +162,7 @@ for (const [name, { kernel }] of machines) {
     await each.close();
   });
 
-  t.test(`${name}: links are updated, detached, pinned and opened again`, async (t) => {
+  await t.test(`${name}: links are updated, detached, pinned and opened again`, async (t) => {
     await using object = await kernel.load(links.copy(), { programs: ['on_xdp', 'on_drop', 'on_raw'] });
     const runs = async (short: string): Promise<unknown> => object.variable(`${short}_runs`).get();
     const [xdp, drop, raw] = ['on_xdp', 'on_drop', 'on_raw'].map((one) => object.program(one));
@@ -213,7 +206,7 @@ for (const [name, { kernel }] of machines) {
     await pinned.close();
   });
 
-  t.test(`${name}: what cannot be attached is told with the reason`, async (t) => {
+  await t.test(`${name}: what cannot be attached is told with the reason`, async (t) => {
     const names = ['tp', 'raw', 'kprobe', 'xdp', 'tc', 'egress', 'filter', 'hook'];
     await using object = await kernel.load(links.copy(), {
       programs: names.slice(0, has(6.4) ? 8 : 7).map((one) => `on_${one}`),
