@@ -24,7 +24,7 @@ export function btfExtTarget({ exts }: Context): Target {
     words: [],
     run: (bytes, refusals) => {
       for (const btf of btfs.slice(0, 2)) {
-        if (refusals.attemptTwice(() => parseBtfExt(bytes, btf)) !== undefined) refusals.accepted = true;
+        if (refusals.attemptTwice(() => parseBtfExt(bytes, btf).lines) !== undefined) refusals.accepted = true;
       }
     },
   };

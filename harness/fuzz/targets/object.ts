@@ -33,7 +33,9 @@ function inspectObject(spec: ObjectSpec, refusals: Refusals): void {
     formatInstructions(program.code, spec.byteOrder);
     if (spec.program(program.name).name !== program.name) throw new Violation('wrong-name', program.name);
   }
-  const copy = spec.copy();
+  // Text of lines is made only now, and refused where it would take too much.
+  const copy = refusals.attempt(() => spec.copy());
+  if (copy === undefined) return;
   for (const { name, size } of copy.variables) {
     const variable = refusals.attempt(() => copy.variable(name));
     if (variable === undefined) continue;
