@@ -21,6 +21,12 @@ const NOT_ASKED = ['bpf_trace_printk', 'bpf_trace_vprintk', 'bpf_probe_write_use
 const NEW_REFUSAL = /^program of this type cannot use helper /;
 
 /**
+ * libbpf 1.4 and later set this field of `union bpf_attr` where they ask for struct_ops maps (src/libbpf_probes.c, probe_map_create). Kernels before 6.9
+ * do not have it and answer E2BIG, which libbpf takes for a map type that is not there.
+ */
+const NEW_FIELD = 'value_type_btf_obj_fd';
+
+/**
  * Asks for every program and map type, and for the helpers of socket filters, and has bpftool ask the same kernel. bpftool of Debian 12 and
  * Ubuntu 24.04 knows fewer types and helpers than there are; what it does not name is not compared.
  */
@@ -43,6 +49,8 @@ export async function compareWithBpftool(t: Test, guest: Guest, kernel: Kernel, 
     compare(`map type ${type}`, (await kernel.features.mapType(type)).support, oracle.mapTypes.get(type));
   }
   t.ok(compared > 55, `${compared} types`);
+  const misled = differences.indexOf('map type struct_ops is supported, and false for bpftool');
+  if (misled >= 0 && !(await hasNewField(kernel))) differences.splice(misled, 1);
   let explained = 0;
   let helpers = 0;
   for (let number = 1; ; number++) {
@@ -88,6 +96,11 @@ export async function pushBpftool({ place }: Guest): Promise<string> {
   await installApplets(place);
   await pushFiles(place, program.files);
   return program.path;
+}
+
+async function hasNewField(kernel: Kernel): Promise<boolean> {
+  const { vmlinuxBtf } = await kernel.facts();
+  return Buffer.from(vmlinuxBtf?.bytes ?? []).includes(`\0${NEW_FIELD}\0`);
 }
 
 async function askBpftool({ machine, place }: Guest, bpftool: string): Promise<Oracle> {
