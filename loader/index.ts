@@ -63,7 +63,6 @@ export {
   attachNetfilter,
   attachNetkit,
   attachNetns,
-  attachSocketFilter,
   attachTcx,
   attachXdp,
   type NetfilterOptions,
@@ -73,6 +72,7 @@ export {
 } from './links/network.ts';
 export { attachPerfEvent, type PerfEventOptions } from './links/perf-event.ts';
 export { attachKprobeMulti, type KprobeMultiOptions } from './links/probe-multi.ts';
+export { attachReuseport, attachSocketFilter, attachSockmap, type SockmapOptions } from './links/sockets.ts';
 export { attachTc, type TcOptions } from './links/tc.ts';
 export { attachTracepoint, type TracepointOptions } from './links/tracepoint.ts';
 export { attachRawTracepoint, attachTracing, type RawTracepointOptions, type TracingOptions } from './links/tracing.ts';

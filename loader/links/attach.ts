@@ -7,6 +7,7 @@ import type { Link } from './link.ts';
 import { attachNetkit, attachNetns, attachTcx, attachXdp, type NetnsOptions, type XdpOptions } from './network.ts';
 import { attachPerfEvent, type PerfEventOptions } from './perf-event.ts';
 import { attachKprobeMulti, type KprobeMultiOptions } from './probe-multi.ts';
+import { attachSockmap, type SockmapOptions } from './sockets.ts';
 import { attachTc, type TcOptions } from './tc.ts';
 import { attachTracepoint } from './tracepoint.ts';
 import { attachRawTracepoint, attachTracing, TRACING_ATTACH_TYPES } from './tracing.ts';
@@ -19,6 +20,7 @@ export interface AttachOptions
     IteratorOptions,
     NetnsOptions,
     PerfEventOptions,
+    SockmapOptions,
     TcOptions,
     XdpOptions {
   /** Tracepoint: `group/name` (tracepoint) or a name (raw_tp). */
@@ -53,6 +55,9 @@ export async function attachProgram(program: AttachableProgram, options: AttachO
       return attachXdp(program, options);
     case 'sched_cls':
       return attachClassifier(program, options);
+    case 'sk_skb':
+    case 'sk_msg':
+      return attachSockmap(program, options);
     case 'perf_event':
       return attachPerfEvent(program, options);
     case 'sk_lookup':
@@ -69,6 +74,7 @@ export async function attachProgram(program: AttachableProgram, options: AttachO
 /** What to do with programs whose section does not suffice, or that nothing attaches. */
 const UNATTACHED: Readonly<Record<string, string | undefined>> = {
   socket_filter: 'use attachSocketFilter with a socket of the agent',
+  sk_reuseport: 'use attachReuseport with a socket of the agent',
   netfilter: 'use attachNetfilter with a hook and a priority',
   syscall: 'it is not attached but run: testRun',
   struct_ops: 'maps of kernel operations are not supported',

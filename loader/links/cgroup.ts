@@ -40,16 +40,18 @@ export async function attachCgroup(program: AttachableProgram, options: CgroupOp
     await closeAll(agent, [group]);
     return new Link({ agent, kind: 'cgroup', target: cgroup, fd: link.value });
   }
-  const attr = (flags: number) => new AttrWriter().u32(group).u32(program.fd).u32(attachType).u32(flags).finish();
+  // Detaching names the program, which may be closed by then.
+  const copy = await agent.syscall({ number: syscallNumber(agent.hello.machine, 'dup'), args: [program.fd] });
+  const attr = (flags: number) => new AttrWriter().u32(group).u32(copy.value).u32(attachType).u32(flags).finish();
   const older =
     errnoName(link.errno) === 'EINVAL' ? await bpf(agent, BpfCommand.programAttach, attr(ALLOW_MULTI)) : link;
   if (older.errno === 0) {
     const undo = async (): Promise<void> => {
       await bpf(agent, BpfCommand.programDetach, attr(0));
     };
-    return new Link({ agent, kind: 'cgroup', target: cgroup, fd: null, descriptors: [group], undo });
+    return new Link({ agent, kind: 'cgroup', target: cgroup, fd: null, descriptors: [group, copy.value], undo });
   }
-  await closeAll(agent, [group]);
+  await closeAll(agent, [group, copy.value]);
   throw attachError(program, 'attach-cgroup', `the kernel does not attach it to ${cgroup}`, {
     errno: link.errno,
     ...(errnoName(link.errno) === 'EBADF' ? { fix: 'the folder has to be in a cgroup2 file system' } : {}),

@@ -143,25 +143,3 @@ export async function attachNetfilter(program: AttachableProgram, options: Netfi
     ...(errnoName(errno) === 'EAFNOSUPPORT' ? { why: 'the family is neither IPv4 (2) nor IPv6 (10)' } : {}),
   });
 }
-
-const SOL_SOCKET = 1;
-const SO_DETACH_BPF = 27;
-const SO_ATTACH_BPF = 50;
-
-/** Attaches a socket filter to a socket that is a descriptor of the agent (SO_ATTACH_BPF). The socket's end ends it, too. Throws ExplainedError `attach-socket`, AgentError. */
-export async function attachSocketFilter(program: AttachableProgram, socket: number): Promise<Link> {
-  const { agent, fd } = program;
-  const value = new Uint8Array(Int32Array.of(fd).buffer);
-  const call = (option: number) =>
-    agent.syscall({
-      number: syscallNumber(agent.hello.machine, 'setsockopt'),
-      args: [socket, SOL_SOCKET, option, { bytes: value, direction: 'in' }, value.length],
-    });
-  const { errno } = await call(SO_ATTACH_BPF);
-  const target = `socket ${socket}`;
-  if (errno !== 0) throw attachError(program, 'attach-socket', `the kernel does not attach it to ${target}`, { errno });
-  const undo = async (): Promise<void> => {
-    await call(SO_DETACH_BPF);
-  };
-  return new Link({ agent, kind: 'socket', target, fd: null, undo });
-}

@@ -6,6 +6,7 @@ import { compileBpf } from '../../../loader/elf/test/compile.ts';
 import {
   type AgentConnection,
   attachNetfilter,
+  attachReuseport,
   attachSocketFilter,
   attachUprobe,
   IteratorLink,
@@ -15,7 +16,8 @@ import {
 } from '../../../loader/index.ts';
 import { INCLUDE } from '../../../loader/object/test/sources.ts';
 import { programInfo } from '../../../loader/programs/info.ts';
-import { cstring } from '../../../loader/syscall/attr.ts';
+import { AttrWriter, cstring } from '../../../loader/syscall/attr.ts';
+import { BpfCommand, bpf } from '../../../loader/syscall/bpf.ts';
 import { loadModules } from '../../guest/guest-modules.ts';
 import { CGROUP, ITERATOR, LINK_CASES, LINKS, type Trigger } from './loader-links.ts';
 
@@ -40,9 +42,14 @@ async function mount(agent: AgentConnection, type: string, path: string): Promis
 }
 
 /** A socket of the agent that receives at a port of 127.0.0.1. */
-async function openSocket(agent: AgentConnection, port: number): Promise<{ fd: number; address: Uint8Array }> {
+async function openSocket(
+  agent: AgentConnection,
+  port: number,
+  beforeBind: (fd: number) => Promise<void> = async () => undefined,
+): Promise<{ fd: number; address: Uint8Array }> {
   const { machine } = agent.hello;
   const { value: fd } = await agent.syscall({ number: syscallNumber(machine, 'socket'), args: [2, 2, 0] });
+  await beforeBind(fd);
   const address = Uint8Array.of(2, 0, port >> 8, port & 255, 127, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0);
   await agent.syscall({
     number: syscallNumber(machine, 'bind'),
@@ -162,6 +169,8 @@ export async function testLinks(t: Test, name: string, kernel: Kernel): Promise<
     await each.close();
   });
 
+  await t.test(`${name}: maps and groups of sockets`, (t) => testSockets(t, kernel, has(6.1)));
+
   await t.test(`${name}: links are updated, detached, pinned and opened again`, async (t) => {
     await using object = await kernel.load(links.copy(), { programs: ['on_xdp', 'on_drop', 'on_raw'] });
     const runs = async (short: string): Promise<unknown> => object.variable(`${short}_runs`).get();
@@ -251,6 +260,65 @@ export async function testLinks(t: Test, name: string, kernel: Kernel): Promise<
     await pull(kernel, 'packet', hook);
     t.ok(Number(await object.variable('hook_runs').get()) > 0, 'a packet that leaves passes the hook');
   });
+}
+
+const SOCKETS = `#include <linux/bpf.h>
+#include <bpf/bpf_helpers.h>
+struct { __uint(type, BPF_MAP_TYPE_SOCKMAP); __type(key, __u32); __type(value, __u64); __uint(max_entries, 2); } sockets SEC(".maps");
+int verdicts, choices;
+SEC("sk_skb/verdict") int verdict(struct __sk_buff *skb) { verdicts++; return SK_PASS; }
+SEC("sk_msg") int message(struct sk_msg_md *msg) { return SK_PASS; }
+SEC("sk_reuseport") int choose(struct sk_reuseport_md *ctx) { choices++; return SK_PASS; }
+char LICENSE[] SEC("license") = "GPL";`;
+/** include/uapi/asm-generic/socket.h. */
+const [SOL_SOCKET, SO_REUSEPORT] = [1, 15];
+
+/** sk_skb programs see UDP since Linux 5.13 (1f5be6b3b063); maps of sockets have links since 6.10. */
+async function testSockets(t: Test, kernel: Kernel, links: boolean): Promise<void> {
+  const { agent } = kernel;
+  const spec = ObjectSpec.parse(compileBpf(t.testdir(), 'sockets', SOCKETS, FLAGS).bytes, 'sockets.o');
+  await using object = await kernel.load(spec, {
+    programs: links ? ['verdict', 'message', 'choose'] : ['message', 'choose'],
+  });
+  const map = object.map('sockets');
+  const [message, choose] = [object.program('message'), object.program('choose')];
+  t.match(await failure(message.attach()), { code: 'attach-target-missing', fix: /attach\({ map }\)/ });
+  t.match(await failure(message.attach({ map: object.map('.bss') })), { code: 'attach-sockmap', fix: /sockmap/ });
+  const link = await message.attach({ map });
+  t.equal(link.fd !== null, links, 'a BPF link, or none');
+  await link.close();
+  const detach = new AttrWriter()
+    .u32(map.fd)
+    .u32(message.fd)
+    .u32(message.spec.attachType ?? 0)
+    .u32(0)
+    .finish();
+  t.ok((await bpf(agent, BpfCommand.programDetach, detach)).errno > 0, 'it is not attached any more');
+
+  t.match(await failure(choose.attach()), { code: 'attach-unknown', fix: /attachReuseport/ });
+  const number = syscallNumber(agent.hello.machine, 'setsockopt');
+  const one = { bytes: Uint8Array.of(1, 0, 0, 0), direction: 'in' } as const;
+  const socket = await openSocket(agent, 4713, async (fd) => {
+    t.match(await failure(attachReuseport(choose, fd)), { code: 'attach-socket', fix: /SO_REUSEPORT/ });
+    await agent.syscall({ number, args: [fd, SOL_SOCKET, SO_REUSEPORT, one, 4] });
+  });
+  const group = await attachReuseport(choose, socket.fd);
+  await sendPacket(agent, socket);
+  t.equal(await object.variable('choices').get(), 1, 'a packet for the group of sockets ran the program');
+  await group.close();
+  await sendPacket(agent, socket);
+  t.equal(await object.variable('choices').get(), 1, 'and the next did not');
+
+  if (!links) return;
+  const other = await openSocket(agent, 4714);
+  const address = other.address.slice();
+  const connect = syscallNumber(agent.hello.machine, 'connect');
+  await agent.syscall({ number: connect, args: [other.fd, { bytes: address, direction: 'in' }, 16] });
+  await using verdict = await object.program('verdict').attach({ map });
+  await map.update(new Uint8Array(4), new Uint8Array(BigUint64Array.of(BigInt(other.fd)).buffer));
+  t.match((await verdict.info()).details, { kind: 'sockmap' });
+  await sendPacket(agent, other);
+  t.equal(await object.variable('verdicts').get(), 1, 'a packet for a socket of the map ran the program');
 }
 
 async function byProgram(program: LoadedProgram): Promise<{ id: number }> {
