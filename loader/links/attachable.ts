@@ -1,5 +1,5 @@
 import type { AgentConnection } from '../agent/connection.ts';
-import { describeErrno } from '../agent/errno.ts';
+import { describeErrno, errnoName } from '../agent/errno.ts';
 import { ExplainedError } from '../errors.ts';
 import type { ProgramSpec } from '../object/spec.ts';
 import { kernelVersionCode } from '../resolve/kernel-version.ts';
@@ -19,6 +19,9 @@ export interface AttachFailure {
   readonly errno?: number;
 }
 
+const RIGHTS =
+  'run the agent as root, or with CAP_BPF and what the kind of program asks for: CAP_PERFMON for tracing, CAP_NET_ADMIN for the network';
+
 /** An error about attaching `program`; its errno, where there is one, is told first. Codes begin with `attach-`. */
 export function attachError(
   program: AttachableProgram,
@@ -28,10 +31,12 @@ export function attachError(
 ): ExplainedError {
   const errno = failure.errno === undefined ? undefined : describeErrno(failure.errno);
   const why = [errno, failure.why].filter((part) => part !== undefined).join(': ');
+  const forbidden = failure.errno !== undefined && ['EPERM', 'EACCES'].includes(errnoName(failure.errno));
+  const fix = failure.fix ?? (forbidden ? RIGHTS : undefined);
   return new ExplainedError(code, what, {
     where: `program ${program.spec.name}`,
     ...(why === '' ? {} : { why }),
-    ...(failure.fix === undefined ? {} : { fix: failure.fix }),
+    ...(fix === undefined ? {} : { fix }),
   });
 }
 

@@ -12,15 +12,15 @@ import { LoadedProgram } from '../programs/loaded-program.ts';
 import { closeAll } from '../syscall/bpf.ts';
 import { btfInfo } from '../syscall/btf-info.ts';
 import { linkInfo } from '../syscall/link-info.ts';
-import { type ObjectKind, openObject } from '../syscall/object-ids.ts';
-import { openPinned } from '../syscall/pin.ts';
+import { openObject } from '../syscall/object-ids.ts';
+import { openPinned, type PinKind } from '../syscall/pin.ts';
 
 /** Where something is that is in the kernel already: pinned at a path of a BPF file system, or known by its id. */
 export type Whereabouts = { readonly path: string } | { readonly id: number };
 
 /**
  * Opens a map that is in the kernel already. Its types are those of its BTF, if that can be read (CAP_SYS_ADMIN).
- * Throws ExplainedError `pin-missing`, `pin-failed`, `no-such-object`, `object-open-failed`, `map-info`; AgentError.
+ * Throws ExplainedError `pin-missing`, `pin-kind`, `pin-failed`, `no-such-object`, `object-open-failed`, `map-info`; AgentError.
  */
 export async function openMap(agent: AgentConnection, where: Whereabouts): Promise<LoadedMap> {
   const fd = await open(agent, 'map', where);
@@ -46,7 +46,7 @@ export async function openMap(agent: AgentConnection, where: Whereabouts): Promi
 
 /**
  * Opens a program that is in the kernel already. Its section is not known any more: `attach` needs to be told what to attach to.
- * Throws ExplainedError `pin-missing`, `pin-failed`, `no-such-object`, `object-open-failed`, `object-info-failed`; AgentError.
+ * Throws ExplainedError `pin-missing`, `pin-kind`, `pin-failed`, `no-such-object`, `object-open-failed`, `object-info-failed`; AgentError.
  */
 export async function openProgram(agent: AgentConnection, where: Whereabouts): Promise<LoadedProgram> {
   const fd = await open(agent, 'program', where);
@@ -77,7 +77,7 @@ export async function openProgram(agent: AgentConnection, where: Whereabouts): P
 }
 
 /**
- * Opens a link that is in the kernel already. Throws ExplainedError `pin-missing`, `pin-failed`, `no-such-object`, `object-open-failed`, `object-info-failed`; AgentError.
+ * Opens a link that is in the kernel already. Throws ExplainedError `pin-missing`, `pin-kind`, `pin-failed`, `no-such-object`, `object-open-failed`, `object-info-failed`; AgentError.
  */
 export async function openLink(agent: AgentConnection, where: Whereabouts): Promise<Link> {
   const fd = await open(agent, 'link', where);
@@ -90,8 +90,8 @@ export async function openLink(agent: AgentConnection, where: Whereabouts): Prom
   });
 }
 
-async function open(agent: AgentConnection, kind: ObjectKind, where: Whereabouts): Promise<number> {
-  if ('path' in where) return openPinned(agent, where.path);
+async function open(agent: AgentConnection, kind: PinKind, where: Whereabouts): Promise<number> {
+  if ('path' in where) return openPinned(agent, where.path, kind);
   const fd = await openObject(agent, kind, where.id);
   if (fd !== null) return fd;
   throw new ExplainedError('no-such-object', `there is no ${kind} ${where.id}`, { why: 'it may be gone meanwhile' });

@@ -62,7 +62,7 @@ export async function pinMaps(maps: readonly MapToPin[], context: MapContext): P
 
 async function openIfThere(spec: MapSpec, path: string, context: MapContext): Promise<number | null> {
   try {
-    return await openPinned(context.agent, path);
+    return await openPinned(context.agent, path, 'map');
   } catch (error) {
     if (!(error instanceof ExplainedError)) throw error;
     if (error.code === 'pin-missing') return null;

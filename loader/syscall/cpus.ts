@@ -21,14 +21,22 @@ export function cpuListEnd(list: string): number {
   return Number(last) + 1;
 }
 
+/** No kernel is built for more CPUs than 8,192 (NR_CPUS, arch/x86/Kconfig). */
+const LAST_CPU = 8191;
+
 /** Binds the agent to a CPU, so that test runs happen there until it is bound to another. Throws ExplainedError `cpu-not-available`. */
 export async function runOnCpu(agent: AgentConnection, cpu: number): Promise<void> {
+  if (!Number.isInteger(cpu) || cpu < 0 || cpu > LAST_CPU) {
+    throw new ExplainedError('cpu-not-available', `there is no CPU ${cpu}`, { why: 'CPUs are numbered from 0' });
+  }
   const bytes = new Uint8Array(Math.ceil((cpu + 1) / 64) * 8);
   bytes[cpu >> 3] = 1 << (cpu & 7);
   const number = syscallNumber(agent.hello.machine, 'sched_setaffinity');
   const { errno } = await agent.syscall({ number, args: [0, bytes.length, { bytes, direction: 'in' }] });
   if (errno !== 0) {
-    throw new ExplainedError('cpu-not-available', `cannot run on CPU ${cpu}`, { why: describeErrno(errno) });
+    throw new ExplainedError('cpu-not-available', `cannot run on CPU ${cpu}`, {
+      why: `${describeErrno(errno)}: online are ${(await onlineCpus(agent)).join(', ')}`,
+    });
   }
 }
 

@@ -166,6 +166,11 @@ export async function testMaps(t: Test, kernel: Kernel): Promise<void> {
     await first.map('points').pin(path);
     const { id } = await first.map('points').info();
     await first.close();
+    t.match(await failure(kernel.openPinnedProgram(path)), {
+      code: 'pin-kind',
+      message: 'what is pinned there is a map, not a program',
+    });
+    t.match(await failure(kernel.openPinnedLink(path)), { code: 'pin-kind' });
     const again = await kernel.openPinnedMap(path);
     t.same(await again.get(1), { x: 1, y: 2n, name: 'kept' }, 'with its types, from its BTF');
     t.equal((await again.info()).id, id);

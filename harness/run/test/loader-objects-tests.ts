@@ -80,7 +80,7 @@ export async function testObjects(t: Test, kernel: Kernel): Promise<void> {
 
   await t.test('a map that is pinned is used again, unless it is of another kind', async (t) => {
     const path = `${PIN_FOLDER}/kept`;
-    t.match(await failure(openPinned(kernel.agent, path)), { code: 'pin-missing' });
+    t.match(await failure(openPinned(kernel.agent, path, 'map')), { code: 'pin-missing' });
     for (const count of [1, 2]) {
       await using object = await kernel.load(objects.copy());
       await object.program('entry').testRun(PACKET);
@@ -104,7 +104,11 @@ export async function testObjects(t: Test, kernel: Kernel): Promise<void> {
       message: /map second cannot be its element 3/,
       fix: /bpf_map_meta_equal/,
     });
-    t.match(await failure(openPinned(kernel.agent, path)), { code: 'pin-missing' }, 'a load that fails pins nothing');
+    t.match(
+      await failure(openPinned(kernel.agent, path, 'map')),
+      { code: 'pin-missing' },
+      'a load that fails pins nothing',
+    );
     await (await kernel.load(objects.copy(), { pinFolder: `${PIN_FOLDER}/mine` })).close();
     t.ok(await unpin(kernel.agent, `${PIN_FOLDER}/mine/kept`), 'the folder was made');
     t.match(await failure(kernel.load(objects.copy(), { pinFolder: '/tmp' })), {

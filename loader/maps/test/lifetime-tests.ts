@@ -149,8 +149,13 @@ export async function testLifetimes(t: Test, hash: MapSpec): Promise<void> {
       fix: /^this kernel, 6\.1\.0, is new enough/,
     });
 
+    const pinned = new FakeAgent(({ command }) => (command === 7 ? 60 : undefined));
+    pinned.files = { '/proc/self/fdinfo/60': 'pos:\t0\nflags:\t02000002\nprog_type:\t6\n' };
+    await t.rejects(openPinned(pinned, '/a/b', 'map'), { code: 'pin-kind', message: /is a program, not a map/ });
+    t.match(pinned.calls.at(-1)?.args, [60], 'and its descriptor is closed');
+    t.equal(await openPinned(pinned, '/a/b', 'program'), 60);
     const nowhere = new FakeAgent(() => 'ENOENT');
     await t.rejects(pinObject(nowhere, 5, '/a/b'), { code: 'pin-failed', fix: /one folder is made/ });
-    await t.rejects(openPinned(nowhere, '/a/b'), { code: 'pin-missing', fix: /nothing is pinned there/ });
+    await t.rejects(openPinned(nowhere, '/a/b', 'map'), { code: 'pin-missing', fix: /nothing is pinned there/ });
   });
 }
