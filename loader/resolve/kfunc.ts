@@ -4,7 +4,7 @@ import { formatType } from '../btf/format.ts';
 import { printWithDefinition } from '../btf/print-c.ts';
 import type { ExternSpec, ObjectContent } from '../object/spec.ts';
 import { essentialName } from './essential-name.ts';
-import { findInKernel, objectBtf } from './kernel-types.ts';
+import { findInKernel, type KernelType, objectBtf } from './kernel-types.ts';
 import { hiddenInModule, missing, orDoWithout, withoutKernelBtf } from './missing.ts';
 import type { ExternOutcome, KernelFacts } from './outcome.ts';
 import { whereabouts } from './whereabouts.ts';
@@ -27,7 +27,7 @@ export function resolveKfunc(spec: ObjectContent, extern: ExternSpec, facts: Ker
       extern,
       'KFUNC_PROTO_MISMATCH',
       `${extern.name} is declared as ${formatType(localBtf, extern.typeId)}, but in the BTF of ${place} ${name} is ${type}.`,
-      `${adviseImplicit(localBtf, extern.typeId, found.btf, found.type.type) ?? 'Declare it as this kernel has it.'} A program for several kernels can declare it once for each, as __weak ${name}___SUFFIX.`,
+      adviseDeclaration(localBtf, extern.typeId, found),
     );
   }
   if (facts.functionIdLoads === false && takesAddress(spec, extern.name)) {
@@ -55,6 +55,15 @@ function notFound(extern: ExternSpec, name: string, vmlinux: Btf, facts: KernelF
   const hidden = hiddenInModule(extern, place, facts);
   if (hidden !== null) return hidden;
   const listed = place.at === 'kernel' || place.at === 'module';
+  const older = findInKernel(`${name}${IMPLEMENTATION}`, 'func', vmlinux, facts);
+  if (older !== undefined) {
+    return missing(
+      extern,
+      'KFUNC_NOT_FOUND',
+      `No function ${name} is in this kernel's BTF, but ${older.type.name} is: before Linux 7.0 the program passes the kernel's own arguments as well.`,
+      `Declare ${older.type.name} for this kernel, ${formatType(older.btf, older.type.type)}, as __weak, and ${name} as well: the one that bpf_ksym_exists() finds is the one to call.`,
+    );
+  }
   const modules = facts.moduleBtfs.length;
   const also = modules === 0 ? '' : ` or of ${modules} ${modules === 1 ? 'module' : 'modules'}`;
   return missing(
@@ -65,15 +74,34 @@ function notFound(extern: ExternSpec, name: string, vmlinux: Btf, facts: KernelF
   );
 }
 
+/**
+ * What the names of functions end in that take the kernel's own arguments from the program. From 7.0 on BTF has each of them twice, the one without the ending being
+ * the one to declare, while `void *` of older declarations is no longer compatible with `struct bpf_prog_aux *` (seen: bpf_wq_set_callback_impl of 6.12 on 7.3).
+ */
+const IMPLEMENTATION = '_impl';
+
 type Parameters = BtfOfKind<'func_proto'>['params'];
+
+/** What to declare in place of a prototype that is not the kernel's. */
+function adviseDeclaration(localBtf: Btf, localId: TypeId, found: KernelType<'func'>): string {
+  const { name } = found.type;
+  const twin = name.endsWith(IMPLEMENTATION) ? name.slice(0, -IMPLEMENTATION.length) : '';
+  const without = twin === '' ? undefined : found.btf.find(twin, 'func');
+  if (without !== undefined) {
+    return `From Linux 7.0 on the kernel passes the last arguments by itself (KF_IMPLICIT_ARGS): declare ${twin}, ${formatType(found.btf, without.type)}. A program for several kernels declares both as __weak, and calls the one that bpf_ksym_exists() finds.`;
+  }
+  const advice = adviseImplicit(localBtf, localId, found) ?? 'Declare it as this kernel has it.';
+  return `${advice} A program for several kernels can declare it once for each, as __weak ${name}___SUFFIX.`;
+}
 
 /**
  * What to do where one prototype is the other with one more parameter at its end, which the kernel fills in by itself (KF_IMPLICIT_ARGS,
  * Linux 7.0: `struct bpf_prog_aux *` and such). Null where it is something else.
  */
-function adviseImplicit(localBtf: Btf, localId: TypeId, kernelBtf: Btf, kernelId: TypeId): string | null {
+function adviseImplicit(localBtf: Btf, localId: TypeId, found: KernelType<'func'>): string | null {
+  const kernelBtf = found.btf;
   const local = parameters(localBtf, localId);
-  const kernel = parameters(kernelBtf, kernelId);
+  const kernel = parameters(kernelBtf, found.type.type);
   if (kernel.length === local.length + 1 && isImplicit(kernelBtf, kernel)) {
     return (
       'The last argument is the kernel’s own (KF_IMPLICIT_ARGS): its BTF should not show it, and does where it was made by a pahole before 1.26. ' +

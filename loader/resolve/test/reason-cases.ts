@@ -209,6 +209,25 @@ export function reasonCases({ vmlinux, withoutVars, resolve, variable }: ReasonT
     },
     {
       reason: 'KFUNC_PROTO_MISMATCH',
+      title: 'a kfunc as 6.12 has it, with void * for what 7.0 calls struct bpf_prog_aux *',
+      outcome: (weak) =>
+        resolve(
+          'extern int kfunc_new_impl(int a, void *aux) __ksym WEAK;',
+          'kfunc_new_impl(1, 0)',
+          weak,
+          kernel({ vmlinuxBtf: vmlinux }),
+        ),
+      explanation: [/struct bpf_prog_aux \*/, /declare kfunc_new, int \(int\)\./],
+    },
+    {
+      reason: 'KFUNC_NOT_FOUND',
+      title: 'a kfunc as 7.0 has it, on an older kernel',
+      outcome: (weak) =>
+        resolve('extern int kfunc_old(int a) __ksym WEAK;', 'kfunc_old(1)', weak, kernel({ vmlinuxBtf: vmlinux })),
+      explanation: [/but kfunc_old_impl is/, /Declare kfunc_old_impl .* int \(int, void \*\)/],
+    },
+    {
+      reason: 'KFUNC_PROTO_MISMATCH',
       title: 'a kfunc whose BTF shows the argument that the kernel passes by itself',
       outcome: (weak) =>
         resolve(
@@ -282,7 +301,7 @@ export function reasonCases({ vmlinux, withoutVars, resolve, variable }: ReasonT
       title: 'a kfunc that is not there',
       outcome: (weak) =>
         resolve('extern void absent(void) __ksym WEAK;', '(absent(), 0)', weak, kernel({ vmlinuxBtf: vmlinux })),
-      explanation: [/3 functions/, /Load the module/],
+      explanation: [/6 functions/, /Load the module/],
     },
     {
       reason: 'KFUNC_PROTO_MISMATCH',

@@ -19,6 +19,9 @@ typedef unsigned int u32;
 int kfunc_of_two(int a, void *b) { return a; }
 void kfunc_of_none(void) {}
 struct bpf_prog_aux { int id; };
+int kfunc_new_impl(int a, struct bpf_prog_aux *aux) { return a; }
+int kfunc_new(int a) { return a; }
+int kfunc_old_impl(int a, void *aux) { return a; }
 int kfunc_implicit(int a, struct bpf_prog_aux *aux) { return a + aux->id; }
 `;
 
