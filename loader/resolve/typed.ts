@@ -41,8 +41,15 @@ export function resolveTyped(spec: ObjectContent, extern: ExternSpec, facts: Ker
   }
   const unaddressed = withoutAddress(extern, found, facts);
   if (unaddressed !== null) return unaddressed;
-  const declaration = printWithDefinition(found.btf, found.type.id);
-  return { result: 'btf-id', id: found.type.id, module: found.module, type, declaration };
+  let declaration: string | undefined;
+  return {
+    ...{ result: 'btf-id', id: found.type.id, module: found.module, type },
+    // Printed when it is asked for: a struct of a kernel has hundreds of members, and a load needs none of them.
+    get declaration() {
+      declaration ??= printWithDefinition(found.btf, found.type.id);
+      return declaration;
+    },
+  };
 }
 
 /**

@@ -26,6 +26,10 @@ export function kernelTarget({ btfs, specs, facts }: Context): Target {
       const kernel = { ...facts, vmlinuxBtf, moduleBtfs: [] };
       for (const spec of objects) {
         const resolved = refusals.attempt(() => resolveExterns(spec, kernel));
+        // Declarations are printed only when they are asked for.
+        refusals.attempt(() =>
+          JSON.stringify(resolved, (_, value) => (typeof value === 'bigint' ? `${value}` : value)),
+        );
         if (resolved !== undefined && resolved.length !== spec.externs.length) {
           throw new Violation('wrong-count', `${resolved.length} outcomes of ${spec.externs.length} externs`);
         }
