@@ -2,7 +2,7 @@ import { bothSides, type CorpusResults, isLoaded, type ObjectResult } from './ba
 
 /**
  * What is different from the baseline, one line each. libbpf's words may change with its version, so only whether it loads counts; of ours the whole
- * reason does. Kernels that were not run, and objects that were not asked for, are left out.
+ * reason does. Kernels that were not run, and objects that were not asked for, are left out; then the cases for CO-RE are as well.
  */
 export function compareWithBaseline(results: CorpusResults, baseline: CorpusResults, whole: boolean): string[] {
   const lines: string[] = [];
@@ -17,6 +17,15 @@ export function compareWithBaseline(results: CorpusResults, baseline: CorpusResu
   for (const id of whole ? Object.keys(baseline.objects) : []) {
     if (results.objects[id] === undefined) lines.push(`${id}: no longer there`);
   }
+  return whole ? [...lines, ...coreChanges(results, baseline)] : lines;
+}
+
+/** A case that is not run any more disagrees with nothing, so that nothing else tells of it. */
+function coreChanges({ coreCases: now }: CorpusResults, { coreCases: before }: CorpusResults): string[] {
+  const lines = Object.entries(now.notRun)
+    .filter(([name]) => before.notRun[name] === undefined)
+    .map(([name, why]) => `CO-RE case ${name}: not run any more: ${why}`);
+  if (now.agrees !== before.agrees) lines.push(`${before.agrees} cases for CO-RE agreed, now ${now.agrees}`);
   return lines;
 }
 

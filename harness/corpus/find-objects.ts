@@ -65,7 +65,8 @@ function sizeOfBpfObject(bytes: Buffer): number | null {
   const u64 = (offset: number): bigint => (little ? bytes.readBigUInt64LE(offset) : bytes.readBigUInt64BE(offset));
   if (u16(E_MACHINE) !== EM_BPF) return null;
   const end = Number(u64(E_SHOFF)) + u16(E_SHENTSIZE) * u16(E_SHENTSIZE + 2);
-  return end <= bytes.length ? end : null;
+  // A header alone is an object of nothing, such as a program's that writes BPF objects.
+  return end >= HEADER_SIZE && end <= bytes.length ? end : null;
 }
 
 function freeName(name: string, taken: ReadonlySet<string>): string {

@@ -69,7 +69,9 @@ export function judgeResults(results: CorpusResults, expectations: Expectations)
         loads === one.loads &&
         matches(objects, one.object) &&
         (kernels === undefined || kernels.includes(one.kernel)) &&
-        (programs === undefined || one.programs.every((program) => matches(programs, program))),
+        // What explains some programs does not explain an object that is refused although each of its programs loads alone.
+        (programs === undefined ||
+          (one.programs.length > 0 && one.programs.every((program) => matches(programs, program)))),
     );
     if (cause !== undefined) used.add(cause);
     return { ...one, cause: cause?.why ?? null };

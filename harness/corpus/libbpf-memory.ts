@@ -59,8 +59,10 @@ export class LibbpfMemory {
   /** Writes it down. */
   async save(): Promise<void> {
     if (!this.#changed) return;
-    await mkdir(dirname(this.#path), { recursive: true });
-    await writeWhole(this.#path, JSON.stringify(Object.fromEntries(this.#known)));
+    // Before anything is awaited: verdicts that come meanwhile are for the next time.
     this.#changed = false;
+    const text = JSON.stringify(Object.fromEntries(this.#known));
+    await mkdir(dirname(this.#path), { recursive: true });
+    await writeWhole(this.#path, text);
   }
 }
