@@ -17,6 +17,7 @@ interface Entry extends Pick<BootResult, 'parameters' | 'cpus' | 'modules'> {
 export class BootLedger {
   readonly #boots = new Map<string, Map<string, Entry>>();
   readonly #numbers = new Map<string, number>();
+  readonly #places = new Map<string, number>();
   #failures = 0;
 
   /** A number for a boot of a kernel, from one up, that nobody else gets: machines come up at the same time. */
@@ -24,6 +25,12 @@ export class BootLedger {
     const number = (this.#numbers.get(kernel) ?? 0) + 1;
     this.#numbers.set(kernel, number);
     return number;
+  }
+
+  /** Notes that a boot is needed, before anything is known of it but its key: logs of boots are kept at the same time, and any may be done first. */
+  need(kernel: string, key: string): void {
+    const id = `${kernel} ${key}`;
+    if (!this.#places.has(id)) this.#places.set(id, this.#places.size);
   }
 
   /**
@@ -40,6 +47,7 @@ export class BootLedger {
   ): void {
     const boots = this.#boots.get(kernel) ?? new Map<string, Entry>();
     this.#boots.set(kernel, boots);
+    this.need(kernel, boot.key);
     const { milliseconds, when } = boot.origin;
     const known = boots.get(boot.key);
     // A machine that was booted for itself has no template, and its key stands for nothing else.
@@ -54,7 +62,9 @@ export class BootLedger {
   addFailure(kernel: string, kind: BootKind, console: string): void {
     const boots = this.#boots.get(kernel) ?? new Map<string, Entry>();
     this.#boots.set(kernel, boots);
-    boots.set(`failed-${++this.#failures}`, {
+    const key = `failed-${++this.#failures}`;
+    this.need(kernel, key);
+    boots.set(key, {
       ...describe(kind),
       bootMs: null,
       console,
@@ -66,7 +76,9 @@ export class BootLedger {
 
   /** The boots of a kernel, in the order they were first needed. */
   of(kernel: string): BootResult[] {
-    return [...(this.#boots.get(kernel)?.values() ?? [])].map(({ restoreTimes, ...boot }) => ({
+    const place = (key: string): number => this.#places.get(`${kernel} ${key}`) ?? this.#places.size;
+    const boots = [...(this.#boots.get(kernel) ?? [])].sort(([one], [other]) => place(one) - place(other));
+    return boots.map(([, { restoreTimes, ...boot }]) => ({
       ...boot,
       restored: restoreTimes.length,
       restoreMs: median(restoreTimes),

@@ -68,6 +68,7 @@ export class ResultCollector {
     const { name } = group.kernel;
     const { key } = observations;
     const restored = machine.beginning === 'restored';
+    this.#boots.need(name, key);
     const console = restored ? await this.#keepBootLog(name, key, boot.log) : machine.console.path;
     this.#boots.add(name, group, { key, origin: boot, console }, restored ? machine.readyMs : null);
     if (!this.#facts.has(name) || describeGroup(group) === '') this.#facts.set(name, facts);

@@ -77,6 +77,12 @@ function complain(call: SeenCall, text: string): string {
   return 'EINVAL';
 }
 
+/** Whether an attribute has anything but zeros behind what the kernel knows of it (bpf_check_uarg_tail_zero, kernel/bpf/syscall.c). */
+function saysMore(call: SeenCall, longest: number): boolean {
+  const beyond = Array.from({ length: Math.max(0, call.length - longest) }, (_, index) => longest + index);
+  return beyond.some((offset) => call.attr.getUint8(offset) !== 0 || call.at(offset) !== undefined);
+}
+
 /** A kernel's answers to programs that are loaded, by what they do. */
 function kernel(answers: {
   readonly helper: string;
@@ -89,7 +95,7 @@ function kernel(answers: {
     if (call.command === 10) return answers.run;
     if (call.command !== 5) return undefined;
     const [opcode, registers = 0] = call.at(8) ?? [];
-    if (call.length > answers.longest) return 'E2BIG';
+    if (saysMore(call, answers.longest)) return 'E2BIG';
     if (!answers.types.includes(call.attr.getUint32(0, true))) return 'EINVAL';
     if (opcode !== 0x85) return undefined;
     return complain(call, registers >> 4 === 2 ? answers.kfunc : answers.helper);
