@@ -39,6 +39,8 @@ const baselineSchema = z.strictObject({
   /** Release and package version by kernel. */
   kernels: z.record(z.string(), z.string()),
   notCompiled: z.record(z.string(), z.string()),
+  /** What bpf_testmod was compiled from, by kernel; the others have none. */
+  testModules: z.record(z.string(), z.string()).default({}),
   /** Verdicts of the kernel's cases for CO-RE by what became of them; the ones that do not agree, with the reason. */
   coreCases: z.strictObject({
     agrees: z.number(),

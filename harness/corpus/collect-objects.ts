@@ -21,6 +21,8 @@ export interface Corpus {
   readonly tools: { readonly bpftool: string; readonly compiler: string };
   /** The folder tools/testing/selftests/bpf. */
   readonly selftests: string;
+  /** The folder of vmlinux.h. */
+  readonly vmlinux: string;
   readonly clang: Clang;
   /** Selftests that do not compile, with the compiler's first error. */
   readonly notCompiled: Readonly<Record<string, string>>;
@@ -82,6 +84,7 @@ export async function collectCorpus(options: CollectOptions): Promise<Corpus> {
       compiler: compiled.compiler,
     },
     selftests: compiled.selftests,
+    vmlinux: compiled.vmlinux,
     clang: compiled.clang,
     notCompiled: compiled.failures,
   };

@@ -21,6 +21,8 @@ export interface CompiledSelftests {
   readonly version: string;
   /** The folder tools/testing/selftests/bpf. */
   readonly selftests: string;
+  /** The folder of vmlinux.h. */
+  readonly vmlinux: string;
   readonly clang: Clang;
   /** First line of `clang --version`. */
   readonly compiler: string;
@@ -54,6 +56,8 @@ const FLAGS = [
   '-nostdlibinc',
 ];
 const SELFTESTS = 'tools/testing/selftests/bpf';
+/** Of linux-bpf-dev. */
+const VMLINUX = 'usr/include/x86_64-linux-gnu/linux/bpf';
 const FAILURES = 'failures.json';
 /** Raised when the same inputs are compiled in another way. */
 const LAYOUT = 2;
@@ -93,6 +97,7 @@ export async function compileSelftests(request: CompileRequest): Promise<Compile
     linked,
     version: source.version,
     selftests: join(source.directory, SELFTESTS),
+    vmlinux: join(headers.directory, VMLINUX),
     clang,
     compiler: version.stdout.toString('utf8').split('\n')[0] ?? '',
     failures: JSON.parse(await readFile(join(directory, FAILURES), 'utf8')) as Record<string, string>,
@@ -156,7 +161,7 @@ async function compileOne(
     // Paths of this host would make other objects on every host.
     `-ffile-prefix-map=${source.directory}=.`,
     `-ffile-prefix-map=${headers.directory}=.`,
-    `-I${join(root, 'x86_64-linux-gnu/linux/bpf')}`,
+    `-I${join(headers.directory, VMLINUX)}`,
     `-I${selftests}`,
     `-I${join(source.directory, 'tools/include/uapi')}`,
     `-I${join(source.directory, 'tools/include')}`,

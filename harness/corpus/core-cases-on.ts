@@ -13,7 +13,13 @@ import type { CorpusGuest } from './corpus-guest.ts';
 export async function coreCasesOn(
   guest: CorpusGuest,
   corpus: Corpus,
-  options: { readonly cache: string; readonly say: (text: string) => void; readonly signal: AbortSignal },
+  options: {
+    readonly cache: string;
+    /** Whether bpf_testmod is loaded in the machine. */
+    readonly testModule: boolean;
+    readonly say: (text: string) => void;
+    readonly signal: AbortSignal;
+  },
 ): Promise<CorpusResults['coreCases']> {
   await using machines = guest;
   const folder = join(options.cache, 'corpus', 'core-cases');
@@ -23,6 +29,8 @@ export async function coreCasesOn(
     selftests: corpus.selftests,
     folder,
     kernel: Kernel.over(agent),
+    testModule: options.testModule,
+    vmlinux: corpus.vmlinux,
     clang: await clangScript(corpus, folder),
     signal: options.signal,
   });

@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import type { AgentConnection } from '../../loader/agent/connection.ts';
+import { ExplainedError } from '../../loader/errors.ts';
 import { readKernelFacts } from '../../loader/facts/kernel-facts.ts';
 import type { KernelFacts } from '../../loader/resolve/outcome.ts';
 import type { GuestKernel, GuestKernels } from '../cli/guest-kernels.ts';
@@ -9,6 +10,7 @@ import { loadModules } from '../guest/guest-modules.ts';
 import type { Guest } from '../guest/open-guest.ts';
 import { pushFiles } from '../guest/transfer.ts';
 import { ORACLE_FOLDER } from './oracle.ts';
+import { TEST_MODULE, type TestModule } from './test-module.ts';
 
 /** A machine with both loaders: ours speaks to its agent, libbpf is bpftool in its memory. */
 export interface CorpusMachine {
@@ -22,14 +24,25 @@ export class CorpusGuest implements AsyncDisposable {
   readonly #guests: GuestKernels;
   readonly #kernel: GuestKernel;
   readonly #oracle: string;
+  readonly #module: TestModule | null;
   readonly #signal: AbortSignal;
   #open: { readonly guest: Guest; readonly machine: CorpusMachine } | null = null;
 
-  /** @param oracle the folder of bpftool's packages, as unpacked on the host */
-  constructor(guests: GuestKernels, kernel: GuestKernel, oracle: string, signal: AbortSignal) {
+  /**
+   * @param oracle the folder of bpftool's packages, as unpacked on the host
+   * @param module what was compiled for this kernel; null if nothing was: a kernel that is built with the module has it itself
+   */
+  constructor(
+    guests: GuestKernels,
+    kernel: GuestKernel,
+    oracle: string,
+    module: TestModule | null,
+    signal: AbortSignal,
+  ) {
     this.#guests = guests;
     this.#kernel = kernel;
     this.#oracle = oracle;
+    this.#module = module;
     this.#signal = signal;
   }
 
@@ -63,14 +76,26 @@ export class CorpusGuest implements AsyncDisposable {
     try {
       const { agent, busybox } = guest.place;
       await pushFiles(guest.place, await this.#files());
-      // Debian's kernels have none; one that is built with `modules: [bpf_testmod]` loads more of the selftests.
-      await loadModules(agent, this.#kernel.kernel, ['bpf_testmod']);
+      await this.#loadTestModule(agent);
       return { guest, machine: { agent, busybox, facts: await readKernelFacts(agent) } };
     } catch (error) {
       const why = guest.machine.spoilt ? await guest.machine.diagnose(error) : error;
       await guest.close();
       throw why;
     }
+  }
+
+  /** @throws ExplainedError `test-module-refused` if the kernel refuses what was compiled for it */
+  async #loadTestModule(agent: AgentConnection): Promise<void> {
+    const module = this.#module;
+    await loadModules(agent, module?.tree ?? this.#kernel.kernel, [TEST_MODULE]);
+    if (module === null) return;
+    const loaded = new TextDecoder().decode(await agent.readFile('/proc/modules'));
+    if (loaded.split('\n').some((line) => line.startsWith(`${TEST_MODULE} `))) return;
+    throw new ExplainedError('test-module-refused', `the kernel ${this.#kernel.name} refuses ${TEST_MODULE}`, {
+      where: module.tree.directory,
+      why: `it was compiled from ${module.about}`,
+    });
   }
 
   /** bpftool with its libraries, and the kernel's configuration where both loaders look for it: `.kconfig` takes its values from there. */

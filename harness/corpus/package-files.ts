@@ -24,6 +24,8 @@ export interface CorpusPackagesOptions {
   readonly mirror?: string | undefined;
   readonly onMessage: (message: string) => void;
   readonly signal: AbortSignal;
+  /** Other packages than the corpus's, with lists and files of their own in a folder of `corpus/`. */
+  readonly own?: { readonly folder: string; readonly names: readonly string[] };
 }
 
 /** Debian's packages for the corpus: fetched by the project's own apt, with a state apart from that of the kernels. */
@@ -32,12 +34,12 @@ export class CorpusPackages {
   readonly #directory: string;
 
   constructor(options: CorpusPackagesOptions) {
-    const { cache, mirror, onMessage, signal } = options;
+    const { cache, mirror, onMessage, signal, own } = options;
     this.#directory = join(cache, 'corpus');
     this.#source = new DebianSource({
-      cache: this.#directory,
+      cache: own === undefined ? this.#directory : join(this.#directory, own.folder),
       suites: CORPUS_SUITES,
-      names: ALL_PACKAGES.map(({ name }) => name),
+      names: own?.names ?? ALL_PACKAGES.map(({ name }) => name),
       onMessage,
       signal,
       ...(mirror === undefined ? {} : { mirror: { option: mirror } }),

@@ -28,7 +28,7 @@ export function renderFigures(results: CorpusResults, judgement: Judgement): str
 
 /** docs/corpus.md: the table, what does not agree and why, what must fail, what was not compiled. */
 export function renderDocument(results: CorpusResults, judgement: Judgement): string {
-  const { tools, kernels, sources, notCompiled } = results;
+  const { tools, kernels, sources, notCompiled, testModules } = results;
   const versions = Object.entries(kernels).map(([name, version]) => `${name} (${version})`);
   return [
     '# The corpus: BPF objects nobody here wrote',
@@ -43,6 +43,7 @@ export function renderDocument(results: CorpusResults, judgement: Judgement): st
     '',
     `Kernels: ${versions.join(', ')}. Compiler of the selftests: ${tools.compiler}.`,
     '',
+    ...moduleSection(testModules),
     '## Verdicts',
     '',
     ...markdownTable(TITLES, rowsOf(results, judgement)),
@@ -178,6 +179,16 @@ function coreSection({ coreCases }: CorpusResults): string[] {
   ];
 }
 
+function moduleSection(testModules: Readonly<Record<string, string>>): string[] {
+  const built = Object.entries(testModules);
+  if (built.length === 0) return [];
+  const list = built.map(([kernel, about]) => `${kernel} (${about})`).join(', ');
+  return [
+    `\`bpf_testmod\`, the kernel's module for its selftests, is compiled and loaded on ${list}. The other kernels do without, and what needs it is refused there by both.`,
+    '',
+  ];
+}
+
 function compileSection(notCompiled: Readonly<Record<string, string>>): string[] {
   const failures = Object.entries(notCompiled);
   if (failures.length === 0) return ['Every selftest of tools/testing/selftests/bpf/progs compiles.', ''];
@@ -204,7 +215,8 @@ const RUN_IT = [
   "- The selftests are compiled once, until a package changes: two minutes of two cores. Compiler and headers are Debian's, whatever the host has, so the same objects come out everywhere.",
   '- One machine for each kernel; where an object brings it down, that is its verdict, and the next one gets a new machine. bpftool runs in the machine with its own C library, in a bpffs that is unmounted afterwards. What it said is kept, as the same bpftool says the same of the same object on the same kernel (`--fresh` asks again).',
   '- A program is judged alone where libbpf loads its object and this library does not. `CACHE/corpus/last-run.json` has what both said, with logs.',
-  "- Selftests that need `bpf_testmod` are refused by both on Debian's kernels, which have no such module. `--matrix FILE --kernel NAME` takes a kernel of any matrix, also one that is built with `modules: [bpf_testmod]` ([kernels.md](kernels.md)); the module is loaded then.",
+  "- Debian's kernels have no `bpf_testmod`. For 6.12 it is compiled, once for each version of the kernel, out of Debian's own packages: headers (which have the kernel's types as `vmlinux`, so that kbuild makes the module's BTF), kbuild, the source of the same version, gcc 14 and pahole. They run in a root of their own (`unshare --mount`, `chroot`), because this gcc needs trixie's C library; 60 MB are fetched for it, and it takes ten seconds. Where a host forbids that, the run ends with `test-module-failed`. The headers of 6.1 have no `vmlinux`, and 6.1 and 7.3 would want 140 and 166 MB of their own source, as the module uses what only its own kernel has: there it is not compiled.",
+  '- `--matrix FILE --kernel NAME` takes a kernel of any matrix, also one that is built with `modules: [bpf_testmod]` ([kernels.md](kernels.md)); the module is loaded then.',
   '- A verdict that changes, an object that comes or goes, and a disagreement that [expectations.yaml](../harness/corpus/expectations.yaml) does not explain are red.',
   '',
 ];

@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import pLimit from 'p-limit';
+import { ExplainedError } from '../../loader/errors.ts';
 import { type GuestKernel, GuestKernels } from '../cli/guest-kernels.ts';
 import { writeWhole } from '../results/write.ts';
 import { DEFAULT_DEADLINES } from '../vm/machine-parts.ts';
@@ -12,6 +13,7 @@ import { matches } from './expectations.ts';
 import { LibbpfMemory } from './libbpf-memory.ts';
 import { parseCorpusObject } from './our-loader.ts';
 import { runOnKernel } from './run-kernel.ts';
+import { buildTestModule, TEST_MODULE, type TestModule } from './test-module.ts';
 import type { KernelVerdict, ParsedObject } from './verdict.ts';
 
 /** The kernels of the baseline: lines of the matrix, the last one its newest. */
@@ -58,12 +60,15 @@ export async function runCorpus(request: CorpusRequest): Promise<CorpusResults> 
   say(`${objects.length} objects, ${objects.filter(({ parsed }) => !parsed).length} refused by the parser`);
   const guests = await openKernels(request);
   const kernels = await guests.select(request.kernels);
+  const modules = await buildModules(kernels, request);
   const loadable = objects.filter(({ id }) => !matches(request.tooHeavy, id));
   const verdicts = new Map(objects.map(({ id }) => [id, new Map<string, KernelVerdict>()]));
   await pLimit(request.jobs).map(kernels, async (kernel) => {
-    await using guest = new CorpusGuest(guests, kernel, corpus.oracle, signal);
+    const module = modules.get(kernel) ?? null;
+    await using guest = new CorpusGuest(guests, kernel, corpus.oracle, module, signal);
     const { release, version, sha256 } = kernel.kernel;
-    const memory = await LibbpfMemory.open(cache, [release, version, sha256, corpus.oracle], request.fresh);
+    const about = [release, version, sha256, corpus.oracle, ...(module === null ? [] : [module.key])];
+    const memory = await LibbpfMemory.open(cache, about, request.fresh);
     const started = performance.now();
     let done = 0;
     let saving = Promise.resolve();
@@ -87,12 +92,38 @@ export async function runCorpus(request: CorpusRequest): Promise<CorpusResults> 
     await saving;
   });
   await keepDetails(cache, objects, verdicts);
-  const newest = kernels.at(-1);
+  // Two of the cases for CO-RE are about the module.
+  const chosen = kernels.findLast((kernel) => modules.has(kernel)) ?? kernels.at(-1);
+  const module = (chosen && modules.get(chosen)) ?? null;
   const coreCases =
-    request.objects.length > 0 || newest === undefined
+    request.objects.length > 0 || chosen === undefined
       ? { agrees: 0, disagrees: {}, notRun: {} }
-      : await coreCasesOn(new CorpusGuest(guests, newest, corpus.oracle, signal), corpus, { cache, say, signal });
-  return { ...head(corpus, kernels), coreCases, objects: results(objects, kernels, verdicts) };
+      : await coreCasesOn(new CorpusGuest(guests, chosen, corpus.oracle, module, signal), corpus, {
+          cache,
+          testModule: module !== null,
+          say,
+          signal,
+        });
+  const testModules = Object.fromEntries([...modules].map(([{ name }, { about }]) => [name, about]));
+  return { ...head(corpus, kernels), testModules, coreCases, objects: results(objects, kernels, verdicts) };
+}
+
+/** The module of the selftests, for the kernels that it can be compiled for. */
+async function buildModules(
+  kernels: readonly GuestKernel[],
+  options: CorpusRequest,
+): Promise<Map<GuestKernel, TestModule>> {
+  const modules = new Map<GuestKernel, TestModule>();
+  for (const kernel of kernels) {
+    const module = await buildTestModule(kernel.kernel, options).catch((error: unknown) => {
+      // A kernel that was kept, of a version whose headers Debian no longer has.
+      if (!(error instanceof ExplainedError) || error.code !== 'corpus-package-unknown') throw error;
+      options.say(`warning: ${kernel.name} has no ${TEST_MODULE}: ${error.message}`);
+      return null;
+    });
+    if (module !== null) modules.set(kernel, module);
+  }
+  return modules;
 }
 
 async function openKernels({ cache, accel, mirror, matrix, locked, signal }: CorpusRequest): Promise<GuestKernels> {
@@ -119,7 +150,10 @@ async function parseAll(corpus: Corpus, patterns: readonly string[]): Promise<Pa
 
 type Verdicts = ReadonlyMap<string, ReadonlyMap<string, KernelVerdict>>;
 
-function head(corpus: Corpus, kernels: readonly GuestKernel[]): Omit<CorpusResults, 'objects' | 'coreCases'> {
+function head(
+  corpus: Corpus,
+  kernels: readonly GuestKernel[],
+): Omit<CorpusResults, 'objects' | 'coreCases' | 'testModules'> {
   const { tools, sources, notCompiled } = corpus;
   const versions = kernels.map(({ name, kernel }) => [name, kernel.version] as const);
   return { schemaVersion: 1, tools, sources, kernels: Object.fromEntries(versions), notCompiled };

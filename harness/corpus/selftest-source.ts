@@ -4,7 +4,7 @@ import { unpackDeb } from '../../kernels/debian/unpack.ts';
 import { populateDirectory } from '../../kernels/populate.ts';
 import { runTool, toolFailed } from '../../kernels/run-tool.ts';
 import type { CorpusPackages } from './package-files.ts';
-import { SELFTESTS } from './packages.ts';
+import { SELFTESTS, type WantedPackage } from './packages.ts';
 
 /** What the selftests are compiled from, below the source's root. */
 const FOLDERS = ['tools/testing/selftests/bpf', 'tools/include'] as const;
@@ -21,13 +21,15 @@ export interface SelftestSource {
 
 /**
  * The BPF selftests out of Debian's package of the kernel's source: 26 MB of its 1.6 GB.
+ * @param wanted the package of a kernel's source; default: that of the corpus
  * @throws ExplainedError `selftests-unpack-failed`, and those of {@link CorpusPackages}
  */
 export async function selftestSource(
   packages: CorpusPackages,
   options: { readonly cache: string; readonly signal: AbortSignal },
+  wanted: WantedPackage = SELFTESTS,
 ): Promise<SelftestSource> {
-  const { deb, one } = await packages.fetch(SELFTESTS);
+  const { deb, one } = await packages.fetch(wanted);
   const key = one.sha256.slice(0, 16);
   const directory = join(options.cache, 'corpus', 'packages', `selftests-${key}`);
   const { signal } = options;

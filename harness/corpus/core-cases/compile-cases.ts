@@ -17,22 +17,28 @@ const CANDIDATES = ['clang', ...Array.from({ length: 10 }, (_, index) => `clang-
 
 /**
  * Compiles the programs and types of the kernel's CO-RE cases into `folder`, under the names that its table of cases gives them.
+ * @param vmlinux a folder with vmlinux.h, without which the programs about a module do not compile
  * @param clang the compiler; if absent, `clang` or else any installed one that knows all relocations
  * @throws ExplainedError `tool-missing`, `interrupted`
  */
 export async function compileCases(
   selftests: string,
   folder: string,
-  options: { readonly clang?: string; readonly signal?: AbortSignal | undefined } = {},
+  options: {
+    readonly clang?: string;
+    readonly vmlinux?: string;
+    readonly signal?: AbortSignal | undefined;
+  } = {},
 ): Promise<NotCompiled[]> {
   await mkdir(folder, { recursive: true });
   const sources = join(selftests, 'progs');
   const names = (await readdir(sources)).filter((name) => /^(?:test|btf_)_core_reloc_.*\.c$/.test(name)).sort();
   const clang = options.clang ?? (await findClang());
+  const includes = options.vmlinux === undefined ? [] : [`-I${options.vmlinux}`];
   const limit = pLimit(2);
   const failures = await limit.map(names, async (name): Promise<NotCompiled[]> => {
     const object = name.replace(/\.c$/, '.bpf.o');
-    const args = [...FLAGS, `-I${selftests}`, '-c', join(sources, name), '-o', join(folder, object)];
+    const args = [...FLAGS, `-I${selftests}`, ...includes, '-c', join(sources, name), '-o', join(folder, object)];
     const result = await runTool(clang, args, { package: 'clang', signal: options.signal });
     if (result.exitCode === 0) return [];
     const why = result.stderr.split('\n').find((line) => line.includes('error:')) ?? result.stderr.trim();

@@ -14,6 +14,10 @@ export interface CoreCaseOptions {
   readonly folder: string;
   /** Where programs are loaded and run: raw_tracepoint programs need root, or CAP_BPF and CAP_PERFMON. */
   readonly kernel: Kernel;
+  /** Whether its module bpf_testmod is loaded, which some cases need. */
+  readonly testModule?: boolean;
+  /** A folder with vmlinux.h: the programs about that module include it. */
+  readonly vmlinux?: string;
   /** Default: `clang`, or an installed one that is at least clang 15. */
   readonly clang?: string;
   readonly onProgress?: (done: number, total: number) => void;
@@ -43,13 +47,14 @@ export interface CoreCaseResult {
 export async function runCoreCases(options: CoreCaseOptions): Promise<CoreCaseResult[]> {
   const { selftests, folder, kernel, signal, onProgress } = options;
   const clang = options.clang === undefined ? {} : { clang: options.clang };
-  const missing = await compileCases(selftests, folder, { signal, ...clang });
+  const vmlinux = options.vmlinux === undefined ? {} : { vmlinux: options.vmlinux };
+  const missing = await compileCases(selftests, folder, { signal, ...clang, ...vmlinux });
   const cases = await readCaseTable(selftests, folder, signal);
   const results: CoreCaseResult[] = [];
   for (const one of cases) {
     signal?.throwIfAborted();
     const { name, object, btf } = one;
-    const outcome = obstacle(one, missing) ?? (await runWithFiles(one, folder, kernel));
+    const outcome = obstacle(one, missing, options.testModule === true) ?? (await runWithFiles(one, folder, kernel));
     results.push({ name, object, btf, expected: one.fails ? 'failure' : 'output', ...outcome });
     onProgress?.(results.length, cases.length);
   }
@@ -59,8 +64,8 @@ export async function runCoreCases(options: CoreCaseOptions): Promise<CoreCaseRe
 type Outcome = Pick<CoreCaseResult, 'verdict' | 'detail'>;
 
 /** What keeps a case from being run at all; undefined if nothing does. */
-function obstacle(one: CoreCase, missing: readonly NotCompiled[]): Outcome | undefined {
-  if (one.needsTestModule) return { verdict: 'not-run', detail: 'it needs the module bpf_testmod' };
+function obstacle(one: CoreCase, missing: readonly NotCompiled[], testModule: boolean): Outcome | undefined {
+  if (one.needsTestModule && !testModule) return { verdict: 'not-run', detail: 'it needs the module bpf_testmod' };
   const broken = missing.find(({ object }) => object === one.object || object === one.btf);
   if (broken !== undefined) {
     return { verdict: 'not-run', detail: `${broken.object} does not compile: ${broken.why}` };

@@ -10,6 +10,7 @@ import { findObjects, objectsIn } from '../find-objects.ts';
 import { judgeResults } from '../judge-results.ts';
 import { verdictOf } from '../oracle.ts';
 import { redLines, renderDocument } from '../render.ts';
+import { testModuleRecipe } from '../test-module-packages.ts';
 import { testCoreCases } from './core-case-tests.ts';
 
 /** An ELF header of a BPF object (<elf.h>) with a section table of one entry behind it. */
@@ -69,6 +70,7 @@ const RESULTS: CorpusResults = {
   tools: { bpftool: '7.5.0', compiler: 'clang 19' },
   sources: { tools: { package: 'tools', version: '1', objects: 4 } },
   kernels: { '6.1': '6.1.1-1' },
+  testModules: {},
   notCompiled: {},
   coreCases: { agrees: 3, disagrees: {}, notRun: {} },
   objects: {
@@ -157,6 +159,21 @@ t.test(
       'npm run corpus -- --render writes it',
     );
     t.equal(await readFile(BASELINE_PATH, 'utf8'), formatBaseline(baseline));
+  },
+);
+
+t.test(
+  'bpf_testmod is compiled for Debian kernels whose headers have their types, with packages of the same release',
+  async (t) => {
+    const kernel = { kind: 'debian', line: '6.12', release: '6.12.9+deb13-cloud-amd64', flavour: 'cloud' } as const;
+    const recipe = testModuleRecipe(kernel);
+    t.same(
+      recipe?.headers.map(({ name }) => name),
+      ['linux-headers-6.12.9+deb13-cloud-amd64', 'linux-headers-6.12.9+deb13-common', 'linux-kbuild-6.12.9+deb13'],
+    );
+    t.ok(recipe?.tools.some(({ name }) => name === `gcc-${recipe.gcc}-x86-64-linux-gnu`));
+    const others = [{ line: '6.1' }, { kind: 'debian-snapshot' }, { flavour: null }] as const;
+    for (const other of others) t.equal(testModuleRecipe({ ...kernel, ...other }), null, JSON.stringify(other));
   },
 );
 
