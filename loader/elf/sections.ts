@@ -2,6 +2,7 @@ import { ByteReader } from '../bytes.ts';
 import { FormatError } from '../errors.ts';
 import { SHT_NOBITS, SHT_NULL, SHT_STRTAB } from './constants.ts';
 import type { ElfHeader, ElfSection } from './file.ts';
+import { NameTable } from './names.ts';
 
 /**
  * Reads every section header (`Elf64_Shdr`) and its name; sections without data in the file have an empty `data`.
@@ -42,11 +43,11 @@ export function readSections(bytes: Uint8Array, header: ElfHeader): ElfSection[]
       },
     );
   }
-  const strings = new ByteReader(nameTable, header.byteOrder, 'section name table');
+  const strings = new NameTable(nameTable, header.byteOrder, 'section name table');
   return raw.map(({ nameOffset, fileOffset: _, ...section }, index) => ({
     ...section,
     index,
-    name: strings.seek(nameOffset).cstring(),
+    name: strings.at(nameOffset),
     data: data[index] ?? EMPTY,
   }));
 }

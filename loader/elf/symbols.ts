@@ -2,6 +2,7 @@ import { ByteReader } from '../bytes.ts';
 import { FormatError } from '../errors.ts';
 import { SHN_LORESERVE, SHN_XINDEX, SHT_STRTAB } from './constants.ts';
 import type { ElfSection, ElfSymbol } from './file.ts';
+import { NameTable } from './names.ts';
 
 /**
  * Reads a symbol table (`Elf64_Sym`, 24 bytes each) with the names from the string table it links to.
@@ -24,7 +25,7 @@ export function readSymbols(
       why: `section ${table.link} is not a string table`,
     });
   }
-  const strings = new ByteReader(nameTable.data, byteOrder, nameTable.name);
+  const strings = new NameTable(nameTable.data, byteOrder, nameTable.name);
   return Array.from({ length: table.size / SYMBOL_SIZE }, (_, index) =>
     readSymbol(reader, strings, index, sections.length),
   );
@@ -35,7 +36,7 @@ const BINDINGS = ['local', 'global', 'weak'] as const;
 const TYPES = ['notype', 'object', 'func', 'section', 'file'] as const;
 const VISIBILITIES = ['default', 'internal', 'hidden', 'protected'] as const;
 
-function readSymbol(reader: ByteReader, strings: ByteReader, index: number, sectionCount: number): ElfSymbol {
+function readSymbol(reader: ByteReader, strings: NameTable, index: number, sectionCount: number): ElfSymbol {
   const start = index * SYMBOL_SIZE;
   const nameOffset = reader.seek(start).u32();
   const info = reader.u8();
@@ -43,7 +44,7 @@ function readSymbol(reader: ByteReader, strings: ByteReader, index: number, sect
   const sectionIndex = reader.u16();
   const value = reader.u64();
   const size = reader.u64();
-  const name = nameOffset === 0 ? '' : strings.seek(nameOffset).cstring();
+  const name = nameOffset === 0 ? '' : strings.at(nameOffset);
   if (sectionIndex === SHN_XINDEX) {
     throw new FormatError(
       'elf-extended-numbering',

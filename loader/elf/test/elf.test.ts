@@ -5,6 +5,7 @@ import { FormatError } from '../../errors.ts';
 import { EM_BPF, ET_REL, R_BPF_64_32, R_BPF_64_64, SHT_NOBITS, SHT_REL } from '../constants.ts';
 import { type ElfFile, type ElfSection, parseElf } from '../elf.ts';
 import { relocations } from '../relocations.ts';
+import { readSymbols } from '../symbols.ts';
 import { compileBpf, mutate, seededRandom } from './compile.ts';
 import {
   ourRelocations,
@@ -213,6 +214,16 @@ t.test('a damaged symbol table, string table or relocation section is refused', 
     parsePatched((_, copy) => copy.fill(0x41, strtabAt, strtabAt + strtab.size)),
     { code: 'unterminated-string' },
   );
+  // 20,000 symbols named by the ends of one string of 400 KB: 8 GB of text.
+  const long = Buffer.alloc(400_000, 0x61);
+  long[long.length - 1] = 0;
+  const overlapping = new ByteWriter('little');
+  for (let offset = 1; offset <= 20_000; offset++) overlapping.u32(offset).bytes(new Uint8Array(20));
+  const table = { ...symtab, data: overlapping.finish(), size: 24 * 20_000, link: 1 };
+  t.throws(() => readSymbols(table, [symtab, { ...strtab, data: long, size: long.length }], 'little'), {
+    code: 'elf-names',
+    section: '.strtab',
+  });
 
   const rel = sectionOf(elf, '.relsocket');
   const damagedRel =
