@@ -7,7 +7,7 @@ import type { KernelFacts } from '../resolve/outcome.ts';
 import { type BtfIdAnswers, knownOrProbed } from './btf-id-probe.ts';
 import { readKallsyms, readVmlinuxBtf } from './fact-files.ts';
 import { type ModuleBtfs, readModuleBtfs } from './module-btf.ts';
-import { asksForBtfIds, asksForTypes, lacksInVmlinux } from './object-needs.ts';
+import { asksForBtfIds, asksForTypes, lacksInVmlinux, namesFirstPerCpu } from './object-needs.ts';
 
 /**
  * Reads facts of a kernel when something wants them, each once: kallsyms has 190,000 lines, the BTF of vmlinux 5 MB, and finding the BTF
@@ -40,7 +40,7 @@ export class FactReader {
    * - the BTF of vmlinux if the object refers to the kernel's types, variables or functions
    * - the probe for BTF ids if it loads the address of a variable by its type, or of a kfunc
    * - the BTF of modules if vmlinux lacks something of that
-   * - kallsyms if the object has typeless externs; and to explain what is missing, unless the extern is weak
+   * - kallsyms if the object has typeless externs, or a typed one whose address may be 0; and to explain what is missing, unless the extern is weak
    *
    * What was read before is there as well. Throws AgentError, and FormatError for damaged BTF or kallsyms.
    */
@@ -59,8 +59,10 @@ export class FactReader {
         ? { ...facts, ...(await this.moduleBtfs()) }
         : facts;
     if (typeless || complete.kallsyms !== null) return complete;
-    const refused = resolveExterns(spec, complete).some(({ outcome }) => outcome.result === 'error');
-    return refused ? { ...complete, kallsyms: await this.kallsyms() } : complete;
+    const isWanted =
+      (facts.vmlinuxBtf !== null && namesFirstPerCpu(spec, facts.vmlinuxBtf)) ||
+      resolveExterns(spec, complete).some(({ outcome }) => outcome.result === 'error');
+    return isWanted ? { ...complete, kallsyms: await this.kallsyms() } : complete;
   }
 
   /** `/proc/kallsyms`, or null if it cannot be read. */

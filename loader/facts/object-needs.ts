@@ -18,6 +18,17 @@ export function asksForBtfIds(spec: ObjectContent): boolean {
   return spec.externs.some(({ kind, name }) => kind === 'typed' || (kind === 'kfunc' && takesAddress(spec, name)));
 }
 
+/**
+ * Whether a typed extern names the first per-CPU variable of vmlinux. On x86-64 before 6.15 its address is 0, which the kernel takes for none
+ * (check_pseudo_btf_id, kernel/bpf/verifier.c); of all facts only kallsyms tells.
+ */
+export function namesFirstPerCpu(spec: ObjectContent, vmlinux: Btf): boolean {
+  const first = vmlinux.find('.data..percpu', 'datasec')?.entries[0];
+  if (first === undefined || first.offset !== 0) return false;
+  const { name } = vmlinux.type(first.type);
+  return spec.externs.some((extern) => extern.kind === 'typed' && extern.name === name);
+}
+
 /** Whether the object refers to something that vmlinux does not have, so that a module may: externs, attach targets, types of CO-RE relocations. */
 export function lacksInVmlinux(spec: ObjectContent, vmlinux: Btf): boolean {
   return (

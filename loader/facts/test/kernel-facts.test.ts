@@ -139,7 +139,7 @@ t.test('the kernel’s words about BTF ids in instructions say what it makes of 
 t.test('an object’s facts are what it asks for, each read once', async (t) => {
   const PERCPU = '__attribute__((section(".data..percpu")))';
   const vmlinux = await compileKernel(
-    `int present ${PERCPU} = 1; struct task { int pid; }; void *schedule(struct task *of) { return of; }`,
+    `int first ${PERCPU} = 1; int present ${PERCPU} = 1; struct task { int pid; }; void *schedule(struct task *of) { return of; }`,
   );
   const read: string[] = [];
   const agent = new FakeAgent(({ command }) => {
@@ -165,6 +165,11 @@ t.test('an object’s facts are what it asks for, each read once', async (t) => 
   t.equal(await wants('', '0'), '', 'nothing that concerns the kernel');
   t.equal(await wants(`extern const void present ${KSYM};`, '(long)&present'), 'kallsyms');
   t.equal(await wants(`extern const int present ${KSYM};`, '(long)&present'), 'vmlinux probe probe');
+  t.equal(
+    await wants(`extern const int first ${KSYM} ${WEAK};`, '(long)&first'),
+    'vmlinux probe probe kallsyms',
+    'the first per-CPU variable may have the address 0',
+  );
   t.equal(
     await wants(`extern void *schedule(struct task { int pid; } *) ${KSYM};`, '(long)schedule(0)'),
     'vmlinux',
