@@ -10,11 +10,8 @@ import { PACKAGE_ROOT } from '../../package-root.ts';
 const folder = mkdtempSync(join(tmpdir(), 'ksym-matrix-package-'));
 t.teardown(() => rmSync(folder, { recursive: true }));
 
-/**
- * Nothing here fetches anything: npm is told so, and packages are linked from where they are installed. What tap puts into every Node program is left
- * out: TypeScript 7's tsc is a module without an extension, which that refuses to load.
- */
-const ENVIRONMENT = { npm_config_offline: 'true', npm_config_update_notifier: 'false', NODE_OPTIONS: '' };
+/** Nothing here fetches anything: npm is told so, and packages are linked from where they are installed. */
+const OFFLINE = { npm_config_offline: 'true', npm_config_update_notifier: 'false' };
 
 interface Packed {
   readonly filename: string;
@@ -187,9 +184,10 @@ function sourceOf(map: string): string {
 }
 
 function run(command: string, args: readonly string[], cwd: string): string {
-  return execFileSync(command, args, {
+  // NODE_OPTIONS is tap's (harness/cli/test/command.ts); what it loads refuses TypeScript 7's tsc, a module without an extension.
+  return execFileSync('/usr/bin/env', ['-u', 'NODE_OPTIONS', command, ...args], {
     cwd,
-    env: { ...process.env, ...ENVIRONMENT },
+    env: { ...process.env, ...OFFLINE },
     encoding: 'utf8',
     stdio: ['ignore', 'pipe', 'pipe'],
   });
