@@ -47,10 +47,20 @@ export async function repeatFinding(path: string, seeds: RawSeeds): Promise<Viol
 }
 
 async function readFinding(path: string): Promise<StoredFinding> {
+  const unreadable = (why: string, cause?: unknown): ExplainedError =>
+    new ExplainedError('finding-unreadable', 'no finding can be read there', { where: path, why, cause });
+  let found: unknown;
   try {
-    return JSON.parse(await readFile(path, 'utf8')) as StoredFinding;
+    found = JSON.parse(await readFile(path, 'utf8'));
   } catch (error) {
-    const why = error instanceof Error ? error.message : String(error);
-    throw new ExplainedError('finding-unreadable', 'no finding can be read there', { where: path, why, cause: error });
+    throw unreadable(error instanceof Error ? error.message : String(error), error);
   }
+  if (isFinding(found)) return found;
+  throw unreadable('the file has no target and input');
+}
+
+/** As far as repeating needs it. */
+function isFinding(found: unknown): found is StoredFinding {
+  if (typeof found !== 'object' || found === null) return false;
+  return 'target' in found && typeof found.target === 'string' && 'input' in found && typeof found.input === 'string';
 }

@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import fc from 'fast-check';
@@ -166,6 +166,10 @@ t.test(
     const path = await writeFinding(hang, folder);
     t.equal(await repeatFinding(path, seeds), undefined, 'its bytes are in the file; the loader itself takes them');
     await t.rejects(repeatFinding(join(folder, 'nothing.json'), seeds), { code: 'finding-unreadable' });
+    for (const other of ['null', '{ "target": "btf" }']) {
+      writeFileSync(join(folder, 'other.json'), other);
+      await t.rejects(repeatFinding(join(folder, 'other.json'), seeds), { code: 'finding-unreadable' }, other);
+    }
   },
 );
 
