@@ -26,7 +26,8 @@ export interface BootKernelOptions {
  * await using machine = await bootKernel('6.12');
  * await using object = await machine.kernel.load(await ObjectSpec.open('program.bpf.o'));
  * ```
- * Throws ConfigError `no-such-kernel`, ExplainedError `packages-missing` with what to install, MachineError.
+ * Throws ConfigError `no-such-kernel` if there is a matrix that does not have it, ConfigError or ExplainedError of the kernel's source if it does not
+ * (`kernel-line-unknown` for Debian's), ExplainedError `packages-missing` with what to install, `interrupted`, MachineError.
  */
 export async function bootKernel(name: string, options: BootKernelOptions = {}): Promise<BootedKernel> {
   const { matrix, memory, templates = true, signal = new AbortController().signal } = options;

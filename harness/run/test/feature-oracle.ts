@@ -51,6 +51,7 @@ export async function compareWithBpftool(t: Test, guest: Guest, kernel: Kernel, 
   t.ok(compared > 55, `${compared} types`);
   const misled = differences.indexOf('map type struct_ops is supported, and false for bpftool');
   if (misled >= 0 && !(await hasNewField(kernel))) differences.splice(misled, 1);
+  t.ok(oracle.helpers.size > 20, `bpftool has ${oracle.helpers.size} helpers`);
   let explained = 0;
   let helpers = 0;
   for (let number = 1; ; number++) {
