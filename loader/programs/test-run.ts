@@ -4,7 +4,7 @@ import { ExplainedError } from '../errors.ts';
 import type { ProgramSpec } from '../object/spec.ts';
 import { AttrWriter, input, output } from '../syscall/attr.ts';
 import { BpfCommand, bpf } from '../syscall/bpf.ts';
-import { runOnCpu } from '../syscall/cpus.ts';
+import { workOnCpu } from '../syscall/work-on-cpu.ts';
 import { type TestInput, testInputOf } from './test-inputs.ts';
 
 /** What a program is run with. */
@@ -68,7 +68,6 @@ export async function testRun(
     throw testRunFailed(program, `it cannot be run ${repeat} times: a whole number up to ${MOST_RUNS}`);
   }
   const onCpu = (flags & TestRunFlag.onCpu) !== 0;
-  if (cpu !== undefined && !onCpu) await runOnCpu(agent, cpu);
   const live = (flags & TestRunFlag.liveFrames) !== 0;
   const packet = kind === 'packet' ? (options.data ?? new Uint8Array(PACKET_SIZE)) : null;
   const packetOut = packet === null || live ? null : output(packet.length + PACKET_HEADROOM);
@@ -95,7 +94,8 @@ export async function testRun(
   if (options.batchSize !== undefined) attr.u32(options.batchSize).u32(0);
   const request = attr.finish({ whole: true });
   const limit = options.timeoutMs === undefined ? {} : { timeoutMs: options.timeoutMs };
-  const { errno } = await bpf(agent, BpfCommand.programTestRun, request, limit);
+  const run = () => bpf(agent, BpfCommand.programTestRun, request, limit);
+  const { errno } = await (cpu === undefined || onCpu ? run() : workOnCpu(agent, cpu, run));
   if (errno !== 0) throw testRunFailed(program, describeErrno(errno), fixFor(program, errno, packet, options.context));
   const answer = new DataView(request.bytes.buffer, request.bytes.byteOffset);
   return {

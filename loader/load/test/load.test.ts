@@ -226,6 +226,13 @@ t.test(
     ]);
     t.same([...agent.open], []);
 
+    let signals = 4;
+    const interrupted = new FakeAgent((call) => (call.command === PROG_LOAD && signals-- > 0 ? 'EAGAIN' : undefined));
+    await (await loadObject(spec, { agent: interrupted, facts, programs: ['main_program'] })).close();
+    t.equal(interrupted.bpfCalls(PROG_LOAD).length, 5, 'a signal that comes in between refuses nothing');
+    const always = new FakeAgent((call) => (call.command === PROG_LOAD ? 'EAGAIN' : undefined));
+    await t.rejects(loadObject(spec, { agent: always, facts, programs: ['main_program'] }), { why: /^EAGAIN/ });
+
     const endless = new FakeAgent((call) =>
       call.command === PROG_LOAD ? (call.attr.getUint32(28, true) > 0 ? 'ENOSPC' : 'EINVAL') : undefined,
     );
@@ -323,6 +330,18 @@ t.test('maps, variables and test runs of a loaded object', async (t) => {
   t.equal(result.dataOut.length, 14);
   const affinity = agent.calls.find(({ number }) => number === 203);
   t.match(affinity?.args[2], { bytes: Uint8Array.of(0, 2, 0, 0, 0, 0, 0, 0) }, 'bit 9');
+  const second = agent.calls.length;
+  await Promise.all([1, 2].map((cpu) => object.program('main_program').testRun({ cpu })));
+  t.same(
+    agent.calls.slice(second).map(({ number, args }) => (number === 203 ? args[2] : 'run')),
+    [
+      { bytes: Uint8Array.of(2, 0, 0, 0, 0, 0, 0, 0) },
+      'run',
+      { bytes: Uint8Array.of(4, 0, 0, 0, 0, 0, 0, 0) },
+      'run',
+    ].map((step) => (typeof step === 'string' ? step : { ...step, direction: 'in' })),
+    'neither of two at the same time moves the other away from its CPU',
+  );
   await object.program('second').testRun();
   const run = agent.bpfCalls(TEST_RUN).at(-1);
   t.equal(run?.length, 72, 'test.cpu ends there, and 5.10 with it');
