@@ -25,6 +25,8 @@ const FIRST_LOG_SIZE = 64 * 1024;
 /** bpf_check refused longer logs before Linux 5.2 (kernel/bpf/verifier.c: UINT_MAX >> 8), and none that a person reads is longer. */
 const LARGEST_LOG_SIZE = 0xff_ffff;
 const LOG_GROWTH = 4;
+/** As libbpf (sys_bpf_prog_load in its `src/bpf.c`). */
+const MOST_ATTEMPTS = 5;
 
 /** What programs need beside their specification. */
 export interface ProgramContext {
@@ -90,14 +92,17 @@ type Attempt =
 
 /**
  * Loads with a log that grows for as long as the kernel says that it is too short (ENOSPC): to the size that the kernel tells (Linux 6.4), else step by step.
+ * And again where a signal came in between (EAGAIN: bpf_check, kernel/bpf/verifier.c).
  */
 async function attempt(agent: AgentConnection, load: ProgramLoad, level: number, logSize: number): Promise<Attempt> {
+  let interruptions = 0;
   for (let size = Math.min(logSize, LARGEST_LOG_SIZE); ; ) {
     const buffer: SyscallBuffer | null = level === 0 ? null : output(size);
     const attr = programLoadAttr(buffer === null ? load : { ...load, log: { level, buffer } });
     const { value, errno } = await bpf(agent, BpfCommand.programLoad, attr);
     const log = buffer === null ? '' : verifierLogText(buffer.bytes);
     if (errno === 0) return { fd: value, log };
+    if (errnoName(errno) === 'EAGAIN' && ++interruptions < MOST_ATTEMPTS) continue;
     if (errnoName(errno) !== 'ENOSPC' || buffer === null || size === LARGEST_LOG_SIZE) return { fd: null, errno, log };
     const wanted = trueLogSize(attr);
     size = Math.min(wanted > size ? wanted : size * LOG_GROWTH, LARGEST_LOG_SIZE);
