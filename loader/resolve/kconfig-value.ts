@@ -20,7 +20,7 @@ export function encodeKconfigText(text: string, type: KconfigType, byteOrder: By
   if (first === 'y' || first === 'm' || first === 'n') return encodeTristate(first, type, byteOrder);
   if (first === '"') return encodeString(text, type);
   const number = parseNumber(text);
-  if (number === null) return { reason: 'KCONFIG_TYPE', why: `${text} is no number` };
+  if (number === null) return { reason: 'KCONFIG_TYPE', why: `${text} is no number of 64 bits` };
   if (type.kind === 'int' || type.kind === 'char') return encodeKconfigNumber(number, type, byteOrder);
   return mismatch(text, 'an integer or char', type);
 }
@@ -57,11 +57,16 @@ function encodeString(text: string, type: KconfigType): Encoded {
   return { bytes };
 }
 
+const MOST = 0xffff_ffff_ffff_ffffn;
+
+/** Null for what is no number of 64 bits. */
 function parseNumber(text: string): bigint | null {
   const match = /^([+-]?)(0[xX][0-9a-fA-F]+|0[0-7]*|[1-9][0-9]*)$/.exec(text);
   if (match === null) return null;
   const digits = match[2] ?? '0';
   const value = BigInt(/^0[0-7]+$/.test(digits) ? `0o${digits.slice(1)}` : digits);
+  // ERANGE of strtoull.
+  if (value > MOST) return null;
   return match[1] === '-' ? -value : value;
 }
 

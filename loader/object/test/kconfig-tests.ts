@@ -107,6 +107,8 @@ SEC("tc") long prog(void *ctx) { return LINUX_HAS_BPF_COOKIE + LINUX_HAS_SYSCALL
       ['int', '12x', 'KCONFIG_TYPE'],
       ['uint', '0x80000000', [0, 0, 0, 0x80]],
       ['long', '0xffffffffffffffff', [255, 255, 255, 255, 255, 255, 255, 255]],
+      ['long', '0x10000000000000000', 'KCONFIG_TYPE'],
+      ['int', '0x10000000000000005', 'KCONFIG_TYPE'],
       ['text', '"ab"', [97, 98, 0, 0, 0]],
       ['text', '"abcdefg"', [97, 98, 99, 100, 0]],
       ['text', '"ab', 'KCONFIG_TYPE'],
