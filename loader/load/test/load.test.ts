@@ -231,7 +231,10 @@ t.test(
     await (await loadObject(spec, { agent: interrupted, facts, programs: ['main_program'] })).close();
     t.equal(interrupted.bpfCalls(PROG_LOAD).length, 5, 'a signal that comes in between refuses nothing');
     const always = new FakeAgent((call) => (call.command === PROG_LOAD ? 'EAGAIN' : undefined));
-    await t.rejects(loadObject(spec, { agent: always, facts, programs: ['main_program'] }), { why: /^EAGAIN/ });
+    await t.rejects(loadObject(spec, { agent: always, facts, programs: ['main_program'] }), {
+      code: 'program-rejected',
+      why: /^EAGAIN/,
+    });
 
     const endless = new FakeAgent((call) =>
       call.command === PROG_LOAD ? (call.attr.getUint32(28, true) > 0 ? 'ENOSPC' : 'EINVAL') : undefined,
