@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
 import { chmod, copyFile, mkdir } from 'node:fs/promises';
 import { homedir } from 'node:os';
-import { dirname, join } from 'node:path';
+import { dirname, isAbsolute, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { ExplainedError } from '../errors.ts';
 import { AGENT_ARCHITECTURES, type AgentArchitecture, buildAgent } from './build.ts';
@@ -22,7 +22,8 @@ export async function findAgent(machine: string): Promise<string> {
   }
   const packaged = packagedAgent(architecture);
   if (packaged !== undefined) return packaged;
-  const cache = process.env.XDG_CACHE_HOME ?? join(homedir(), '.cache');
+  const given = process.env.XDG_CACHE_HOME;
+  const cache = given !== undefined && isAbsolute(given) ? given : join(homedir(), '.cache');
   return buildAgent({ outputDirectory: join(cache, 'ksym-matrix', 'agent'), architecture });
 }
 

@@ -54,8 +54,8 @@ export async function startSshAgent(destination: string, options: SshOptions = {
 }
 
 /**
- * What the other machine's shell does: says what machine it is, takes the agent's length and bytes, and runs it. `read` and `head -c` take no byte too much
- * of what follows. The shell waits and removes the file, for the case that the agent never comes to it.
+ * What the other machine's shell does: says what machine it is, takes the agent's length and bytes, and runs it. `read` and `dd bs=1` take no byte too much
+ * of what follows (`head -c` of BusyBox does). The shell waits and removes the file, for the case that the agent never comes to it.
  */
 function bootstrap(path: string, sudo: boolean): string {
   const file = quote(path);
@@ -65,7 +65,7 @@ function bootstrap(path: string, sudo: boolean): string {
     `trap 'rm -f ${file.replaceAll("'", "'\\''")}' EXIT`,
     'uname -m',
     'read length',
-    `head -c "$length" > ${file}`,
+    `dd bs=1 count="$length" > ${file} 2> /dev/null`,
     `chmod 700 ${file}`,
     `${sudo ? 'sudo -n ' : ''}${file}`,
   ].join('; ');

@@ -27,6 +27,15 @@ export function testSsh(binary: string): void {
     );
   });
 
+  t.test('an agent is sent to a shell whose tools read ahead', async (t) => {
+    // A `head` as BusyBox has it, which reads 4 KiB at a time and drops what it was not asked for.
+    const folder = t.testdir({ head: '#!/bin/sh\nexec dd bs=4096 iflag=fullblock count=4 2> /dev/null\n' });
+    await chmod(join(folder, 'head'), 0o755);
+    const program = await standIn(folder, 'PATH="$(dirname "$0"):$PATH"; export PATH');
+    const agent = await startSshAgent('x', { program, folder, findAgent: async () => binary, timeoutMs: 5000 });
+    await agent.close();
+  });
+
   t.test('what stops an agent on another machine is told in its own words', async (t) => {
     const folder = t.testdir();
     const findAgent = async () => binary;
