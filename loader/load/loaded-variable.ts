@@ -6,6 +6,9 @@ import type { VariableSpec } from '../object/spec.ts';
 
 const FIRST_KEY = new Uint8Array(4);
 
+/** The last write to each data section, done or under way. */
+const turns = new WeakMap<LoadedMap, Promise<void>>();
+
 /** A global variable of a loaded object; its bytes are in the object's byte order. */
 export class LoadedVariable {
   readonly spec: VariableSpec;
@@ -36,9 +39,17 @@ export class LoadedVariable {
       const why = `it takes ${this.spec.size}`;
       throw new ExplainedError('variable-size', `${bytes.length} bytes for variable ${this.spec.name}`, { why });
     }
-    const section = await this.#section();
-    section.set(bytes, this.spec.offset);
-    await this.#map.update(FIRST_KEY, section);
+    // Two variables that are set at the same time share the section: the second reads it after the first has written it.
+    const turn = (turns.get(this.#map) ?? Promise.resolve()).then(async () => {
+      const section = await this.#section();
+      section.set(bytes, this.spec.offset);
+      await this.#map.update(FIRST_KEY, section);
+    });
+    turns.set(
+      this.#map,
+      turn.catch(() => undefined),
+    );
+    return turn;
   }
 
   /** Sets it by its type, with the caveat of {@link LoadedVariable.write}. Throws ExplainedError `variable-without-type`, `btf-value-…`. */

@@ -13,6 +13,9 @@ import { callElement } from './elements.ts';
 /** BPF_MAP_TYPE_PERCPU_HASH, PERCPU_ARRAY, LRU_PERCPU_HASH, PERCPU_CGROUP_STORAGE (`enum bpf_map_type`). */
 const PER_CPU_TYPES: ReadonlySet<number> = new Set([5, 6, 10, 21]);
 
+/** Keys that one request removes: the rest of a batch that stops is removed one by one. */
+const DELETED_AT_ONCE = 1024;
+
 /** What goes with each update. */
 export interface UpdateFlags {
   /** BPF_ANY 0 (default), BPF_NOEXIST 1, BPF_EXIST 2, with BPF_F_LOCK 4. */
@@ -141,14 +144,13 @@ export class RawMap {
     const all = [...keys];
     for (const key of all) this.#checkSize('key', key, this.spec.keySize);
     let removed = 0;
-    for (let at = 0; at < all.length; ) {
-      const batch = await deleteBatch(this, all.slice(at));
-      removed += batch.count;
-      at += batch.count;
-      if (batch.errno === 0) continue;
-      // The batch stops at one that is not there; kernels before 5.6 begin none.
-      const key = all[at++];
-      if (key !== undefined && (await this.delete(key))) removed++;
+    for (let at = 0; at < all.length; at += DELETED_AT_ONCE) {
+      const part = all.slice(at, at + DELETED_AT_ONCE);
+      const { errno, count } = await deleteBatch(this, part);
+      removed += count;
+      if (errno === 0) continue;
+      // The batch stops at one that is not there, and more may be missing; kernels before 5.6 begin none.
+      for (const key of part.slice(count)) if (await this.delete(key)) removed++;
     }
     return removed;
   }
@@ -211,7 +213,9 @@ export class RawMap {
 
   async *#eachKey(): AsyncGenerator<Uint8Array, void, undefined> {
     let previous: Uint8Array | null = null;
-    for (let count = 0; count <= this.spec.maxEntries; count++) {
+    // Storage at control groups has no max_entries.
+    const most = this.spec.maxEntries === 0 ? Number.POSITIVE_INFINITY : this.spec.maxEntries;
+    for (let count = 0; count <= most; count++) {
       const next = output(this.spec.keySize);
       const errno: number = await callElement(this, BpfCommand.mapGetNextKey, previous, next);
       if (errnoName(errno) === 'ENOENT') return;

@@ -1,5 +1,6 @@
 import t from 'tap';
 import { nearNames } from '../../links/near-names.ts';
+import { LoadedVariable } from '../../load/loaded-variable.ts';
 import { LoadedMap } from '../../maps/loaded-map.ts';
 import { testLifetimes } from '../../maps/test/lifetime-tests.ts';
 import type { MapSpec } from '../../object/spec.ts';
@@ -132,6 +133,47 @@ t.test('a kernel without batches (before 5.6) is asked for each element', async 
   t.same([drained, content.size], [[2, 3], 0]);
   await t.rejects(map.get(1), { code: 'map-without-types', where: 'map hash' });
   await t.rejects(map.updateMany([[word(1), new Uint8Array(8)]]), { code: 'map-value-size' });
+});
+
+t.test('removing many keys takes few requests, and no more than one for each that is not there', async (t) => {
+  const there = new Set(Array.from({ length: 3000 }, (_, key) => key));
+  const key = (bytes: Uint8Array | undefined, at = 0): number =>
+    new DataView(new Uint8Array(bytes ?? [0, 0, 0, 0]).buffer).getUint32(4 * at, true);
+  // As generic_map_delete_batch (kernel/bpf/syscall.c): up to the first that is not there, and how many it were goes back.
+  const agent = new FakeAgent((call) => {
+    if (call.command === 3) return there.delete(key(call.at(8))) ? 0 : 'ENOENT';
+    if (call.command !== 27) return undefined;
+    const [keys, asked] = [call.at(16), call.attr.getUint32(32, true)];
+    let count = 0;
+    while (count < asked && there.delete(key(keys, count))) count++;
+    call.attr.setUint32(32, count, true);
+    return count === asked ? 0 : 'ENOENT';
+  });
+  const map = new LoadedMap(agent, HASH, 50);
+  const words = (length: number): Uint8Array[] =>
+    Array.from({ length }, (_, index) => new Uint8Array(Uint32Array.of(index).buffer));
+  t.equal(await map.deleteMany(words(3000)), 3000);
+  t.equal(agent.calls.length, 3, 'all are there');
+  t.equal(await map.deleteMany(words(3000)), 0);
+  t.equal(agent.calls.length, 3 + 3 + 3000, 'none is there: one batch, then one by one');
+  for (const one of [0, 1, 5]) there.add(one);
+  t.equal(await map.deleteMany(words(8)), 3);
+});
+
+t.test('variables that share a section may be set at the same time', async (t) => {
+  let content = new Uint8Array(8);
+  const agent = new FakeAgent((call) => {
+    if (call.command === 1) call.at(16)?.set(content);
+    if (call.command === 2) content = (call.at(16) ?? content).slice();
+    return undefined;
+  });
+  const map = new LoadedMap(agent, { ...HASH, type: 2, name: '.bss', valueSize: 8 }, 50);
+  const variables = [0, 4].map(
+    (offset) => new LoadedVariable({ name: `at${offset}`, map: '.bss', offset, size: 4, typeId: null }, map, null),
+  );
+  await Promise.all(variables.map((variable, index) => variable.write(new Uint8Array(4).fill(index + 1))));
+  t.same([...content], [1, 1, 1, 1, 2, 2, 2, 2]);
+  await t.rejects(variables[0]?.write(new Uint8Array(3)) ?? Promise.resolve(), { code: 'variable-size' });
 });
 
 t.test('lifetimes and refusals of maps, programs, links and pins', (t) => testLifetimes(t, HASH));
