@@ -12,11 +12,12 @@ const BPF_F_RDONLY_PROG = 1 << 7;
 /** Where clang puts variables of an arena: those of address space 1. They become no map of their own; references to them name this section. */
 export const ARENA_SECTION = '.addr_space.1';
 
-/** Maps with the variables of the object's arena, if there are both: the arena holds them from its start (libbpf's src/libbpf.c, init_arena_map_data). */
+/** Maps with the variables of the object's arena, if there are both: the arena holds them from its start (libbpf's src/libbpf.c, init_arena_map_data). Throws ObjectError `data-too-large`. */
 export function withArenaData(maps: readonly MapSpec[], file: ObjectFile): MapSpec[] {
   const section = file.elf.sections.find(({ name, size }) => name === ARENA_SECTION && size > 0);
   const arena = maps.find(({ type }) => type === mapTypeNumber('arena'));
   if (section === undefined || arena === undefined) return [...maps];
+  if (section.type === SHT_NOBITS) refuseHuge(file, [section]);
   const arenaData = section.type === SHT_NOBITS ? new Uint8Array(section.size) : new Uint8Array(section.data);
   return maps.map((map) => (map === arena ? { ...map, arenaData } : map));
 }
@@ -76,7 +77,7 @@ export function readVariables(file: ObjectFile): VariableSpec[] {
  * Data sections of an object may take this many bytes together. A `.bss` takes none in the file, so that a few damaged bytes could ask for
  * gigabytes of memory; sections may also lie over each other.
  */
-const MOST_DATA = 64 * 1024 * 1024;
+export const MOST_DATA = 64 * 1024 * 1024;
 
 function refuseHuge(file: ObjectFile, sections: readonly ElfSection[]): void {
   let total = 0;

@@ -5,6 +5,7 @@ import { SHN_UNDEF } from '../elf/constants.ts';
 import type { ElfSymbol } from '../elf/elf.ts';
 import { ObjectError } from '../errors.ts';
 import { SLOT_SIZE } from '../insn/opcodes.ts';
+import { MOST_DATA } from './data.ts';
 import { KCONFIG_SECTION, type KconfigExtern, kconfigType, layOutKconfig } from './kconfig.ts';
 import { isCode, type ObjectFile } from './object-file.ts';
 import { describeSite } from './site.ts';
@@ -21,7 +22,7 @@ export interface ObjectExterns {
 /**
  * The externs of the object: undefined symbols, global or weak, without an ELF type, that the BTF lists in DATASEC `.ksyms` or `.kconfig`
  * (bpf_object__collect_externs in libbpf's `src/libbpf.c`). A variable of `.ksyms` whose type is `void`, below modifiers and typedefs, is typeless.
- * @throws ObjectError `extern-without-btf`, `extern-not-in-btf`, `extern-not-ksym`, `kconfig-type` or `undefined-symbol`,
+ * @throws ObjectError `extern-without-btf`, `extern-not-in-btf`, `extern-not-ksym`, `kconfig-type`, `data-too-large` or `undefined-symbol`,
  *   naming the extern and the first instruction that uses it.
  */
 export function readExterns(file: ObjectFile): ObjectExterns {
@@ -33,7 +34,17 @@ export function readExterns(file: ObjectFile): ObjectExterns {
     if (section === KCONFIG_SECTION) kconfig.push(readKconfig(file, btf, symbol, type));
     else externs.push(readKsym(file, btf, symbol, section, type));
   }
-  return { externs, kconfig: layOutKconfig(kconfig) };
+  const placed = layOutKconfig(kconfig);
+  const last = placed.at(-1);
+  if (last !== undefined && last.offset + last.size > MOST_DATA) {
+    throw new ObjectError(
+      'data-too-large',
+      'too much room for values of the configuration',
+      { file: file.name, section: KCONFIG_SECTION, symbol: last.name },
+      { why: `its externs take ${last.offset + last.size} bytes, and all may have ${MOST_DATA}` },
+    );
+  }
+  return { externs, kconfig: placed };
 }
 
 type Declaration = Extract<BtfType, { readonly kind: 'var' | 'func' }>;

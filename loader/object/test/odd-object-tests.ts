@@ -118,6 +118,21 @@ SEC("?.struct_ops") struct my_ops other = { .flags = 4 };`;
     t.match(spec.programs, [{ name: 'go', type: 'struct_ops', attachTarget: 'go' }]);
     t.end();
   });
+
+  t.test('a few bytes that ask for much memory are refused', (t) => {
+    const arena = 'struct { __uint(type, 33); __uint(map_flags, 1024); __uint(max_entries, 1); } heap SEC(".maps");';
+    const sources = {
+      '.bss': 'char big[80 << 20];',
+      '.addr_space.1': String.raw`${arena} __asm__(".section .addr_space.1,\"aw\",@nobits\nbig: .zero 0x5000000\n");`,
+      '.kconfig': 'extern char CONFIG_LONG[80 << 20] __kconfig; SEC("tc") int p(void *c) { return CONFIG_LONG[1]; }',
+    };
+    for (const [section, source] of Object.entries(sources)) {
+      const bytes = compile('big', source);
+      t.ok(bytes.length < 10_000, 'it is small itself');
+      t.throws(() => parseObject(bytes, 'big'), { code: 'data-too-large', where: new RegExp(`section ${section}`) });
+    }
+    t.end();
+  });
   t.end();
 }
 
