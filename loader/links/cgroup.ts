@@ -43,19 +43,19 @@ export async function attachCgroup(program: AttachableProgram, options: CgroupOp
   // Detaching names the program, which may be closed by then.
   const copy = await agent.syscall({ number: syscallNumber(agent.hello.machine, 'dup'), args: [program.fd] });
   const attr = (flags: number) => new AttrWriter().u32(group).u32(copy.value).u32(attachType).u32(flags).finish();
-  const older =
-    errnoName(link.errno) === 'EINVAL' ? await bpf(agent, BpfCommand.programAttach, attr(ALLOW_MULTI)) : link;
+  const tryOlder = errnoName(link.errno) === 'EINVAL' && copy.errno === 0;
+  const older = tryOlder ? await bpf(agent, BpfCommand.programAttach, attr(ALLOW_MULTI)) : link;
   if (older.errno === 0) {
     const undo = async (): Promise<void> => {
       await bpf(agent, BpfCommand.programDetach, attr(0));
     };
     return new Link({ agent, kind: 'cgroup', target: cgroup, fd: null, descriptors: [group, copy.value], undo });
   }
-  await closeAll(agent, [group, copy.value]);
+  await closeAll(agent, copy.errno === 0 ? [group, copy.value] : [group]);
   throw attachError(program, 'attach-cgroup', `the kernel does not attach it to ${cgroup}`, {
-    errno: link.errno,
-    ...(errnoName(link.errno) === 'EBADF' ? { fix: 'the folder has to be in a cgroup2 file system' } : {}),
-    ...(errnoName(link.errno) === 'EPERM'
+    errno: older.errno,
+    ...(errnoName(older.errno) === 'EBADF' ? { fix: 'the folder has to be in a cgroup2 file system' } : {}),
+    ...(errnoName(older.errno) === 'EPERM'
       ? { why: 'a group above has a program that allows no other', fix: 'give the agent CAP_NET_ADMIN, or root' }
       : {}),
   });

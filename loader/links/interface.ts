@@ -31,7 +31,13 @@ export async function interfaceIndex(program: AttachableProgram, wanted: string 
   const { agent } = program;
   const { machine } = agent.hello;
   const request = new Uint8Array(IFREQ_SIZE);
-  request.set(new TextEncoder().encode(wanted.slice(0, LONGEST_NAME)));
+  const name = new TextEncoder().encode(wanted);
+  // What the beginning of a longer name means would be another interface.
+  if (name.length > LONGEST_NAME) {
+    const why = `names of interfaces take at most ${LONGEST_NAME} bytes, and this one ${name.length}`;
+    throw attachError(program, 'attach-no-such-interface', `there is no network interface "${wanted}"`, { why });
+  }
+  request.set(name);
   const socket = await agent.syscall({
     number: syscallNumber(machine, 'socket'),
     args: [AF_INET, SOCK_DGRAM_CLOEXEC, 0],

@@ -121,7 +121,7 @@ async function kprobeError(program: AttachableProgram, name: string, target: str
     errno,
     ...(errnoName(errno) === 'EILSEQ' ? { why: 'no instruction begins at this offset' } : {}),
     ...(errnoName(errno) === 'EADDRNOTAVAIL'
-      ? { why: 'several functions have this name: attach by the address of one' }
+      ? { why: 'several functions have this name, and a name is all that says which' }
       : {}),
     ...(['EPERM', 'EACCES'].includes(errnoName(errno)) ? { fix: 'give the agent CAP_PERFMON, or root' } : {}),
   });

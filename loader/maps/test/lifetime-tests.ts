@@ -3,6 +3,7 @@ import { AgentError } from '../../agent/agent-error.ts';
 import { RingBuffer } from '../../buffers/ring-buffer.ts';
 import { UserRingBuffer } from '../../buffers/user-ring-buffer.ts';
 import type { ExplainedError } from '../../errors.ts';
+import { attachCgroup } from '../../links/cgroup.ts';
 import { Link } from '../../links/link.ts';
 import { attachXdp } from '../../links/network.ts';
 import { mapTypeNumber } from '../../object/map-types.ts';
@@ -140,6 +141,19 @@ export async function testLifetimes(t: Test, hash: MapSpec): Promise<void> {
     for (const index of [0, -1, 1.5, Number.NaN, 2 ** 31]) {
       await t.rejects(attachXdp(program, { interface: index }), { code: 'attach-no-such-interface' });
     }
+    // IFNAMSIZ less the final zero; the kernel would take the beginning for another interface's name.
+    for (const name of ['sixteen-letters-', 'ütf-8-ütf-8-üü', '…'.repeat(15)]) {
+      await t.rejects(attachXdp(program, { interface: name }), {
+        code: 'attach-no-such-interface',
+        why: /at most 15 /,
+      });
+    }
+    const oldKernel = new FakeAgent(({ command }) => (command === 28 ? 'EINVAL' : command === 8 ? 'EPERM' : undefined));
+    const group = { ...PROGRAM, type: 'cgroup_skb', attachType: 0, section: 'cgroup_skb/ingress' } as const;
+    await t.rejects(attachCgroup(new LoadedProgram(oldKernel, group, 51, ''), { cgroup: '/sys/fs/cgroup' }), {
+      code: 'attach-cgroup',
+      why: /^EPERM/,
+    });
     const wrong: object = { interface: 1, mode: 'drv' };
     await t.rejects(attachXdp(program, wrong), { code: 'attach-xdp', fix: /generic, driver, hardware/ });
     const refusing = new FakeAgent(() => 'EINVAL');
