@@ -112,9 +112,12 @@ async function readBtf(agent: AgentConnection, id: number): Promise<Btf | null> 
   try {
     const fd = await openObject(agent, 'btf', id);
     if (fd === null) return null;
-    const { bytes } = await btfInfo(agent, fd);
-    await closeAll(agent, [fd]);
-    return Btf.parse(bytes, { name: `BTF ${id}` });
+    try {
+      const { bytes } = await btfInfo(agent, fd);
+      return Btf.parse(bytes, { name: `BTF ${id}` });
+    } finally {
+      await closeAll(agent, [fd]);
+    }
   } catch (error) {
     if (error instanceof ExplainedError && error.code === 'object-open-failed') return null;
     throw error;

@@ -42,7 +42,11 @@ export async function runOnCpu(agent: AgentConnection, cpu: number): Promise<voi
 
 /** The numbers of the CPUs that are online. Throws FormatError `cpu-list`, AgentError. */
 export async function onlineCpus(agent: AgentConnection): Promise<number[]> {
-  const list = new TextDecoder().decode(await agent.readFile('/sys/devices/system/cpu/online'));
+  return cpuNumbers(new TextDecoder().decode(await agent.readFile('/sys/devices/system/cpu/online')));
+}
+
+/** The CPUs in a list such as `0-3` or `0,2-7`. Throws FormatError `cpu-list`. */
+export function cpuNumbers(list: string): number[] {
   return list
     .trim()
     .split(',')
@@ -54,5 +58,5 @@ export async function onlineCpus(agent: AgentConnection): Promise<number[]> {
 }
 
 async function readPossibleCpus(agent: AgentConnection): Promise<number> {
-  return cpuListEnd(new TextDecoder().decode(await agent.readFile('/sys/devices/system/cpu/possible')));
+  return cpuNumbers(new TextDecoder().decode(await agent.readFile('/sys/devices/system/cpu/possible'))).length;
 }

@@ -9,7 +9,7 @@ import { programLoadAttr } from '../../programs/attr-program.ts';
 import { summarizeVerifierLog } from '../../programs/verifier-log.ts';
 import { Kallsyms } from '../../resolve/kallsyms.ts';
 import { AttrWriter, cstring, input, objectName } from '../../syscall/attr.ts';
-import { cpuListEnd } from '../../syscall/cpus.ts';
+import { cpuListEnd, possibleCpus } from '../../syscall/cpus.ts';
 import { FakeAgent } from '../../syscall/test/fake-agent.ts';
 import { type BtfIdAnswers, probeBtfIds } from '../btf-id-probe.ts';
 import { FactReader } from '../fact-reader.ts';
@@ -94,6 +94,9 @@ t.test('facts that cannot be had are null, and say why where there is a place fo
 
   t.same([cpuListEnd('0-3\n'), cpuListEnd('0'), cpuListEnd('0,2-11')], [4, 1, 12]);
   t.throws(() => cpuListEnd('all'), { code: 'cpu-list' });
+  const sparse = new FakeAgent();
+  sparse.files['/sys/devices/system/cpu/possible'] = '0,2-4\n';
+  t.equal(await possibleCpus(sparse), 4, 'as num_possible_cpus (include/linux/cpumask.h) counts');
 });
 
 t.test('the kernel’s words about BTF ids in instructions say what it makes of them', async (t) => {
