@@ -1,5 +1,6 @@
 import type { AgentConnection } from '../agent/connection.ts';
 import { errnoName } from '../agent/errno.ts';
+import { ExplainedError } from '../errors.ts';
 import { isMapOfMaps, mapTypeNumber } from '../object/map-types.ts';
 import type { MapSpec } from '../object/spec.ts';
 import { BpfCommand, bpf, closeAll } from '../syscall/bpf.ts';
@@ -91,7 +92,10 @@ async function fill(map: LoadedMap, context: MapContext): Promise<void> {
     try {
       await map.update(FIRST_KEY, spec.data);
     } catch (error) {
-      throw mapError(spec, context, error instanceof Error ? error.message : 'the map cannot be filled');
+      if (!(error instanceof ExplainedError) || error.code !== 'map-access') throw error;
+      throw mapError(spec, context, 'the map cannot be filled', {
+        ...(error.why === undefined ? {} : { summary: error.why }),
+      });
     }
   }
   if (!spec.frozen) return;

@@ -1,4 +1,5 @@
 import type { Test } from 'tap';
+import { AgentError } from '../../agent/agent-error.ts';
 import type { ObjectContent } from '../../object/spec.ts';
 import type { KernelFacts } from '../../resolve/outcome.ts';
 import { FakeAgent } from '../../syscall/test/fake-agent.ts';
@@ -96,6 +97,23 @@ export async function testObjectParts(
       code: 'struct-ops-unused',
     });
   });
+
+  await t.test(
+    'a data section that cannot be filled says why, and an agent that is lost stays what it is',
+    async (t) => {
+      const source =
+        '#define SEC(n) __attribute__((section(n), used))\nint there = 3; SEC("tc") int uses(void *c) { return there; }';
+      const spec = await compile('data.o', source);
+      const refusing = new FakeAgent(({ command }) => (command === MAP_UPDATE ? 'EPERM' : undefined));
+      await t.rejects(loadObject(spec, { agent: refusing, facts }), { name: 'LoadError', phase: 'map', why: /EPERM/ });
+      t.same([...refusing.open], [], 'nothing stays open');
+      const lost = new FakeAgent(({ command }) => {
+        if (command === MAP_UPDATE) throw new AgentError('agent-lost', 'the connection ended');
+        return undefined;
+      });
+      await t.rejects(loadObject(spec, { agent: lost, facts }), { code: 'agent-lost' });
+    },
+  );
 
   await t.test('an arena gets its address and its variables before programs that use it are loaded', async (t) => {
     const source = (maps: string): string =>
