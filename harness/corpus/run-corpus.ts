@@ -63,9 +63,12 @@ export async function runCorpus(request: CorpusRequest): Promise<CorpusResults> 
   const modules = await buildModules(kernels, request);
   const loadable = objects.filter(({ id }) => !matches(request.tooHeavy, id));
   const verdicts = new Map(objects.map(({ id }) => [id, new Map<string, KernelVerdict>()]));
-  await pLimit(request.jobs).map(kernels, async (kernel) => {
+  // Where one kernel ends the run, the others would go on for minutes before anyone is told.
+  const failed = new AbortController();
+  const stop = AbortSignal.any([signal, failed.signal]);
+  const onKernel = async (kernel: GuestKernel): Promise<void> => {
     const module = modules.get(kernel) ?? null;
-    await using guest = new CorpusGuest(guests, kernel, corpus.oracle, module, signal);
+    await using guest = new CorpusGuest(guests, kernel, corpus.oracle, module, stop);
     const { release, version, sha256 } = kernel.kernel;
     const about = [release, version, sha256, corpus.oracle, ...(module === null ? [] : [module.key])];
     const memory = await LibbpfMemory.open(cache, about, request.fresh);
@@ -77,7 +80,7 @@ export async function runCorpus(request: CorpusRequest): Promise<CorpusResults> 
       memory,
       objects: loadable,
       timeoutMs: PATIENCE_MS,
-      signal,
+      signal: stop,
       onVerdict: ({ id }, verdict) => {
         verdicts.get(id)?.set(kernel.name, verdict);
         done += 1;
@@ -90,7 +93,13 @@ export async function runCorpus(request: CorpusRequest): Promise<CorpusResults> 
       },
     });
     await saving;
-  });
+  };
+  await pLimit(request.jobs).map(kernels, (kernel) =>
+    onKernel(kernel).catch((error: unknown) => {
+      failed.abort(error);
+      throw error;
+    }),
+  );
   await keepDetails(cache, objects, verdicts);
   // Two of the cases for CO-RE are about the module.
   const chosen = kernels.findLast((kernel) => modules.has(kernel)) ?? kernels.at(-1);
