@@ -27,7 +27,7 @@ export interface AttachOptions
   readonly name?: string;
 }
 
-const PERF_CODE_FIX = 'the functions attachTracepoint, attachKprobe … attach a program by what it is given';
+const BY_FUNCTION = 'this library attaches it by a function such as attachTracepoint or attachKprobe, or not at all';
 
 /**
  * Attaches a program as its section says, as libbpf's bpf_program__attach does; what the section does not say is in `options`: the network interface, the control
@@ -67,9 +67,11 @@ export async function attachProgram(program: AttachableProgram, options: AttachO
       if (type.startsWith('cgroup_') || type === 'sock_ops') return attachCgroup(program, options);
   }
   throw attachError(program, 'attach-unknown', `programs of section ${section} are not attached by their section`, {
-    fix: UNATTACHED[type] ?? PERF_CODE_FIX,
+    fix: UNATTACHED[type] ?? BY_FUNCTION,
   });
 }
+
+const ROUTE = 'pin it, and name the pin in `ip route … encap bpf`';
 
 /** What to do with programs whose section does not suffice, or that nothing attaches. */
 const UNATTACHED: Readonly<Record<string, string | undefined>> = {
@@ -77,7 +79,12 @@ const UNATTACHED: Readonly<Record<string, string | undefined>> = {
   sk_reuseport: 'use attachReuseport with a socket of the agent',
   netfilter: 'use attachNetfilter with a hook and a priority',
   syscall: 'it is not attached but run: testRun',
-  struct_ops: 'maps of kernel operations are not supported',
+  struct_ops: 'the kernel begins to use it with the map of its struct, which this library does not register',
+  sched_act: 'pin it, and name the pin in `tc filter … action bpf`',
+  lwt_in: ROUTE,
+  lwt_out: ROUTE,
+  lwt_xmit: ROUTE,
+  lwt_seg6local: 'pin it, and name the pin in `ip route … encap seg6local action End.BPF`',
 };
 
 function attachProbe(program: AttachableProgram, options: AttachOptions): Promise<Link> {
