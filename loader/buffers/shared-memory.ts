@@ -9,6 +9,8 @@ export const Protection = { read: 1, readWrite: 3 } as const;
 const MAP_SHARED = 1;
 const POLLIN = 1;
 const POLL_ENTRY = 8;
+/** Milliseconds for the answer, beside the waiting. */
+const ANSWER_MS = 30_000;
 
 /** Memory that the agent shares with the kernel. */
 export interface Mapping {
@@ -67,15 +69,17 @@ export async function waitForInput(
     BigInt(Math.floor(milliseconds / 1000)),
     BigInt(Math.round((milliseconds % 1000) * 1e6)),
   );
-  await agent.syscall({
+  const request = {
     number: syscallNumber(agent.hello.machine, 'ppoll'),
     args: [
-      { bytes: entries, direction: 'inout' },
+      { bytes: entries, direction: 'inout' as const },
       fds.length,
-      { bytes: new Uint8Array(time.buffer), direction: 'in' },
+      { bytes: new Uint8Array(time.buffer), direction: 'in' as const },
       0,
       0,
     ],
-  });
+  };
+  // An answer that is late because it was asked to be is no reason to end the connection.
+  await agent.syscall(request, { timeoutMs: milliseconds + ANSWER_MS });
   return fds.flatMap((_, index) => (view.getInt16(POLL_ENTRY * index + 6, true) === 0 ? [] : [index]));
 }

@@ -1,4 +1,5 @@
 import t from 'tap';
+import type { AgentConnection, SyscallRequest } from '../../agent/connection.ts';
 import { nearNames } from '../../links/near-names.ts';
 import { LoadedVariable } from '../../load/loaded-variable.ts';
 import { LoadedMap } from '../../maps/loaded-map.ts';
@@ -8,6 +9,7 @@ import { FakeAgent } from '../../syscall/test/fake-agent.ts';
 import { splitPerfRecords } from '../perf-buffer.ts';
 import { RecordQueue } from '../record-queue.ts';
 import { splitRingRecords } from '../ring-buffer.ts';
+import { waitForInput } from '../shared-memory.ts';
 
 t.test('records of a ring buffer are cut at their lengths, and discarded ones are left out', (t) => {
   const bytes = new Uint8Array(8 + 8 + 8 + 16 + 8 + 0 + 8 + 8);
@@ -133,6 +135,20 @@ t.test('a kernel without batches (before 5.6) is asked for each element', async 
   t.same([drained, content.size], [[2, 3], 0]);
   await t.rejects(map.get(1), { code: 'map-without-types', where: 'map hash' });
   await t.rejects(map.updateMany([[word(1), new Uint8Array(8)]]), { code: 'map-value-size' });
+});
+
+t.test('a long wait does not end the connection', async (t) => {
+  const agent = new FakeAgent();
+  const limits: (number | undefined)[] = [];
+  const syscall = agent.syscall.bind(agent);
+  const patient: AgentConnection = Object.assign(agent, {
+    syscall: (request: SyscallRequest, options?: { readonly timeoutMs?: number }) => {
+      limits.push(options?.timeoutMs);
+      return syscall(request);
+    },
+  });
+  await waitForInput(patient, [5], 60_000);
+  t.ok((limits[0] ?? 0) > 60_000, 'a request has 30 seconds unless it says otherwise');
 });
 
 t.test('removing many keys takes few requests, and no more than one for each that is not there', async (t) => {
