@@ -30,6 +30,6 @@ export function inconclusiveErrno(errno: number): FeatureSupport {
   const name = errnoName(errno);
   if (name !== 'EPERM') return inconclusive(`the kernel answered ${name}`);
   return inconclusive(
-    'the kernel answered EPERM: the agent needs CAP_BPF, CAP_PERFMON and CAP_NET_ADMIN, or root, to ask',
+    'the kernel answered EPERM: the agent needs CAP_BPF, CAP_PERFMON and CAP_NET_ADMIN, or root, to ask; if it has them, a security module or the like forbids it',
   );
 }

@@ -22,6 +22,8 @@ import { kernelSuggestion, refusedSlot, summarizeVerifierLog, verifierLogText } 
 
 const BPF_F_SLEEPABLE = 1 << 4;
 const FIRST_LOG_SIZE = 64 * 1024;
+/** bpf_verifier_log_attr_valid (kernel/bpf/log.c) refused shorter ones before Linux 6.4, by an EINVAL that looks like the program's. */
+const SMALLEST_LOG_SIZE = 128;
 /** bpf_check refused longer logs before Linux 5.2 (kernel/bpf/verifier.c: UINT_MAX >> 8), and none that a person reads is longer. */
 const LARGEST_LOG_SIZE = 0xff_ffff;
 const LOG_GROWTH = 4;
@@ -96,7 +98,7 @@ type Attempt =
  */
 async function attempt(agent: AgentConnection, load: ProgramLoad, level: number, logSize: number): Promise<Attempt> {
   let interruptions = 0;
-  for (let size = Math.min(logSize, LARGEST_LOG_SIZE); ; ) {
+  for (let size = firstSize(logSize); ; ) {
     const buffer: SyscallBuffer | null = level === 0 ? null : output(size);
     const attr = programLoadAttr(buffer === null ? load : { ...load, log: { level, buffer } });
     const { value, errno } = await bpf(agent, BpfCommand.programLoad, attr);
@@ -107,6 +109,11 @@ async function attempt(agent: AgentConnection, load: ProgramLoad, level: number,
     const wanted = trueLogSize(attr);
     size = Math.min(wanted > size ? wanted : size * LOG_GROWTH, LARGEST_LOG_SIZE);
   }
+}
+
+function firstSize(wanted: number): number {
+  const whole = Number.isNaN(wanted) ? FIRST_LOG_SIZE : Math.trunc(wanted);
+  return Math.min(Math.max(whole, SMALLEST_LOG_SIZE), LARGEST_LOG_SIZE);
 }
 
 function btfRecords(program: ProgramSpec, { btf }: ProgramContext): Pick<ProgramLoad, 'btf'> {

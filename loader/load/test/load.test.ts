@@ -236,6 +236,25 @@ t.test(
       why: /^EAGAIN/,
     });
 
+    for (const [logSize, taken] of [
+      [0, 128],
+      [-5, 128],
+      [200.5, 200],
+      [Number.POSITIVE_INFINITY, 0xffffff],
+      [Number.NaN, 1 << 16],
+    ]) {
+      const sized = new FakeAgent();
+      const options = {
+        agent: sized,
+        facts,
+        programs: ['main_program'],
+        logLevel: 1,
+        ...(logSize === undefined ? {} : { logSize }),
+      };
+      await (await loadObject(spec, options)).close();
+      t.equal(sized.bpfCalls(PROG_LOAD)[0]?.attr.getUint32(28, true), taken, `a log of ${logSize} bytes`);
+    }
+
     const endless = new FakeAgent((call) =>
       call.command === PROG_LOAD ? (call.attr.getUint32(28, true) > 0 ? 'ENOSPC' : 'EINVAL') : undefined,
     );
