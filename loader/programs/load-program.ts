@@ -22,7 +22,7 @@ import { kernelSuggestion, refusedSlot, summarizeVerifierLog, verifierLogText } 
 
 const BPF_F_SLEEPABLE = 1 << 4;
 const FIRST_LOG_SIZE = 64 * 1024;
-/** bpf_verifier_log_attr_valid (kernel/bpf/log.c) refused shorter ones before Linux 6.4, by an EINVAL that looks like the program's. */
+/** bpf_verifier_log_attr_valid of the kernel refused shorter ones before Linux 6.4, by an EINVAL that looks like the program's. */
 const SMALLEST_LOG_SIZE = 128;
 /** bpf_check refused longer logs before Linux 5.2 (kernel/bpf/verifier.c: UINT_MAX >> 8), and none that a person reads is longer. */
 const LARGEST_LOG_SIZE = 0xff_ffff;
