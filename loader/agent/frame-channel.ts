@@ -1,6 +1,6 @@
 import type { Readable, Writable } from 'node:stream';
 import { AgentError } from './agent-error.ts';
-import { ErrorCode, encodeFrame, type Frame, FrameReader, FrameType } from './protocol.ts';
+import { ErrorCode, encodeFrame, type Frame, FrameReader, FrameType, MAX_FRAME } from './protocol.ts';
 
 const DIAGNOSIS_DELAY_MS = 20;
 
@@ -91,6 +91,7 @@ export class FrameChannel {
     read: AnswerReader<Result>,
   ): Promise<Result> {
     if (this.#failure !== null) return Promise.reject(this.#failure);
+    if (payload.length > MAX_FRAME) return Promise.reject(this.#tooLong(payload.length, what));
     const id = this.#nextId++;
     return new Promise<Result>((resolve, reject) => {
       const timer =
@@ -154,6 +155,15 @@ export class FrameChannel {
       ...(version ? { fix: 'build the agent anew' } : {}),
     });
     return version || code === ErrorCode.badMagic || code === ErrorCode.frameTooLong ? this.fail(error) : error;
+  }
+
+  /** The agent would take the stream for lost, and end. */
+  #tooLong(length: number, what: string): AgentError {
+    return new AgentError('agent-refused', `${what} was not sent`, {
+      where: this.name,
+      why: `it takes ${length} bytes, and a request has at most ${MAX_FRAME}`,
+      fix: 'ask for less at a time',
+    });
   }
 
   #timedOut(what: string, timeoutMs: number): AgentError {

@@ -68,6 +68,20 @@ t.test('an agent whose file was damaged is built again', async (t) => {
   }
 });
 
+t.test(
+  'a request that is longer than any frame is refused before it is sent, and the next one goes through',
+  async (t) => {
+    const agent = await startLocalAgent(binary);
+    const [getpid, long] = [syscallNumber(agent.hello.machine, 'getpid'), input(new Uint8Array(65 << 20))];
+    await t.rejects(agent.syscall({ number: getpid, args: [long] }), {
+      code: 'agent-refused',
+      why: /at most 67108864/,
+    });
+    t.equal((await agent.syscall({ number: getpid, args: [] })).errno, 0);
+    await agent.close();
+  },
+);
+
 t.test('system calls go through with their arguments, nested buffers and results', async (t) => {
   let pid = 0;
   const agent = await startLocalAgent(binary, {
