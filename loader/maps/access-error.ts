@@ -66,6 +66,12 @@ function reasonFor(spec: MapSpec, action: MapAction, errno: string): readonly [w
         ? []
         : [`elements of ${maps} have keys`, 'push, pop and peek are for queues and stacks'];
     case 'EINVAL':
+      if (WITHOUT_KEYS.has(type) && action !== 'push to') {
+        return [
+          `${maps} have no keys`,
+          'push, pop and peek are for queues and stacks, push and mayHold for bloom filters',
+        ];
+      }
       if (RINGS.has(type)) return [`${maps} have no elements`, 'read and write them as RingBuffer and UserRingBuffer'];
       if (action === 'delete from' && INDEXED.has(type)) return ['elements of an array stay; they can be set to zero'];
       if (writes && isMapOfMaps(spec.type)) {

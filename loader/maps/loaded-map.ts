@@ -69,7 +69,7 @@ export class LoadedMap extends RawMap implements AsyncDisposable {
     await this.update(keyBytes(key), new Uint8Array(Uint32Array.of(object.fd).buffer), flags);
   }
 
-  /** The id of the map in a map of maps (or program in a program array), or null; Linux 4.13: see `Kernel.openMapById`. */
+  /** The id of the map in a map of maps (or program in a program array), or null (Linux 4.13). See `Kernel.openMapById`. */
   async lookupId(key: Uint8Array | number): Promise<number | null> {
     const value = await this.lookup(keyBytes(key));
     return value === null ? null : new DataView(value.buffer, value.byteOffset).getUint32(0, true);

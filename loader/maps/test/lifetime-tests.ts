@@ -116,6 +116,7 @@ export async function testLifetimes(t: Test, hash: MapSpec): Promise<void> {
       [hash, 'write to', 1, /EPERM.*CAP_BPF/],
       [hash, 'write to', 7, /E2BIG.*full: it holds 10 elements\n.*maxEntries/],
       [type('queue'), 'push to', 7, /full/],
+      [type('queue'), 'list the keys of', 22, /have no keys\n.*pop and peek/],
       [type('array'), 'write to', 7, /last index is 9/],
       [hash, 'write to', 17, /EEXIST.*BPF_NOEXIST/],
       [hash, 'write to', 2, /ENOENT.*BPF_EXIST/],
