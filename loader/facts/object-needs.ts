@@ -1,6 +1,6 @@
 import type { Btf } from '../btf/btf.ts';
 import type { BtfKind } from '../btf/types.ts';
-import type { ExternSpec, ObjectContent, ProgramSpec } from '../object/spec.ts';
+import type { ExternSpec, ObjectContent, ProgramSpec, StructOpsSpec } from '../object/spec.ts';
 import { essentialName } from '../resolve/essential-name.ts';
 import { takesAddress } from '../resolve/kfunc.ts';
 
@@ -34,6 +34,7 @@ export function lacksInVmlinux(spec: ObjectContent, vmlinux: Btf): boolean {
   return (
     spec.externs.some((extern) => extern.kind !== 'typeless' && !hasExtern(extern, vmlinux)) ||
     spec.programs.some((program) => attachesByName(program) && !hasTarget(program, vmlinux)) ||
+    spec.maps.some(({ structOps }) => structOps !== undefined && !hasStruct(structOps, vmlinux)) ||
     lacksType(spec, vmlinux)
   );
 }
@@ -42,7 +43,12 @@ export function lacksInVmlinux(spec: ObjectContent, vmlinux: Btf): boolean {
 const STRUCT_OPS = 26;
 
 function attachesByName({ type, attachTarget }: ProgramSpec): boolean {
-  return attachTarget !== null && (type === 'tracing' || type === 'lsm' || type === 'struct_ops');
+  return attachTarget !== null && (type === 'tracing' || type === 'lsm');
+}
+
+/** What stands for the struct in the kernel (struct bpf_struct_ops_value and its like, kernel/bpf/bpf_struct_ops.c). */
+function hasStruct({ type }: StructOpsSpec, vmlinux: Btf): boolean {
+  return vmlinux.find(`bpf_struct_ops_${essentialName(type)}`, 'struct') !== undefined;
 }
 
 function hasExtern({ kind, name }: ExternSpec, vmlinux: Btf): boolean {

@@ -34,7 +34,7 @@ export interface LoadOptions {
   readonly programs?: readonly string[];
   /** Verifier log level: 0 (default) logs only what fails, 1 always, 2 every state, 4 only the statistics. */
   readonly logLevel?: number;
-  /** First size of the log in bytes; it grows as needed, up to 16 MiB. */
+  /** First size of the log in bytes, at least 128; it grows as needed, up to 16 MiB. */
   readonly logSize?: number;
   /** Where maps of LIBBPF_PIN_BY_NAME are pinned and looked for, in a BPF file system. Default: `/sys/fs/bpf`. */
   readonly pinFolder?: string;
@@ -72,7 +72,7 @@ export async function loadObject(spec: ObjectContent, options: LoadOptions): Pro
     );
   }
   const selected = planStructOps(select(spec, options.programs), spec, facts);
-  const programTargets = findProgramTargets(selected.programs, options.attachTo, selected.targets);
+  const programTargets = findProgramTargets(selected.programs, options.attachTo);
   const resolutions = resolveExterns(spec, facts);
   refuseUnresolved(spec, resolutions);
   const kconfig = await resolveObjectKconfig(spec, { agent, facts, own: options.kconfig, resolutions });
@@ -84,10 +84,14 @@ export async function loadObject(spec: ObjectContent, options: LoadOptions): Pro
   try {
     const btf = await uploadBtf(agent, spec);
     if (btf.fd !== null) temporary.push(btf.fd);
-    const mapContext = { agent, object: spec, btfFd: btf.fd, resolutions };
-    await createMaps(withKconfig(selected.maps, spec, kconfig), pinFolder, mapContext, { maps, toPin });
     const attached = selected.programs.filter(({ name }) => !programTargets.has(name));
-    const moduleBtfs = await openModules(agent, modulesOf(spec.name, attached, resolutions, facts), temporary);
+    const modules = modulesOf(spec.name, attached, resolutions, facts);
+    const moduleBtfs = await openModules(agent, new Set([...modules, ...selected.modules]), temporary);
+    for (const [name, { id, module }] of selected.targets) {
+      programTargets.set(name, { id, fd: module === null ? VMLINUX : (moduleBtfs.get(module) ?? VMLINUX) });
+    }
+    const mapContext = { agent, object: spec, btfFd: btf.fd, moduleBtfs, resolutions };
+    await createMaps(withKconfig(selected.maps, spec, kconfig), pinFolder, mapContext, { maps, toPin });
     const mapFds = new Map(maps.map((map) => [map.spec.name, map.fd]));
     const arena = maps.find((map) => map.spec.arenaData !== undefined);
     if (arena !== undefined) mapFds.set(ARENA_SECTION, arena.fd);
@@ -109,6 +113,9 @@ export async function loadObject(spec: ObjectContent, options: LoadOptions): Pro
     throw error;
   }
 }
+
+/** attach_btf_obj_fd of the kernel's own BTF. */
+const VMLINUX = 0;
 
 function refuseUnresolved(spec: ObjectContent, resolutions: readonly ExternResolution[]): void {
   const broken = resolutions.flatMap(({ name, outcome }) => (outcome.result === 'error' ? [{ name, outcome }] : []));

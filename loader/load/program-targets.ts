@@ -4,16 +4,15 @@ import type { LoadedProgram } from '../programs/loaded-program.ts';
 import { findProgramTarget, type ProgramTarget } from '../programs/program-target.ts';
 
 /**
- * What programs attach to in other programs, by their name; with the structs of the kernel that programs of struct_ops implement.
+ * What programs attach to in other programs, by their name.
  * @throws ObjectError `attach-target-missing` for a program of `freplace` that was given none, and as {@link findProgramTarget};
  *   ExplainedError `no-such-program` for a target of a program that is not loaded
  */
 export function findProgramTargets(
   programs: readonly ProgramSpec[],
   attachTo: Readonly<Record<string, LoadedProgram>> = {},
-  structOps: ReadonlyMap<string, ProgramTarget> = new Map(),
 ): Map<string, ProgramTarget> {
-  const targets = new Map(structOps);
+  const targets = new Map<string, ProgramTarget>();
   for (const [name, target] of Object.entries(attachTo)) {
     const program = programs.find((one) => one.name === name);
     if (program === undefined) {

@@ -12,17 +12,25 @@ export interface MapCreation {
   readonly btfFd: number | null;
   /** A map whose like are the elements of this one; null if it holds none. */
   readonly innerFd: number | null;
+  /** BTF of the module that has the type of a struct_ops map's value; null for vmlinux. */
+  readonly moduleBtfFd: number | null;
 }
 
-/** BPF_MAP_CREATE up to map_extra (`union bpf_attr`, include/uapi/linux/bpf.h), shortened to what is used. */
-export function mapCreateAttr(spec: MapSpec, { name, maxEntries, btfFd, innerFd }: MapCreation): SyscallBuffer {
+/** The value's type is in the BTF of a module (`BPF_F_VTYPE_BTF_OBJ_FD`, Linux 6.9). */
+const VALUE_TYPE_IN_MODULE = 1 << 15;
+
+/** BPF_MAP_CREATE up to value_type_btf_obj_fd (`union bpf_attr`, include/uapi/linux/bpf.h), shortened to what is used. */
+export function mapCreateAttr(
+  spec: MapSpec,
+  { name, maxEntries, btfFd, innerFd, moduleBtfFd }: MapCreation,
+): SyscallBuffer {
   return (
     new AttrWriter()
       .u32(spec.type)
       .u32(spec.keySize)
       .u32(spec.valueSize)
       .u32(maxEntries)
-      .u32(spec.flags)
+      .u32(moduleBtfFd === null ? spec.flags : spec.flags | VALUE_TYPE_IN_MODULE)
       .u32(innerFd ?? 0)
       .u32(spec.numaNode ?? 0)
       .bytes(objectName(name))
@@ -33,6 +41,7 @@ export function mapCreateAttr(spec: MapSpec, { name, maxEntries, btfFd, innerFd 
       .u32(btfFd === null || spec.structOps !== undefined ? 0 : (spec.valueTypeId ?? 0))
       .u32(spec.structOps?.kernelTypeId ?? 0)
       .u64(BigInt(spec.mapExtra ?? 0))
+      .u32(moduleBtfFd ?? 0)
       .finish()
   );
 }

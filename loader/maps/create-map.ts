@@ -18,6 +18,8 @@ export interface MapContext extends MapErrorContext {
   readonly agent: AgentConnection;
   /** The object's BTF in the kernel, or null. */
   readonly btfFd: number | null;
+  /** BTF fds by module, for every module that a struct_ops map names. */
+  readonly moduleBtfs: ReadonlyMap<string, number>;
 }
 
 /**
@@ -66,8 +68,9 @@ async function create(spec: MapSpec, context: MapContext): Promise<number> {
   const innerFd = await createInner(spec, context);
   try {
     const withTypes = btfFd !== null && takesTypes(spec);
+    const moduleBtfFd = context.moduleBtfs.get(spec.structOps?.kernelModule ?? '') ?? null;
     const attempt = (fd: number | null) =>
-      bpf(agent, BpfCommand.mapCreate, mapCreateAttr(spec, { name, maxEntries, btfFd: fd, innerFd }));
+      bpf(agent, BpfCommand.mapCreate, mapCreateAttr(spec, { name, maxEntries, btfFd: fd, innerFd, moduleBtfFd }));
     const first = await attempt(withTypes ? btfFd : null);
     const result = first.errno !== 0 && withTypes && !needsTypes(spec) ? await attempt(null) : first;
     if (result.errno !== 0) throw notCreated(spec, context, result.errno);

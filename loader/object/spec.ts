@@ -129,6 +129,8 @@ export interface StructOpsSpec {
   readonly members: readonly { readonly name: string; readonly program: string }[];
   /** Type of the map's value in the kernel's BTF: the load step fills it in. */
   readonly kernelTypeId?: TypeId;
+  /** The module whose BTF that type is in: filled in as well; absent for vmlinux. */
+  readonly kernelModule?: string;
 }
 
 /** `.values = { [2] = &inner }` or `{ [0] = (void *)&program }`. */

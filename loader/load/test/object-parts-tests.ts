@@ -1,9 +1,12 @@
 import type { Test } from 'tap';
 import { AgentError } from '../../agent/agent-error.ts';
-import type { ObjectContent } from '../../object/spec.ts';
+import type { Btf } from '../../btf/btf.ts';
+import { mapCreateAttr } from '../../maps/create-attr.ts';
+import type { MapSpec, ObjectContent } from '../../object/spec.ts';
 import type { KernelFacts } from '../../resolve/outcome.ts';
 import { FakeAgent } from '../../syscall/test/fake-agent.ts';
 import { loadObject } from '../load.ts';
+import { planStructOps } from '../struct-ops.ts';
 
 const [MAP_CREATE, MAP_UPDATE, PROG_LOAD, OBJ_PIN, OBJ_GET] = [0, 2, 5, 6, 7] as const;
 
@@ -66,9 +69,10 @@ export async function testObjectParts(
       ),
     );
     t.same(ops.maps[0]?.structOps, { type: 'my_ops___old', members: [{ name: 'go', program: 'runs' }] });
-    const kernel = async (members: string): Promise<KernelFacts> => {
+    const kernel = async (members: string): Promise<KernelFacts & { readonly vmlinuxBtf: Btf }> => {
       const rest = 'struct bpf_struct_ops_my_ops { char common[64]; struct my_ops data; } value;';
       const { btf } = await compile('kernel.o', source(`struct my_ops { ${members} };`, rest));
+      if (btf === null) throw new Error('compiled without -g');
       return { ...facts, vmlinuxBtf: btf };
     };
     const agent = new FakeAgent();
@@ -89,9 +93,32 @@ export async function testObjectParts(
       'although its section says not to load it',
     );
 
+    const inModule = { vmlinuxBtf: facts.vmlinuxBtf, moduleBtfs: [{ name: 'mod', btf: known.vmlinuxBtf }] };
+    const plan = planStructOps({ maps: ops.maps, programs: ops.programs }, ops, inModule);
+    t.same([plan.modules, plan.targets.get('runs')], [['mod'], { id: struct, module: 'mod' }], 'or a module has it');
+    const planned = plan.maps[0] as MapSpec;
+    const creation = { name: 'mine', maxEntries: 1, btfFd: 5, innerFd: null, moduleBtfFd: 77 };
+    const attr = new DataView(mapCreateAttr(planned, creation).bytes.buffer);
+    // map_flags 16 with BPF_F_VTYPE_BTF_OBJ_FD, btf_vmlinux_value_type_id 60, value_type_btf_obj_fd 72.
+    t.same(
+      [16, 60, 72].map((offset) => attr.getUint32(offset, true)),
+      [1 << 15, value, 77],
+    );
+
     await t.rejects(loadObject(ops, { agent, facts: await kernel('long first;') }), {
       code: 'struct-ops-not-in-kernel',
       why: 'struct my_ops of this kernel has no member go',
+    });
+    const twice = await compile(
+      'twice.o',
+      source(
+        'struct my_ops { int (*go)(void *); int (*other)(void *); };',
+        'SEC("struct_ops/x") int runs(void *c) { return 0; }\nSEC(".struct_ops") struct my_ops mine = { .go = runs, .other = runs };',
+      ),
+    );
+    await t.rejects(loadObject(twice, { agent, facts: known }), {
+      code: 'struct-ops-reused',
+      why: /^it is assigned to my_ops\.\w+ and to my_ops\.\w+, /,
     });
     await t.rejects(loadObject({ ...ops, maps: [] }, { agent, facts: known, programs: ['runs'] }), {
       code: 'struct-ops-unused',
