@@ -161,11 +161,14 @@ export async function testLinks(t: Test, name: string, kernel: Kernel): Promise<
     t.ok(each instanceof IteratorLink);
     if (!(each instanceof IteratorLink)) return;
     const ids = (await Promise.all(visitor.maps.map((map) => map.info()))).map(({ id }) => id);
-    const seen = await each.read();
-    const words = new Uint32Array(seen.slice().buffer);
-    for (const id of ids) t.ok(words.includes(id), `map ${id} was visited`);
-    t.equal(words.length / 2, await visitor.variable('visits').get(), 'each visit wrote its two words');
-    t.equal((await each.read()).length, seen.length, 'each reading begins anew');
+    // Each reading begins anew. Maps of others may come and go in between: the kernel drops what was closed a little later.
+    for (const reading of ['first', 'second']) {
+      const before = Number(await visitor.variable('visits').get());
+      const words = new Uint32Array((await each.read()).slice().buffer);
+      for (const id of ids) t.ok(words.includes(id), `map ${id} was visited in the ${reading} reading`);
+      const visits = Number(await visitor.variable('visits').get()) - before;
+      t.equal(words.length / 2, visits, 'each visit wrote its two words');
+    }
     await each.close();
   });
 
