@@ -82,7 +82,11 @@ export async function attachSockmap(program: AttachableProgram, { map }: Sockmap
   const copies: number[] = [];
   for (const original of [fd, program.fd]) {
     const copy = await agent.syscall({ number: syscallNumber(agent.hello.machine, 'dup'), args: [original] });
-    if (copy.errno === 0) copies.push(copy.value);
+    if (copy.errno !== 0) {
+      await closeAll(agent, copies);
+      throw refused(program, copy.errno);
+    }
+    copies.push(copy.value);
   }
   const [mapCopy = fd, programCopy = program.fd] = copies;
   // struct for BPF_PROG_ATTACH: target_fd, attach_bpf_fd, attach_type, attach_flags.

@@ -26,6 +26,8 @@ const CLSACT_HANDLE = 0xffff_0000;
 const PARENTS = { ingress: 0xffff_fff2, egress: 0xffff_fff3 } as const;
 /** ETH_P_ALL in network byte order. */
 const ALL_PROTOCOLS = 0x0300;
+/** It has the upper 16 bits of tcm_info (TC_H_MAJ in tc_new_tfilter, net/sched/cls_api.c). */
+const HIGHEST_PRIORITY = 0xffff;
 
 /**
  * Attaches a tc program as a filter of an interface's clsact queueing discipline, which is made if it is not there and stays: other filters may use it. The
@@ -34,6 +36,11 @@ const ALL_PROTOCOLS = 0x0300;
  */
 export async function attachTc(program: AttachableProgram, options: TcOptions = {}): Promise<Link> {
   const { agent, spec } = program;
+  const { priority = 0 } = options;
+  if (!Number.isInteger(priority) || priority < 0 || priority > HIGHEST_PRIORITY) {
+    const fix = `give one from 1 to ${HIGHEST_PRIORITY}, or none`;
+    throw attachError(program, 'attach-tc', `there is no priority ${priority}`, { fix });
+  }
   const index = await interfaceIndex(program, options.interface);
   const direction = options.direction ?? (spec.section.endsWith('egress') ? 'egress' : 'ingress');
   const target = `${direction} of interface ${options.interface}`;
@@ -45,7 +52,7 @@ export async function attachTc(program: AttachableProgram, options: TcOptions = 
   if (discipline.errno !== 0 && errnoName(discipline.errno) !== 'EEXIST')
     throw refused(program, target, discipline.errno);
 
-  const info = ((options.priority ?? 0) << 16) | ALL_PROTOCOLS;
+  const info = (priority << 16) | ALL_PROTOCOLS;
   const filter = await askRouteNetlink(agent, {
     type: RTM_NEWTFILTER,
     flags: NetlinkFlag.create | NetlinkFlag.exclusive | NetlinkFlag.echo,

@@ -1,11 +1,14 @@
 import type { Test } from 'tap';
 import { AgentError } from '../../agent/agent-error.ts';
+import { SYSCALL_X86_64 } from '../../agent/syscall-numbers.ts';
 import { RingBuffer } from '../../buffers/ring-buffer.ts';
 import { UserRingBuffer } from '../../buffers/user-ring-buffer.ts';
 import type { ExplainedError } from '../../errors.ts';
 import { attachCgroup } from '../../links/cgroup.ts';
 import { Link } from '../../links/link.ts';
 import { attachXdp } from '../../links/network.ts';
+import { attachSockmap } from '../../links/sockets.ts';
+import { attachTc } from '../../links/tc.ts';
 import { mapTypeNumber } from '../../object/map-types.ts';
 import type { MapSpec, ProgramSpec } from '../../object/spec.ts';
 import { LoadedProgram } from '../../programs/loaded-program.ts';
@@ -30,6 +33,8 @@ const PROGRAM: ProgramSpec = {
 };
 const KEY = new Uint8Array(4);
 const explain = (error: ExplainedError): string => error.explain();
+
+const DUP = SYSCALL_X86_64.dup;
 
 /** Tests of what is closed, and of agents that are gone; of what errors say. */
 export async function testLifetimes(t: Test, hash: MapSpec): Promise<void> {
@@ -142,6 +147,20 @@ export async function testLifetimes(t: Test, hash: MapSpec): Promise<void> {
     for (const index of [0, -1, 1.5, Number.NaN, 2 ** 31]) {
       await t.rejects(attachXdp(program, { interface: index }), { code: 'attach-no-such-interface' });
     }
+    for (const priority of [-1, 0.5, 0x1_0001]) {
+      const beyond = attachTc(program, { interface: 1, priority });
+      await t.rejects(beyond, { code: 'attach-tc', message: new RegExp(`priority ${priority}$`), fix: /65535/ });
+    }
+    // One descriptor that cannot be kept leaves none behind, and is not taken for the other.
+    let copied = 0;
+    const crowded = new FakeAgent(({ command, number }) =>
+      command === 28 ? 'EINVAL' : number === DUP && ++copied === 2 ? 'EMFILE' : undefined,
+    );
+    const message = { ...PROGRAM, type: 'sk_msg', attachType: 7, section: 'sk_msg' } as const;
+    const both = attachSockmap(new LoadedProgram(crowded, message, 51, ''), { map: { fd: 52 } });
+    await t.rejects(both, { code: 'attach-sockmap', why: /^EMFILE/ });
+    t.same([...crowded.open], []);
+    t.same(crowded.bpfCalls(8), [], 'BPF_PROG_ATTACH was not asked for');
     // IFNAMSIZ less the final zero; the kernel would take the beginning for another interface's name.
     for (const name of ['sixteen-letters-', 'ütf-8-ütf-8-üü', '…'.repeat(15)]) {
       await t.rejects(attachXdp(program, { interface: name }), {
