@@ -2,7 +2,7 @@ import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { type Clang, compileSelftests } from './compile-selftests.ts';
 import { findObjects } from './find-objects.ts';
-import { CorpusPackages } from './package-files.ts';
+import { corpusPackages } from './package-files.ts';
 import { OBJECT_PACKAGES, ORACLE_PACKAGES } from './packages.ts';
 import type { CorpusObject } from './verdict.ts';
 
@@ -49,7 +49,7 @@ export interface CollectOptions {
  */
 export async function collectCorpus(options: CollectOptions): Promise<Corpus> {
   const { cache, mirror, say, signal } = options;
-  const packages = new CorpusPackages({ cache, mirror, onMessage: say, signal });
+  const packages = corpusPackages({ cache, mirror, onMessage: say, signal });
   const objects: CorpusObject[] = [];
   const sources: Record<string, SourceFacts> = {};
   for (const one of OBJECT_PACKAGES) {

@@ -3,11 +3,12 @@ import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
 import { basename, join } from 'node:path';
 import pLimit from 'p-limit';
+import { type DebianPackages, isDocumentation, type PackageFiles } from '../../kernels/debian/package-files.ts';
 import { populateDirectory } from '../../kernels/populate.ts';
 import { runTool } from '../../kernels/run-tool.ts';
 import { ExplainedError } from '../../loader/errors.ts';
 import { linkSelftests } from './link-selftests.ts';
-import { type CorpusPackages, isDocumentation, type PackageFiles } from './package-files.ts';
+
 import { COMPILER_PACKAGES, HEADER_PACKAGES } from './packages.ts';
 import { type SelftestSource, selftestSource } from './selftest-source.ts';
 
@@ -32,7 +33,7 @@ export interface CompiledSelftests {
 
 /** What is needed for {@link compileSelftests}. */
 export interface CompileRequest {
-  readonly packages: CorpusPackages;
+  readonly packages: DebianPackages;
   /** The folder of bpftool's packages. */
   readonly bpftool: PackageFiles;
   readonly cache: string;
@@ -64,7 +65,7 @@ const LAYOUT = 2;
 
 /**
  * Compiles every program of the selftests with Debian's clang and headers; once, until one of the packages changes.
- * @throws ExplainedError `corpus-compiler-broken`, and those of {@link CorpusPackages}
+ * @throws ExplainedError `corpus-compiler-broken`, and those of {@link DebianPackages}
  */
 export async function compileSelftests(request: CompileRequest): Promise<CompiledSelftests> {
   const { packages, bpftool, cache, say, signal } = request;

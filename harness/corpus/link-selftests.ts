@@ -1,7 +1,7 @@
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
+import type { PackageFiles } from '../../kernels/debian/package-files.ts';
 import { runTool, toolFailed } from '../../kernels/run-tool.ts';
-import type { PackageFiles } from './package-files.ts';
 
 /** What the selftests' Makefile (LINKED_SKELS) joins with libbpf's linker: each is an object of its own beside its parts. */
 export const LINKED: Readonly<Record<string, readonly string[]>> = {

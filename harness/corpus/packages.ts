@@ -1,10 +1,5 @@
+import type { WantedPackage } from '../../kernels/debian/package-files.ts';
 import type { Suite } from '../../kernels/debian/suites.ts';
-
-/** A package of Debian, the newest version that one of these suites has. */
-export interface WantedPackage {
-  readonly name: string;
-  readonly suites: readonly string[];
-}
 
 /** BPF objects that somebody else compiled. */
 export interface ObjectPackage extends WantedPackage {

@@ -126,7 +126,7 @@ async function buildModules(
   for (const kernel of kernels) {
     const module = await buildTestModule(kernel.kernel, options).catch((error: unknown) => {
       // A kernel that was kept, of a version whose headers Debian no longer has.
-      if (!(error instanceof ExplainedError) || error.code !== 'corpus-package-unknown') throw error;
+      if (!(error instanceof ExplainedError) || error.code !== 'package-unknown') throw error;
       options.say(`warning: ${kernel.name} has no ${TEST_MODULE}: ${error.message}`);
       return null;
     });

@@ -1,10 +1,10 @@
 import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
+import type { DebianPackages, WantedPackage } from '../../kernels/debian/package-files.ts';
 import { unpackDeb } from '../../kernels/debian/unpack.ts';
 import { populateDirectory } from '../../kernels/populate.ts';
 import { runTool, toolFailed } from '../../kernels/run-tool.ts';
-import type { CorpusPackages } from './package-files.ts';
-import { SELFTESTS, type WantedPackage } from './packages.ts';
+import { SELFTESTS } from './packages.ts';
 
 /** What the selftests are compiled from, below the source's root. */
 const FOLDERS = ['tools/testing/selftests/bpf', 'tools/include'] as const;
@@ -22,10 +22,10 @@ export interface SelftestSource {
 /**
  * The BPF selftests out of Debian's package of the kernel's source: 26 MB of its 1.6 GB.
  * @param wanted the package of a kernel's source; default: that of the corpus
- * @throws ExplainedError `selftests-unpack-failed`, and those of {@link CorpusPackages}
+ * @throws ExplainedError `selftests-unpack-failed`, and those of {@link DebianPackages}
  */
 export async function selftestSource(
-  packages: CorpusPackages,
+  packages: DebianPackages,
   options: { readonly cache: string; readonly signal: AbortSignal },
   wanted: WantedPackage = SELFTESTS,
 ): Promise<SelftestSource> {

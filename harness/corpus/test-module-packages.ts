@@ -1,5 +1,6 @@
+import type { WantedPackage } from '../../kernels/debian/package-files.ts';
 import type { Kernel } from '../../kernels/kernel.ts';
-import { SELFTESTS, type WantedPackage } from './packages.ts';
+import { SELFTESTS } from './packages.ts';
 
 /** How bpf_testmod of a Debian kernel is compiled. */
 export interface TestModuleRecipe {

@@ -2,12 +2,13 @@ import { createHash } from 'node:crypto';
 import { cp, mkdir, rename, rm, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { findSelftestModules } from '../../kernels/build/selftest-modules.ts';
+import { type DebianPackages, isDocumentation } from '../../kernels/debian/package-files.ts';
 import type { Kernel } from '../../kernels/kernel.ts';
 import { populateDirectory } from '../../kernels/populate.ts';
 import { runTool, type ToolResult } from '../../kernels/run-tool.ts';
 import { ExplainedError } from '../../loader/errors.ts';
 import type { ModuleTree } from '../guest/guest-modules.ts';
-import { CorpusPackages, isDocumentation } from './package-files.ts';
+import { corpusPackages } from './package-files.ts';
 import { selftestSource } from './selftest-source.ts';
 import { type TestModuleRecipe, testModuleRecipe } from './test-module-packages.ts';
 
@@ -41,7 +42,7 @@ const LAYOUT = 1;
  * than the host's. All of it runs in a root of its own, below a mount namespace, so the same module comes out on every host. The headers bring the
  * kernel's types as `vmlinux`, so kbuild makes the module's BTF as well. It is not signed; Debian's kernels take it and are tainted.
  * @returns null for kernels that there is no recipe for
- * @throws ExplainedError `test-module-failed`, `selftest-module-missing`, and those of {@link CorpusPackages}
+ * @throws ExplainedError `test-module-failed`, `selftest-module-missing`, and those of {@link DebianPackages}
  */
 export async function buildTestModule(kernel: Kernel, options: TestModuleOptions): Promise<TestModule | null> {
   const recipe = testModuleRecipe(kernel);
@@ -50,8 +51,8 @@ export async function buildTestModule(kernel: Kernel, options: TestModuleOptions
   const wanted = [...recipe.headers, ...recipe.tools];
   const common = { cache, mirror, onMessage: say, signal };
   const own = { folder: 'test-modules', names: wanted.map(({ name }) => name) };
-  const packages = new CorpusPackages({ ...common, own });
-  const source = await selftestSource(new CorpusPackages(common), { cache, signal }, recipe.source);
+  const packages = corpusPackages({ ...common, own });
+  const source = await selftestSource(corpusPackages(common), { cache, signal }, recipe.source);
   const root = await packages.unpack(wanted, `${TEST_MODULE}-${kernel.line}`, isNotForCompiling);
   const key = digest([LAYOUT, BUILD, kernel.release, source.key, root.key]);
   const directory = join(cache, 'corpus', 'test-modules', `${kernel.release}-${key}`);
