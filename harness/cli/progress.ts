@@ -1,5 +1,6 @@
 import { createLogUpdate } from 'log-update';
 import type { KernelProgress } from '../../kernels/store.ts';
+import { OUR_LOADER } from '../config/loader-entries.ts';
 import { showControls } from '../report/formats/control-characters.ts';
 import { lookOf, paintVerdict } from '../report/looks.ts';
 import { paintFor } from '../report/paint.ts';
@@ -103,6 +104,9 @@ function liveView(stream: NodeJS.WriteStream): ProgressView {
         case 'phase-end':
           keep(paint.dim(`${phase}: ${seconds(event.milliseconds)}`));
           break;
+        case 'loader-progress':
+          running.set('loaders', describeEvent(event) ?? '');
+          break;
         case 'kernel-progress':
           running.set(event.progress.kernel, describeProgress(event.progress));
           break;
@@ -154,8 +158,10 @@ function describeEvent(event: RunEvent): string | undefined {
       return `note: ${event.kernel}: a new machine after ${event.cell}: ${showControls(event.what.join('; '))}`;
     case 'cell': {
       const { cell } = event;
-      return `${cell.kernel}: ${lookOf(cell.verdict)} ${cellName(cell.program, cell.variant)} (${event.done} of ${event.total})`;
+      return `${cell.kernel}: ${lookOf(cell.verdict)} ${cellName(cell.program, cell.variant)}${cell.loader === OUR_LOADER ? '' : ` with ${cell.loader}`} (${event.done} of ${event.total})`;
     }
+    case 'loader-progress':
+      return `loaders: ${showControls(event.text)}`;
     case 'kernel-progress':
       return undefined;
   }

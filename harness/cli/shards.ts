@@ -69,14 +69,16 @@ export interface PlannedKernel {
  * @throws ConfigError `no-such-kernel`; whatever {@link KernelStore.expand} throws
  */
 export async function plannedKernels(
-  matrix: Pick<Matrix, 'kernels'>,
+  matrix: Pick<Matrix, 'kernels' | 'loaders'>,
   programs: readonly Program[],
   patterns: readonly string[],
   store: Pick<KernelStore, 'expand'>,
   durations: Durations,
 ): Promise<PlannedKernel[]> {
   const cells = programs.flatMap((program) =>
-    program.variants.map((variant) => ({ program, variant: { name: variant } })),
+    program.variants.flatMap((variant) =>
+      matrix.loaders.map((loader) => ({ loader, program, variant: { name: variant } })),
+    ),
   );
   const known: PlannedKernel[] = [];
   for (const { request, name: own } of matrix.kernels) {

@@ -6,6 +6,7 @@ import { DEFAULT_DEADLINES, type Deadlines } from '../vm/machine-parts.ts';
 import type { CapabilityChange } from './capabilities.ts';
 import { DEFAULT_VARIANT } from './default-variant.ts';
 import { checkKernels, type MatrixKernel, readKernels } from './kernel-entries.ts';
+import { checkLoaders, DEFAULT_LOADERS, type MatrixLoader, readLoaders } from './loader-entries.ts';
 import {
   type Condition,
   type MatrixException,
@@ -24,6 +25,8 @@ export interface Matrix {
   /** Heading of reports. */
   readonly title?: string | undefined;
   readonly kernels: readonly MatrixKernel[];
+  /** In the order of the grid; {@link DEFAULT_LOADERS} where none is named. */
+  readonly loaders: readonly MatrixLoader[];
   readonly programs: readonly Program[];
   /** `default` is always among them. */
   readonly variants: ReadonlyMap<string, Variant>;
@@ -75,6 +78,7 @@ export async function loadMatrix(path: string): Promise<Matrix> {
     path,
     title: file.value.title,
     kernels: readKernels(file.value.kernels, dirname(path)),
+    loaders: file.value.loaders === undefined ? DEFAULT_LOADERS : readLoaders(file.value.loaders, dirname(path)),
     programs,
     variants,
     exceptions: file.value.exceptions ?? [],
@@ -108,7 +112,7 @@ function checkMatrix(
   catalogue: readonly string[],
   variants: ReadonlyMap<string, Variant>,
 ): Finding[] {
-  const { kernels, programs, exceptions = [] } = file.value;
+  const { kernels, loaders = [], programs, exceptions = [] } = file.value;
   const findings: Finding[] = [];
   programs.forEach((name, index) => {
     if (!catalogue.includes(name))
@@ -116,7 +120,7 @@ function checkMatrix(
     if (programs.indexOf(name) !== index)
       findings.push({ path: ['programs', index], message: `program "${name}" is listed twice` });
   });
-  findings.push(...checkKernels(kernels));
+  findings.push(...checkKernels(kernels), ...checkLoaders(loaders));
   if (file.value.variants !== undefined && DEFAULT_VARIANT in file.value.variants) {
     findings.push({
       path: ['variants', DEFAULT_VARIANT],

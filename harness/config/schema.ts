@@ -39,6 +39,10 @@ export const CLASSES = [
   'ksym-address-unavailable',
   'load-refused',
   'verifier-rejected',
+  'loader-lacks-feature',
+  'loader-refused',
+  'loader-crashed',
+  'loader-timeout',
   'test-run-failed',
   'wrong-return-value',
   'wrong-value',
@@ -228,6 +232,34 @@ const exceptionFields = {
   reason: z.string().min(10).describe('Why this cell differs, with a link where there is one.'),
 };
 
+const localLoader = z.strictObject(
+  { path: z.string().min(1) },
+  { error: 'a version in quotes, as in "1.5", or a path, as in { path: ../libbpf/src }' },
+);
+const libraryVersion = z
+  .string({ error: 'a version is a string: put it in quotes, as in "1.5"' })
+  .regex(/^\d+(\.\d+){0,3}$/, 'a version is written as in "1.5"')
+  .describe('The newest that Debian serves of this version: "1.5" stands for any 1.5.x.');
+
+const loaderSchema = z
+  .union([
+    z.literal('ksym-matrix').describe("This project's own."),
+    z.strictObject({
+      libbpf: z.union([libraryVersion, localLoader]).optional(),
+      'cilium/ebpf': z.union([libraryVersion, localLoader]).optional(),
+      command: z
+        .union([z.string().min(1), z.array(z.string().min(1)).min(1)])
+        .optional()
+        .describe("A loader of one's own; `{object}` stands for the object's path. Its exit code is the verdict."),
+      name: z
+        .string()
+        .regex(/^[A-Za-z0-9][A-Za-z0-9._+/-]*$/, 'a name has letters, digits, dots, dashes, slashes')
+        .optional()
+        .describe('Name in the grid. Default: the library and its version, as in libbpf-1.5.'),
+    }),
+  ])
+  .describe('What loads the programs.');
+
 /** What a cell's result is where it is not what the program expects; `when` says of which cells it is asked. */
 export interface MatrixException extends z.infer<z.ZodObject<typeof exceptionFields>> {
   readonly when: Condition;
@@ -242,6 +274,7 @@ export const matrixSchema = z.strictObject({
   $schema: z.string().optional(),
   title: titleSchema.optional().describe('Heading of reports.'),
   kernels: z.array(kernelSchema).min(1),
+  loaders: z.array(loaderSchema).min(1).optional().describe('What loads the programs. Default: [ksym-matrix].'),
   programs: z.array(z.string()).min(1).describe('Names of programs: programs/NAME.yaml, relative to this file.'),
   variants: z.record(nameSchema, variantSchema).optional().describe('`default` is always there and changes nothing.'),
   exceptions: z.array(exceptionSchema).optional().describe('Looked at before the expectations of the programs.'),
@@ -271,6 +304,7 @@ export type Truth = z.infer<typeof truthSchema>;
 export type Check = z.infer<typeof checkSchema>;
 export type ProgramRun = z.infer<typeof runSchema>;
 export type ProgramFile = z.infer<typeof programSchema>;
+export type LoaderEntry = z.infer<typeof loaderSchema>;
 export type KernelEntry = z.infer<typeof kernelSchema>;
 export type MatrixFile = z.infer<typeof matrixSchema>;
 export type Phase = (typeof PHASES)[number];

@@ -1,7 +1,7 @@
+import { OUR_LOADER } from '../config/loader-entries.ts';
 import { type CellChange, CHANGE_KINDS, type ChangeKind, type Comparison } from '../results/compare.ts';
 import type { CellResult } from '../results/results.ts';
 import { VERDICTS } from '../results/verdicts.ts';
-import { OUR_LOADER } from '../run/loaders.ts';
 import { type ChangeGroup, describeChange, groupChanges } from './change-groups.ts';
 import { showOnOneLine } from './formats/control-characters.ts';
 import { lookOf, paintVerdict } from './looks.ts';

@@ -193,7 +193,7 @@ const ranges = z.object({
   programs: z.array(z.object({ program: z.string(), variant: z.string(), loader: z.string(), ranges: z.array(range) })),
 });
 
-const phases = ['setup', 'compile', 'kernels', 'machines', 'cells', 'total'] as const;
+const phases = ['setup', 'compile', 'kernels', 'loaders', 'machines', 'cells', 'total'] as const;
 
 /** Everything that a run found out: what `--json` writes. The types of results.ts are made from it, and schema/results.schema.json. */
 export const resultsSchema = z.object({

@@ -1,5 +1,6 @@
 import { basename, join, relative } from 'node:path';
 import type { Matrix, Program } from '../config/load.ts';
+import { OUR_LOADER } from '../config/loader-entries.ts';
 import { cellName } from '../results/cell-name.ts';
 import type { DatedKernel } from '../results/kernel-axes.ts';
 import { deriveRanges } from '../results/ranges.ts';
@@ -14,7 +15,6 @@ import { describeEvidence, describeProgram, toPosix } from './describe-cell.ts';
 import type { RunListener } from './events.ts';
 import type { EvidenceFolder } from './evidence.ts';
 import type { FactValues } from './facts.ts';
-import { OUR_LOADER } from './loaders.ts';
 import type { Attempt } from './run-stint.ts';
 import { type BootGroup, type Cell, describeGroup, type SelectedKernel } from './select.ts';
 import { SourceFiles } from './source-files.ts';
@@ -99,7 +99,7 @@ export class ResultCollector {
     const last = attempts.at(-1);
     if (last === undefined) return;
     const { listener, groups } = this.#options;
-    const { kernel, program, variant } = cell;
+    const { kernel, loader, program, variant } = cell;
     const { expected, ...judged } = this.judge(cell, last);
     if (expected !== undefined) this.#used.add(expected.source);
     const history = attempts.length === 1 ? undefined : await this.#describeAttempts(cell, attempts);
@@ -111,7 +111,7 @@ export class ResultCollector {
     const source = this.#compiled.get(program.name);
     const result: CellResult = {
       kernel: kernel.name,
-      loader: OUR_LOADER,
+      loader: loader.name,
       program: program.name,
       variant: variant.name,
       outcome: kept,
@@ -130,7 +130,7 @@ export class ResultCollector {
       ...(history === undefined ? {} : { attempts: history }),
     };
     this.#cells.set(key(cell), result);
-    const name = cellName(program.name, variant.name);
+    const name = nameWithLoader(cell);
     if (attempt.leftovers.length > 0) {
       listener({ kind: 'leftovers', kernel: kernel.name, cell: name, what: attempt.leftovers });
     }
@@ -144,6 +144,7 @@ export class ResultCollector {
     readonly timings: RunResults['timings'];
     readonly complete: boolean;
     readonly toolVersion: string;
+    readonly loaders: RunResults['loaders'];
     readonly origin: RunResults['origin'];
     readonly host: RunResults['host'];
     readonly engine: RunResults['engine'];
@@ -164,7 +165,7 @@ export class ResultCollector {
       engine: run.engine,
       totals: countVerdicts(cells),
       timings: run.timings,
-      loaders: [{ name: OUR_LOADER, version: run.toolVersion }],
+      loaders: [...run.loaders],
       kernels: kernelResults,
       programs: await Promise.all(compiled.map((one) => describeProgram(one, root))),
       cells,
@@ -202,7 +203,7 @@ export class ResultCollector {
 
   /** A verdict is not lost because its evidence cannot be written. */
   async #writeEvidence(cell: Cell, attempt: Attempt, folder?: string): Promise<CellResult['evidence']> {
-    const name = join(cellName(cell.program.name, cell.variant.name), folder ?? '');
+    const name = join(evidenceFolder(cell), folder ?? '');
     const { outcome, console, consoleLines } = attempt;
     const lastConsole = console ?? this.#boots.of(cell.kernel.name).at(-1)?.console ?? null;
     try {
@@ -261,8 +262,20 @@ export class ResultCollector {
   }
 }
 
+/** Ours is not named where people and paths know it as the only one. */
+function nameWithLoader({ loader, program, variant }: Cell): string {
+  const name = cellName(program.name, variant.name);
+  return loader.name === OUR_LOADER ? name : `${name} (${loader.name})`;
+}
+
+/** Cells of other loaders lie in a folder of their loader. */
+function evidenceFolder({ loader, program, variant }: Cell): string {
+  const name = cellName(program.name, variant.name);
+  return loader.name === OUR_LOADER ? name : join('loaders', loader.name.replaceAll('/', '-'), name);
+}
+
 function key(cell: Cell): string {
-  return JSON.stringify([cell.kernel.name, cell.program.name, cell.variant.name]);
+  return JSON.stringify([cell.kernel.name, cell.loader.name, cell.program.name, cell.variant.name]);
 }
 
 /** The verdict over several attempts: they agree, or the cell is flaky. */

@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
+import { OUR_LOADER } from '../config/loader-entries.ts';
 import { cellName } from '../results/cell-name.ts';
 import { writeWhole } from '../results/write.ts';
 
@@ -15,6 +16,7 @@ const fileSchema = z.record(z.string(), z.number().nonnegative());
 /** What of a cell its time is kept by. */
 export interface TimedCell {
   readonly kernel: { readonly name: string };
+  readonly loader: { readonly name: string };
   readonly program: { readonly name: string };
   readonly variant: { readonly name: string };
 }
@@ -61,5 +63,7 @@ export class Durations {
 }
 
 function nameOf(cell: TimedCell): string {
-  return `${cell.kernel.name} ${cellName(cell.program.name, cell.variant.name)}`;
+  const { kernel, loader, program, variant } = cell;
+  const name = `${kernel.name} ${cellName(program.name, variant.name)}`;
+  return loader.name === OUR_LOADER ? name : `${name} ${loader.name}`;
 }

@@ -6,6 +6,8 @@ export type RunEvent =
   | { readonly kind: 'phase'; readonly phase: RunPhase; readonly detail: string }
   | { readonly kind: 'phase-end'; readonly phase: RunPhase; readonly milliseconds: number }
   | { readonly kind: 'warning'; readonly text: string }
+  /** A loader is being built: what goes on. */
+  | { readonly kind: 'loader-progress'; readonly text: string }
   | { readonly kind: 'kernel-progress'; readonly progress: KernelProgress }
   | { readonly kind: 'boot'; readonly kernel: string; readonly boot: string }
   | {
@@ -21,6 +23,6 @@ export type RunEvent =
   | { readonly kind: 'cell'; readonly cell: CellResult; readonly done: number; readonly total: number };
 
 /** The parts of a run, in order. */
-export type RunPhase = 'setup' | 'compile' | 'kernels' | 'machines' | 'cells';
+export type RunPhase = 'setup' | 'compile' | 'kernels' | 'loaders' | 'machines' | 'cells';
 
 export type RunListener = (event: RunEvent) => void;

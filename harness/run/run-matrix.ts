@@ -6,6 +6,7 @@ import { requireSpace } from '../../kernels/free-space.ts';
 import type { KernelLock } from '../../kernels/lock-file.ts';
 import { KernelStore } from '../../kernels/store.ts';
 import type { Matrix } from '../config/load.ts';
+import { prepareLoaders } from '../loaders/prepare-loaders.ts';
 import { PACKAGE_ROOT } from '../package-root.ts';
 import type { RunResults } from '../results/results.ts';
 import { chooseCapacity } from './capacity.ts';
@@ -19,7 +20,7 @@ import { MeasuredMemory } from './measured.ts';
 import { describeRepository } from './origin.ts';
 import { prepareGroups } from './prepare-groups.ts';
 import type { Attempt, CellMachine } from './run-stint.ts';
-import { type Cell, type Filters, planGroups, selectKernels, selectPrograms } from './select.ts';
+import { type Cell, type Filters, planGroups, selectKernels, selectLoaders, selectPrograms } from './select.ts';
 import type { Isolation } from './stints.ts';
 
 /** What to run, and how. */
@@ -61,6 +62,7 @@ export async function runMatrix(options: RunOptions): Promise<RunResults> {
   const { matrix, listener, cache } = options;
   const startedAt = new Date().toISOString();
   const programs = selectPrograms(matrix, options.filters);
+  const loaders = selectLoaders(matrix, options.filters);
   // clang and lld crash on a full disk, and logs that are cut off prove nothing.
   await requireSpace(cache, RUN_BYTES, 'the logs of a run');
   const evidence = await EvidenceFolder.create(join(cache, options.runs ?? 'runs'), startedAt.replaceAll(':', '-'));
@@ -92,7 +94,17 @@ export async function runMatrix(options: RunOptions): Promise<RunResults> {
       onMessage: (text) => listener({ kind: 'warning', text }),
     }),
   );
-  const groups = planGroups(kernels, programs, matrix);
+  const version = await toolVersion();
+  const preparedLoaders = await timed('loaders', loaders.map(({ name }) => name).join(', '), () =>
+    prepareLoaders(loaders, {
+      cache,
+      ownVersion: version,
+      mirror: options.mirror ?? matrix.mirror,
+      onMessage: (text) => listener({ kind: 'loader-progress', text }),
+      signal: options.signal,
+    }),
+  );
+  const groups = planGroups(kernels, programs, matrix, loaders);
   const {
     groups: prepared,
     accelerator,
@@ -131,7 +143,8 @@ export async function runMatrix(options: RunOptions): Promise<RunResults> {
     origin,
     timings: { ...timings, total: performance.now() },
     complete: !options.signal.aborted,
-    toolVersion: await toolVersion(),
+    toolVersion: version,
+    loaders: preparedLoaders.map(({ name, version }) => ({ name, version })),
     host: {
       clang: await clangVersion(),
       qemu: await firstLine([...prepared.values()][0]?.machine.plan.qemu ?? 'qemu-system-x86_64'),

@@ -4,6 +4,7 @@ import type { Kernel, KernelStore } from '../../kernels/store.ts';
 import { ExplainedError } from '../../loader/errors.ts';
 import type { MatrixKernel } from '../config/kernel-entries.ts';
 import type { Matrix, Program, Variant } from '../config/load.ts';
+import type { MatrixLoader } from '../config/loader-entries.ts';
 import { type KernelVersion, parseKernelVersion } from '../config/version-range.ts';
 import { ConfigError, unknownWord } from '../config/yaml-file.ts';
 
@@ -12,6 +13,8 @@ export interface Filters {
   readonly kernels: readonly string[];
   /** `NAME` is a program with all of its variants, `NAME@VARIANT` with that one alone. */
   readonly programs: readonly string[];
+  /** Default: all. */
+  readonly loaders?: readonly string[];
 }
 
 /** A kernel of the matrix that is ready to boot, under its name in the grid. */
@@ -24,6 +27,7 @@ export interface SelectedKernel {
 /** One cell to run. */
 export interface Cell {
   readonly kernel: SelectedKernel;
+  readonly loader: MatrixLoader;
   readonly program: Program;
   readonly variant: Variant;
 }
@@ -198,11 +202,26 @@ function versionOf({ version, release }: Kernel): KernelVersion {
   return parseKernelVersion(/^\d+\.\d+/.test(version) ? version : release);
 }
 
-/** Every combination of kernel, program and variant, grouped by what can share a machine; the default variant first in each group. */
+/**
+ * The loaders that the filters let through, in the order of the matrix.
+ * @throws ConfigError `no-such-loader`
+ */
+export function selectLoaders(matrix: Pick<Matrix, 'loaders'>, filters: Filters): readonly MatrixLoader[] {
+  const { loaders: wanted = [] } = filters;
+  const names = matrix.loaders.map(({ name }) => name);
+  for (const pattern of wanted) {
+    if (names.some((name) => nameMatches(name, [pattern]))) continue;
+    throw new ConfigError('no-such-loader', unknownWord('loader', pattern, names), { where: `--loader ${pattern}` });
+  }
+  return matrix.loaders.filter(({ name }) => nameMatches(name, wanted));
+}
+
+/** Every combination of kernel, variant, program and loader, grouped by what can share a machine; the default variant first in each group. */
 export function planGroups(
   kernels: readonly SelectedKernel[],
   programs: readonly Program[],
   matrix: Matrix,
+  loaders: readonly MatrixLoader[] = matrix.loaders,
 ): BootGroup[] {
   const groups: (Omit<BootGroup, 'cells'> & { readonly cells: Cell[] })[] = [];
   for (const kernel of kernels) {
@@ -214,9 +233,9 @@ export function planGroups(
         const modules = [...new Set(program.modules)].sort();
         const wanted = { kernel, boot, cpus, modules };
         const group = own.find((candidate) => machineOf(candidate) === machineOf(wanted));
-        const cell = { kernel, program, variant };
-        if (group === undefined) own.push({ ...wanted, cells: [cell] });
-        else group.cells.push(cell);
+        const cells = loaders.map((loader) => ({ kernel, loader, program, variant }));
+        if (group === undefined) own.push({ ...wanted, cells });
+        else group.cells.push(...cells);
       }
     }
     groups.push(...own);

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import t from 'tap';
 import type { Kernel } from '../../../kernels/store.ts';
 import type { Matrix, Program } from '../../config/load.ts';
+import { DEFAULT_LOADERS } from '../../config/loader-entries.ts';
 import { renderComparison } from '../../report/comparison.ts';
 import { cell, PLAIN, results, sampleKernel } from '../../report/test/samples.ts';
 import { compareResults } from '../../results/compare.ts';
@@ -174,7 +175,8 @@ t.test('kernels are divided among shards that take about as long, each kernel on
 t.test(
   'a shard of the plan runs exactly its kernels, whatever the matrix calls them, and none is fetched',
   async (t) => {
-    const matrix: Pick<Matrix, 'kernels' | 'path'> = {
+    const matrix: Pick<Matrix, 'kernels' | 'loaders' | 'path'> = {
+      loaders: DEFAULT_LOADERS,
       path: 'matrix.yaml',
       kernels: [
         { request: { debian: 'all' }, name: undefined },

@@ -48,6 +48,7 @@ const RUN = {
   timings: { total: 1 },
   complete: true,
   toolVersion: '0.1.0',
+  loaders: [{ name: 'ksym-matrix', version: '0.1.0' }],
   host: {
     clang: 'clang',
     qemu: 'qemu',

@@ -11,7 +11,7 @@ import { GuestStates, guestObserver } from '../guest-observer.ts';
 import { runWithSettings } from '../run-with-settings.ts';
 import type { Cell } from '../select.ts';
 import { SPEC, STATE } from './fake-machine.ts';
-import { sampleProgram, selected } from './samples.ts';
+import { OURS, sampleProgram, selected } from './samples.ts';
 
 /** More than the harness takes as a sample. */
 const SYMBOLS = Array.from(
@@ -56,7 +56,7 @@ const WANTS_LATE: ObjectContent = { ...SPEC, externs: [{ name: 'late', kind: 'ty
 async function runUnder(sysctl: Variant['sysctl'], guest: Guest, known: string | null = LISTING) {
   const kallsyms = known === null ? null : Kallsyms.parse(new TextEncoder().encode(known));
   const variant = { name: 'changed', sysctl, boot: [] };
-  const cell: Cell = { kernel: selected('6.12'), program: sampleProgram('a', ['changed']), variant };
+  const cell: Cell = { kernel: selected('6.12'), loader: OURS, program: sampleProgram('a', ['changed']), variant };
   const state = { ...STATE, kernel: { ...STATE.kernel, kallsyms } };
   const { outcome } = await runWithSettings(cell, WANTS_LATE, guest, state);
   const [late] = outcome.resolutions;

@@ -1,5 +1,6 @@
 import type { Kernel } from '../../../kernels/store.ts';
 import type { Matrix, Program, Variant } from '../../config/load.ts';
+import { DEFAULT_LOADERS, type MatrixLoader, OUR_LOADER } from '../../config/loader-entries.ts';
 import type { Expectation, MatrixException } from '../../config/schema.ts';
 import { parseKernelVersion } from '../../config/version-range.ts';
 import { ConfigError } from '../../config/yaml-file.ts';
@@ -28,6 +29,9 @@ export function sampleKernel(line: string, release: string): Kernel {
   };
 }
 
+/** The loader of a matrix that names none. */
+export const OURS: MatrixLoader = { name: OUR_LOADER, request: { kind: 'ksym-matrix' } };
+
 export function selected(name: string, version: string = `${name}.1`): SelectedKernel {
   return { name, version: parseKernelVersion(version), kernel: sampleKernel(name, `${version}-cloud-amd64`) };
 }
@@ -55,6 +59,7 @@ export function sampleMatrix(
   return {
     path: '/matrix.yaml',
     kernels,
+    loaders: DEFAULT_LOADERS,
     programs,
     variants: new Map(all.map((variant) => [variant.name, variant])),
     exceptions,

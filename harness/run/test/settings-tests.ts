@@ -7,7 +7,7 @@ import { runWithSettings } from '../run-with-settings.ts';
 import type { Cell } from '../select.ts';
 import { applySettings } from '../settings.ts';
 import { SPEC, STATE } from './fake-machine.ts';
-import { sampleProgram, selected } from './samples.ts';
+import { OURS, sampleProgram, selected } from './samples.ts';
 
 const [WRITE, SETRESUID, CAPGET, CAPSET, PRCTL, OPENAT] = [1, 117, 125, 126, 157, 257];
 const ALL = (1n << 41n) - 1n;
@@ -79,7 +79,7 @@ const WANTS: ObjectContent = { ...SPEC, externs: [{ name: 'f1', kind: 'typeless'
 
 async function run(guest: Guest, settings: Partial<Variant>) {
   const variant = { name: 'changed', sysctl: {}, boot: [], ...settings };
-  const cell: Cell = { kernel: selected('6.12'), program: sampleProgram('a', ['changed']), variant };
+  const cell: Cell = { kernel: selected('6.12'), loader: OURS, program: sampleProgram('a', ['changed']), variant };
   const kallsyms = Kallsyms.parse(new TextEncoder().encode(SHOWN));
   return runWithSettings(cell, WANTS, guest, { ...STATE, kernel: { ...STATE.kernel, kallsyms } });
 }

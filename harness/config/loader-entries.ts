@@ -1,0 +1,108 @@
+import { resolve } from 'node:path';
+import type { LoaderEntry } from './schema.ts';
+import type { Finding } from './yaml-file.ts';
+
+/** The loader of this project, by its name in results. */
+export const OUR_LOADER = 'ksym-matrix';
+
+/** The loaders that the harness has an adapter for. */
+export const LIBRARIES = ['libbpf', 'cilium/ebpf'] as const;
+
+/** One of {@link LIBRARIES}. */
+export type Library = (typeof LIBRARIES)[number];
+
+/** What is wanted of a loader. */
+export type LoaderRequest =
+  | { readonly kind: 'ksym-matrix' }
+  /** The newest build that Debian's suites have of a version such as `1.5`. */
+  | { readonly kind: Library; readonly version: string }
+  /** A build, or a source tree, of the user's own. */
+  | { readonly kind: Library; readonly path: string }
+  /** A program of the user's own; `{object}` stands for the object's path. Relative paths count from `directory`. */
+  | { readonly kind: 'command'; readonly command: readonly [string, ...string[]]; readonly directory: string };
+
+/** A loader of the matrix under its name in the grid. */
+export interface MatrixLoader {
+  readonly name: string;
+  readonly request: LoaderRequest;
+}
+
+/** The loaders of a matrix that names none. */
+export const DEFAULT_LOADERS: readonly MatrixLoader[] = [{ name: OUR_LOADER, request: { kind: 'ksym-matrix' } }];
+
+/** What is wrong with the loaders of a matrix. */
+export function checkLoaders(entries: readonly LoaderEntry[]): Finding[] {
+  const findings = entries.flatMap((entry, index) =>
+    checkEntry(entry).map(({ key, message }) => ({
+      path: ['loaders', index, ...(key === undefined ? [] : [key])],
+      message,
+      ...(key === undefined ? {} : { atKey: true }),
+    })),
+  );
+  if (findings.length > 0) return findings;
+  const names = readLoaders(entries, '/').map(({ name }) => name);
+  return names.flatMap((name, index) =>
+    names.indexOf(name) === index
+      ? []
+      : [
+          {
+            path: ['loaders', index],
+            message: `there is another loader of the name "${name}": give one of them a name of its own`,
+          },
+        ],
+  );
+}
+
+/**
+ * The loaders behind entries that {@link checkLoaders} finds nothing wrong with.
+ * @param directory where relative paths count from
+ */
+export function readLoaders(entries: readonly LoaderEntry[], directory: string): MatrixLoader[] {
+  return entries.map((entry) => {
+    const request = toRequest(entry, directory);
+    return { name: (typeof entry === 'string' ? undefined : entry.name) ?? defaultName(request), request };
+  });
+}
+
+/** A loader is named by its library and version: `libbpf-1.5`. */
+function defaultName(request: LoaderRequest): string {
+  if (request.kind === 'ksym-matrix') return OUR_LOADER;
+  if (request.kind === 'command') return request.command[0].split('/').at(-1) ?? request.command[0];
+  return `${request.kind}-${'version' in request ? request.version : 'local'}`;
+}
+
+function toRequest(entry: LoaderEntry, directory: string): LoaderRequest {
+  if (typeof entry === 'string') return { kind: 'ksym-matrix' };
+  if (entry.command !== undefined) {
+    const [program = '', ...rest] = wordsOf(entry.command);
+    return { kind: 'command', command: [program, ...rest], directory };
+  }
+  for (const kind of LIBRARIES) {
+    const wanted = entry[kind];
+    if (typeof wanted === 'string') return { kind, version: wanted };
+    if (wanted !== undefined) return { kind, path: resolve(directory, wanted.path) };
+  }
+  throw new TypeError('an entry without a loader');
+}
+
+const KEYS = [...LIBRARIES, 'command'] as const;
+
+function checkEntry(entry: LoaderEntry): { key?: string; message: string }[] {
+  if (typeof entry === 'string') return [];
+  const [first, second] = KEYS.filter((key) => entry[key] !== undefined);
+  if (first === undefined) {
+    return [{ message: `a loader is \`${OUR_LOADER}\`, or has one of the keys ${KEYS.join(', ')}` }];
+  }
+  if (second !== undefined) {
+    return [{ key: second, message: `a loader has one of these keys, and this one has two: ${first} and ${second}` }];
+  }
+  if (entry.command === undefined) return [];
+  if (wordsOf(entry.command).length === 0) return [{ key: 'command', message: 'the command is empty' }];
+  if (entry.command.includes('{object}')) return [];
+  return [{ key: 'command', message: "`{object}` has to stand in it: that is where the object's path goes" }];
+}
+
+/** A command's words. Nothing is quoted and no shell is asked: an argument with spaces wants a script of its own. */
+function wordsOf(command: string | readonly string[]): string[] {
+  return typeof command === 'string' ? command.split(/\s+/).filter((word) => word !== '') : [...command];
+}

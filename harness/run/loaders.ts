@@ -1,2 +1,0 @@
-/** The loader of this project, by its name in results. */
-export const OUR_LOADER = 'ksym-matrix';
