@@ -1,70 +1,7 @@
 import { z } from 'zod';
 import { capabilitiesSchema } from './capabilities.ts';
 import { type Condition, conditionSchema, conditionShape } from './condition-schema.ts';
-
-/** Phases of a cell, in order; a cell's outcome says how far it came. */
-export const PHASES = ['compile', 'boot', 'resolve', 'load', 'run', 'check'] as const;
-
-/** Classes of failure that an expectation may name. Stable; docs/matrix-yaml.md explains each. */
-export const CLASSES = [
-  'compile-failed',
-  'object-refused',
-  'kernel-panic',
-  'kernel-oops',
-  'kernel-lockup',
-  'kernel-hung-task',
-  'kernel-splat',
-  'guest-out-of-memory',
-  'machine-ended',
-  'agent-killed',
-  'agent-hung',
-  'vm-silent',
-  'variant-unavailable',
-  'module-missing',
-  'module-load-failed',
-  'ksym-not-in-kallsyms',
-  'kallsyms-unreadable',
-  'kallsyms-hidden',
-  'ksym-ambiguous',
-  'btf-missing',
-  'btf-has-no-vars',
-  'ksym-not-in-btf',
-  'ksym-type-mismatch',
-  'kernel-lacks-btf-id-loads',
-  'module-btf-unavailable',
-  'kfunc-not-found',
-  'kfunc-signature-mismatch',
-  'btf-rejected',
-  'map-rejected',
-  'ksym-address-unavailable',
-  'load-refused',
-  'verifier-rejected',
-  'loader-lacks-feature',
-  'loader-refused',
-  'loader-crashed',
-  'loader-timeout',
-  'test-run-failed',
-  'wrong-return-value',
-  'wrong-value',
-] as const;
-
-const failureSchema = z.strictObject({
-  phase: z.enum(PHASES),
-  class: z.enum(CLASSES),
-  errno: z
-    .string()
-    .regex(/^E[A-Z0-9]+$/, 'an errno is written by name, as in EACCES')
-    .optional(),
-  extern: z.string().optional().describe('The extern that could not be resolved.'),
-  log: z
-    .union([z.string(), z.array(z.string()).min(1)])
-    .optional()
-    .describe('Text that the verifier log must contain.'),
-});
-
-export const outcomeSchema = z
-  .union([z.literal('works'), failureSchema])
-  .describe('`works`: loads, runs and every check holds; otherwise exactly how it fails.');
+import { outcomeSchema } from './outcome-schema.ts';
 
 export const expectationSchema = z.strictObject({
   when: conditionSchema.optional(),
@@ -125,6 +62,12 @@ const needSchema = z.strictObject(
   },
 );
 
+/** What a program can show a loader to support: the columns of the support page. */
+export const FEATURES = ['control', 'typeless', 'typed', 'kfunc', 'weak', 'module'] as const;
+
+/** One of {@link FEATURES}. */
+export type Feature = (typeof FEATURES)[number];
+
 /** programs/NAME.yaml: what a program is for, how it is run, and what is expected of it. */
 export const programSchema = z.strictObject({
   $schema: z.string().optional(),
@@ -135,6 +78,12 @@ export const programSchema = z.strictObject({
     .array(needSchema)
     .optional()
     .describe('What of the kernel it needs, with the commit that brought it; for the report.'),
+  shows: z
+    .array(z.enum(FEATURES))
+    .min(1)
+    .refine((features) => new Set(features).size === features.length, 'each is named once')
+    .optional()
+    .describe('What a loader supports that this program works with; for the page of what loaders support.'),
   variants: z.array(z.string()).min(1).optional().describe('Variants in which it is run. Default: [default].'),
   modules: z
     .array(z.string().regex(/^[A-Za-z0-9_-]+$/, 'a module is named as in lsmod, without .ko'))
@@ -297,8 +246,14 @@ export const matrixSchema = z.strictObject({
 });
 
 export type { Condition } from './condition-schema.ts';
-export type ExpectedOutcome = z.infer<typeof outcomeSchema>;
-export type ExpectedFailure = z.infer<typeof failureSchema>;
+export {
+  CLASSES,
+  type ExpectedFailure,
+  type ExpectedOutcome,
+  type FailureClass,
+  PHASES,
+  type Phase,
+} from './outcome-schema.ts';
 export type Expectation = z.infer<typeof expectationSchema>;
 export type Truth = z.infer<typeof truthSchema>;
 export type Check = z.infer<typeof checkSchema>;
@@ -307,5 +262,3 @@ export type ProgramFile = z.infer<typeof programSchema>;
 export type LoaderEntry = z.infer<typeof loaderSchema>;
 export type KernelEntry = z.infer<typeof kernelSchema>;
 export type MatrixFile = z.infer<typeof matrixSchema>;
-export type Phase = (typeof PHASES)[number];
-export type FailureClass = (typeof CLASSES)[number];

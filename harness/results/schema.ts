@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { SOURCE_NAMES } from '../../kernels/request.ts';
-import { CLASSES, PHASES } from '../config/schema.ts';
+import { CLASSES, FEATURES, PHASES } from '../config/schema.ts';
 import { VERDICTS } from './verdicts.ts';
 
 /** Raised when a part of the results changes its meaning or goes; a part that is added leaves it alone. */
@@ -172,6 +172,7 @@ const program = z.object({
       }),
     )
     .describe('What of the kernel it needs, and the commit that brought it.'),
+  shows: z.array(z.enum(FEATURES)).optional().describe('What a loader supports that this program works with.'),
   objectSha256: z.string().nullable(),
   compilerWarnings: z.string(),
 });

@@ -38,6 +38,7 @@ export async function describeProgram(
     source: toPosix(relative(root, program.source)),
     text: await readFile(program.source, 'utf8').catch(() => ''),
     needs: program.needs ?? [],
+    ...(program.shows === undefined ? {} : { shows: program.shows }),
     objectSha256: sha256 ?? null,
     compilerWarnings: warnings,
   };
