@@ -78,7 +78,10 @@ export async function loadMatrix(path: string): Promise<Matrix> {
     path,
     title: file.value.title,
     kernels: readKernels(file.value.kernels, dirname(path)),
-    loaders: file.value.loaders === undefined ? DEFAULT_LOADERS : readLoaders(file.value.loaders, dirname(path)),
+    loaders:
+      file.value.loaders === undefined
+        ? DEFAULT_LOADERS
+        : readLoaders(file.value.loaders, dirname(path), (later) => file.error(later)),
     programs,
     variants,
     exceptions: file.value.exceptions ?? [],

@@ -1,6 +1,6 @@
 import { resolve } from 'node:path';
 import type { LoaderEntry } from './schema.ts';
-import type { Finding } from './yaml-file.ts';
+import type { ConfigError, Finding } from './yaml-file.ts';
 
 /** The loader of this project, by its name in results. */
 export const OUR_LOADER = 'ksym-matrix';
@@ -25,6 +25,8 @@ export type LoaderRequest =
 export interface MatrixLoader {
   readonly name: string;
   readonly request: LoaderRequest;
+  /** An error at the loader's place in the matrix; none if it is not from a file. */
+  readonly complain?: (message: string) => ConfigError;
 }
 
 /** The loaders of a matrix that names none. */
@@ -56,11 +58,21 @@ export function checkLoaders(entries: readonly LoaderEntry[]): Finding[] {
 /**
  * The loaders behind entries that {@link checkLoaders} finds nothing wrong with.
  * @param directory where relative paths count from
+ * @param fail makes an error of findings
  */
-export function readLoaders(entries: readonly LoaderEntry[], directory: string): MatrixLoader[] {
-  return entries.map((entry) => {
+export function readLoaders(
+  entries: readonly LoaderEntry[],
+  directory: string,
+  fail?: (findings: readonly Finding[]) => ConfigError,
+): MatrixLoader[] {
+  return entries.map((entry, index) => {
     const request = toRequest(entry, directory);
-    return { name: (typeof entry === 'string' ? undefined : entry.name) ?? defaultName(request), request };
+    const path = ['loaders', index, ...(request.kind === 'ksym-matrix' ? [] : [request.kind])];
+    return {
+      name: (typeof entry === 'string' ? undefined : entry.name) ?? defaultName(request),
+      request,
+      ...(fail === undefined ? {} : { complain: (message) => fail([{ path, message }]) }),
+    };
   });
 }
 
