@@ -11,6 +11,7 @@ export type ModuleBtfs = Pick<KernelFacts, 'moduleBtfs' | 'moduleBtfsUnavailable
 
 /** A BTF object of the kernel itself, with a descriptor that the caller closes. */
 interface KernelBtfObject {
+  readonly id: number;
   readonly name: string;
   readonly fd: number;
 }
@@ -48,6 +49,17 @@ export async function openModuleBtf(agent: AgentConnection, module: string): Pro
   return found;
 }
 
+/** The names of the BTF objects that the kernel made for itself (`vmlinux`) and its modules, by id. Empty where they cannot be listed. Throws AgentError. */
+export async function readKernelBtfNames(agent: AgentConnection): Promise<ReadonlyMap<number, string>> {
+  const names = new Map<number, string>();
+  await eachKernelBtf(agent, async ({ id, name, fd }) => {
+    names.set(id, name);
+    await closeAll(agent, [fd]);
+    return true;
+  });
+  return names;
+}
+
 const VMLINUX = 'vmlinux';
 const INFO_SIZE = 32;
 const NAME_SIZE = 64;
@@ -69,7 +81,7 @@ async function eachKernelBtf(
     if (info === 'not-supported' || !info.kernel) {
       await closeAll(agent, [opened.value]);
       if (info === 'not-supported') return info;
-    } else if (!(await visit({ name: info.name, fd: opened.value }))) {
+    } else if (!(await visit({ id, name: info.name, fd: opened.value }))) {
       return null;
     }
   }
