@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { differencesFileSchema } from './difference-schema.ts';
 import { matrixSchema, programSchema } from './schema.ts';
 
 /** The JSON schemas for editors, by file name. Draft 7, which is what YAML editors understand. */
@@ -6,6 +7,7 @@ export function jsonSchemas(): Record<string, string> {
   return {
     'matrix.schema.json': toText(matrixSchema, 'matrix.yaml of ksym-matrix'),
     'program.schema.json': toText(programSchema, 'A program of ksym-matrix'),
+    'differences.schema.json': toText(differencesFileSchema, 'Known differences between loaders, for ksym-matrix'),
   };
 }
 

@@ -1,21 +1,15 @@
 import { existsSync } from 'node:fs';
 import { readdir } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
-import { ExplainedError } from '../../loader/errors.ts';
 import { DEFAULT_DEADLINES, type Deadlines } from '../vm/machine-parts.ts';
 import type { CapabilityChange } from './capabilities.ts';
+import { checkCondition, checkVariants } from './check-condition.ts';
 import { DEFAULT_VARIANT } from './default-variant.ts';
+import { checkDifferences } from './difference-entries.ts';
+import type { Difference } from './difference-schema.ts';
 import { checkKernels, type MatrixKernel, readKernels } from './kernel-entries.ts';
 import { checkLoaders, DEFAULT_LOADERS, type MatrixLoader, readLoaders } from './loader-entries.ts';
-import {
-  type Condition,
-  type MatrixException,
-  type MatrixFile,
-  matrixSchema,
-  type ProgramFile,
-  programSchema,
-} from './schema.ts';
-import { parseVersionRange } from './version-range.ts';
+import { type MatrixException, type MatrixFile, matrixSchema, type ProgramFile, programSchema } from './schema.ts';
 import { ConfigError, type Finding, joinErrors, readYamlFile, unknownWord, type YamlFile } from './yaml-file.ts';
 
 /** A matrix, read and checked. */
@@ -31,6 +25,8 @@ export interface Matrix {
   /** `default` is always among them. */
   readonly variants: ReadonlyMap<string, Variant>;
   readonly exceptions: readonly MatrixException[];
+  /** What other loaders are known to do otherwise, by this matrix; looked at before what this program knows. Absent: nothing. */
+  readonly differences?: readonly Difference[];
   readonly memoryMiB: number;
   readonly cpus: number;
   readonly deadlines: Deadlines;
@@ -85,6 +81,7 @@ export async function loadMatrix(path: string): Promise<Matrix> {
     programs,
     variants,
     exceptions: file.value.exceptions ?? [],
+    differences: file.value.differences ?? [],
     memoryMiB: machine.memory ?? 512,
     cpus: machine.cpus ?? 2,
     deadlines: { ...DEFAULT_DEADLINES, ...Object.fromEntries(seconds) },
@@ -124,6 +121,7 @@ function checkMatrix(
       findings.push({ path: ['programs', index], message: `program "${name}" is listed twice` });
   });
   findings.push(...checkKernels(kernels), ...checkLoaders(loaders));
+  findings.push(...checkDifferences(file.value.differences ?? [], variants));
   if (file.value.variants !== undefined && DEFAULT_VARIANT in file.value.variants) {
     findings.push({
       path: ['variants', DEFAULT_VARIANT],
@@ -140,37 +138,6 @@ function checkMatrix(
     findings.push(...checkCondition(when, path, variants));
   });
   return findings;
-}
-
-function checkCondition(
-  condition: Condition,
-  path: Finding['path'],
-  variants: ReadonlyMap<string, Variant>,
-): Finding[] {
-  const findings: Finding[] = [];
-  if (condition.kernel !== undefined) {
-    try {
-      parseVersionRange(condition.kernel);
-    } catch (error) {
-      if (!(error instanceof ExplainedError)) throw error;
-      findings.push({ path: [...path, 'kernel'], message: `${error.message} (${error.fix})` });
-    }
-  }
-  return [...findings, ...checkVariants(condition.variant ?? [], [...path, 'variant'], variants)];
-}
-
-function checkVariants(
-  named: string | readonly string[],
-  path: Finding['path'],
-  variants: ReadonlyMap<string, Variant>,
-): Finding[] {
-  const places =
-    typeof named === 'string'
-      ? [{ name: named, path }]
-      : named.map((name, index) => ({ name, path: [...path, index] }));
-  return places
-    .filter(({ name }) => !variants.has(name))
-    .map((place) => ({ path: place.path, message: unknownWord('variant', place.name, [...variants.keys()]) }));
 }
 
 async function loadPrograms(

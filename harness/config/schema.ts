@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { capabilitiesSchema } from './capabilities.ts';
 import { type Condition, conditionSchema, conditionShape } from './condition-schema.ts';
+import { differenceSchema } from './difference-schema.ts';
 import { outcomeSchema } from './outcome-schema.ts';
 
 export const expectationSchema = z.strictObject({
@@ -227,6 +228,10 @@ export const matrixSchema = z.strictObject({
   programs: z.array(z.string()).min(1).describe('Names of programs: programs/NAME.yaml, relative to this file.'),
   variants: z.record(nameSchema, variantSchema).optional().describe('`default` is always there and changes nothing.'),
   exceptions: z.array(exceptionSchema).optional().describe('Looked at before the expectations of the programs.'),
+  differences: z
+    .array(differenceSchema)
+    .optional()
+    .describe('Where other loaders do not do what the programs expect; looked at before what ksym-matrix knows.'),
   machine: z
     .strictObject({
       memory: z.number().int().min(128).max(65536).optional().describe('MiB. Default: 512.'),
