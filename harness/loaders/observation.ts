@@ -4,7 +4,9 @@ export interface ObservedLoad {
   readonly name: string;
   /** `enum bpf_prog_type`. */
   readonly programType: number;
-  /** `struct bpf_insn`, 8 bytes a slot: after everything that the loader put into them, before the verifier. */
+  /** `insn_cnt`. */
+  readonly slots: number;
+  /** `struct bpf_insn`, 8 bytes a slot: after everything that the loader put into them, before the verifier. Empty if they are more than 1 MiB. */
   readonly instructions: Uint8Array;
   /** 0 if the kernel took it. */
   readonly errno: number;
@@ -12,6 +14,8 @@ export interface ObservedLoad {
   readonly verifierLog: string;
   /** `fd_array`, as far as calls of kfuncs in the instructions reach into it. */
   readonly descriptors: readonly number[];
+  /** {@link Observation.btfIds} as it was at that time: loaders that look through modules use a descriptor again and again. */
+  readonly btfIds: ReadonlyMap<number, number>;
 }
 
 /** A BPF_MAP_CREATE. */
@@ -30,6 +34,8 @@ export interface Observation {
   readonly btfIds: ReadonlyMap<number, number>;
   /** Errno of each BPF_BTF_LOAD, 0 where it was taken. */
   readonly btfLoads: readonly number[];
-  /** Calls that were not recorded, because there were too many. */
+  /** Calls that were not recorded, because there were too many; 0 if the record is not complete. */
   readonly left: number;
+  /** False if the observer ended before the command did: both were killed. */
+  readonly complete: boolean;
 }
