@@ -35,7 +35,7 @@ export function observedCommand(
  * What the observer wrote down (record.c). A record without its end is one of a command that was killed together with its observer: `complete` is false then.
  * @throws ExplainedError `observer-record` if the bytes are no such record, or stop in the middle of an entry
  */
-export function parseObservation(bytes: Uint8Array): Observation {
+export function parseRecord(bytes: Uint8Array): Observation {
   try {
     return readObservation(new ByteReader(bytes, 'little', 'record'));
   } catch (error) {
