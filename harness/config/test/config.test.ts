@@ -147,6 +147,25 @@ t.test("the project's own matrices are valid, and run every program that is ther
   t.same([...new Set(programs.map((program) => program.source))].sort(), sources.sort());
 });
 
+t.test('matrix.loaders.yaml is matrix.yaml with more loaders', async (t) => {
+  const ours = await loadMatrix(join(PACKAGE_ROOT, 'matrix.yaml'));
+  const loaders = await loadMatrix(join(PACKAGE_ROOT, 'matrix.loaders.yaml'));
+  t.same(loaders.kernels, ours.kernels);
+  t.same(
+    loaders.programs.map(({ name }) => name),
+    ours.programs.map(({ name }) => name),
+  );
+  t.same(loaders.variants, ours.variants);
+  t.same(
+    loaders.loaders.map(({ name }) => name),
+    [
+      'ksym-matrix',
+      ...['0.3', '1.1', '1.4', '1.5', '1.7'].map((version) => `libbpf-${version}`),
+      ...['0.2', '0.9', '0.11', '0.22'].map((version) => `cilium/ebpf-${version}`),
+    ],
+  );
+});
+
 t.test('a matrix may name its schema, as editors want it', async (t) => {
   const path = folder(t, '$schema: ./schema/matrix.schema.json\nkernels: [{debian: "6.12"}]\nprograms: [one]\n');
   writeFileSync(join(path, '../programs/one.yaml'), `# yaml-language-server: $schema=x\n$schema: x\n${PROGRAM}`);
