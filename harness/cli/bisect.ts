@@ -17,6 +17,7 @@ import { createProgressView } from './progress.ts';
 export interface BisectCommandOptions {
   readonly matrix: string;
   readonly variant?: string;
+  readonly loader?: string;
   readonly kernel?: string[];
   readonly from?: string;
   readonly to?: string;
@@ -58,6 +59,7 @@ export async function bisect(program: string, options: BisectCommandOptions): Pr
         matrix,
         program,
         variant: options.variant,
+        loader: options.loader,
         kernels: options.kernel ?? [],
         from: options.from,
         to: options.to,

@@ -44,6 +44,7 @@ export function addComparisonCommands(program: Command, setExitCode: (code: numb
     .addOption(new Option('-m, --matrix <file>', 'the matrix').default('matrix.yaml'))
     .addOption(new Option('-k, --kernel <name...>', 'only these kernels; * is a wildcard'))
     .addOption(new Option('-p, --program <name...>', 'only these programs; * is a wildcard'))
+    .addOption(new Option('-l, --loader <name...>', 'only these loaders; * is a wildcard'))
     .addOption(new Option('--json', 'print as JSON').conflicts('github'))
     .addOption(new Option('--github', 'print one line of JSON for strategy.matrix of a workflow on GitHub'))
     .option('--locked', 'exactly the kernels of the lock file (kernels/kernels.lock.yaml)')

@@ -1,5 +1,6 @@
 import { readFile, stat } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
+import { OUR_LOADER } from '../config/loader-entries.ts';
 import { showControls } from '../report/formats/control-characters.ts';
 import { lookOf, paintVerdict } from '../report/looks.ts';
 import { type Paint, paintFor } from '../report/paint.ts';
@@ -14,6 +15,7 @@ import { EXIT } from './exit-codes.ts';
 export interface LogsOptions {
   readonly kernel?: string[];
   readonly program?: string[];
+  readonly loader?: string[];
   readonly run?: string;
   readonly json?: true;
 }
@@ -21,12 +23,14 @@ export interface LogsOptions {
 /** `ksym-matrix logs`: the evidence of an earlier run, for the cells that are asked for, else for the red ones. */
 export async function logs(options: LogsOptions): Promise<number> {
   const results = await readResults(options.run);
-  const asked = (options.kernel ?? options.program) !== undefined;
+  const asked = (options.kernel ?? options.program ?? options.loader) !== undefined;
   const cells = results.cells.filter((cell) => {
     if (!asked) return RED_VERDICTS.has(cell.verdict);
     const names = [cell.program, cellName(cell.program, cell.variant)];
     return (
-      nameMatches(cell.kernel, options.kernel ?? []) && names.some((name) => nameMatches(name, options.program ?? []))
+      nameMatches(cell.kernel, options.kernel ?? []) &&
+      nameMatches(cell.loader, options.loader ?? []) &&
+      names.some((name) => nameMatches(name, options.program ?? []))
     );
   });
   if (options.json === true) {
@@ -54,7 +58,8 @@ async function evidenceFolder(run: string | undefined, told: string): Promise<st
 /** A cell with all that was kept of it. What programs and kernels printed must not steer the terminal. */
 async function describe(cell: CellResult, directory: string, paint: Paint): Promise<string> {
   const name = paint.strong(showControls(cellName(cell.program, cell.variant)));
-  const title = `${paintVerdict(cell.verdict, lookOf(cell.verdict), paint)} ${name} on ${showControls(cell.kernel)}`;
+  const withLoader = cell.loader === OUR_LOADER ? '' : ` with ${showControls(cell.loader)}`;
+  const title = `${paintVerdict(cell.verdict, lookOf(cell.verdict), paint)} ${name} on ${showControls(cell.kernel)}${withLoader}`;
   const { evidence } = cell;
   const placeOf = (path: string): string => showControls(join(directory, path));
   const parts = [`${title}\n${showControls(cell.why)}\n`];

@@ -1,4 +1,4 @@
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { Command, CommanderError, Option } from 'commander';
 import { PACKAGE_ROOT } from '../package-root.ts';
@@ -8,8 +8,10 @@ import { EXIT } from './exit-codes.ts';
 import { addGithubCommands } from './github-commands.ts';
 import { wasInterrupted, watchInterruptions } from './interrupt.ts';
 import { addKernelCommands } from './kernel-commands.ts';
+import { addLoaderCommands } from './loader-commands.ts';
 import { addReportCommands } from './report-commands.ts';
 import { reportError } from './report-error.ts';
+import { packageVersion } from './version.ts';
 import { natural, positive } from './whole-number.ts';
 
 const FOOTER = `
@@ -30,6 +32,7 @@ Exit codes:
 Examples:
   ksym-matrix run --kernel 6.12 --program 'typed-*'
   ksym-matrix run --json results.json
+  ksym-matrix run --matrix matrix.loaders.yaml --loader ksym-matrix 'libbpf-*'
   ksym-matrix report results.json --format html --output site
   ksym-matrix kernels list
 `;
@@ -87,6 +90,7 @@ function createProgram(args: readonly string[], setExitCode: (code: number) => v
     .addOption(new Option('-m, --matrix <file>', 'the matrix').default('matrix.yaml'))
     .addOption(new Option('-k, --kernel <name...>', 'only these kernels; * is a wildcard'))
     .addOption(new Option('-p, --program <name...>', 'only these programs; * is a wildcard'))
+    .addOption(new Option('-l, --loader <name...>', 'only these loaders of the matrix; * is a wildcard'))
     .addOption(
       new Option('-j, --jobs <n>', 'machines at a time (default: what cores and memory carry)').argParser(positive),
     )
@@ -115,6 +119,7 @@ function createProgram(args: readonly string[], setExitCode: (code: number) => v
     )
     .addOption(new Option('-k, --kernel <name...>', 'cells of these kernels; * is a wildcard'))
     .addOption(new Option('-p, --program <name...>', 'cells of these programs; * is a wildcard'))
+    .addOption(new Option('-l, --loader <name...>', 'cells of these loaders; * is a wildcard'))
     .addOption(new Option('--run <folder>', 'another run than the last'))
     .option('--json', 'print the cells as JSON')
     .action(async (options) => setExitCode(await (await import('./logs.ts')).logs(options)));
@@ -132,6 +137,7 @@ function createProgram(args: readonly string[], setExitCode: (code: number) => v
     .argument('<program>', 'a program of the matrix, or program@variant')
     .addOption(new Option('-m, --matrix <file>', 'the matrix').default('matrix.yaml'))
     .addOption(new Option('--variant <name>', 'a variant of the matrix'))
+    .addOption(new Option('-l, --loader <name>', 'a loader of the matrix (default: ksym-matrix, or else its first)'))
     .addOption(new Option('-k, --kernel <name...>', 'only these kernels; * is a wildcard'))
     .addOption(new Option('--from <kernel>', 'not before this one'))
     .addOption(new Option('--to <kernel>', 'not after this one'))
@@ -214,6 +220,7 @@ function createProgram(args: readonly string[], setExitCode: (code: number) => v
   addComparisonCommands(program, setExitCode);
   addGithubCommands(program, setExitCode);
   addKernelCommands(program, setExitCode);
+  addLoaderCommands(program, setExitCode);
 
   program
     .command('setup')
@@ -244,8 +251,4 @@ function createProgram(args: readonly string[], setExitCode: (code: number) => v
 /** For options that may be given several times, each with one value, so that an operand may follow. */
 function collected(text: string, before: readonly string[] = []): string[] {
   return [...before, text];
-}
-
-function packageVersion(): string {
-  return (JSON.parse(readFileSync(join(PACKAGE_ROOT, 'package.json'), 'utf8')) as { version: string }).version;
 }

@@ -2,7 +2,7 @@ import { ConfigError } from '../config/yaml-file.ts';
 import { paintFor } from '../report/paint.ts';
 import { renderTable } from '../report/table.ts';
 import { Durations } from '../run/durations.ts';
-import { selectPrograms } from '../run/select.ts';
+import { selectLoaders, selectPrograms } from '../run/select.ts';
 import { EXIT } from './exit-codes.ts';
 import { type StoreOptions, withStore } from './open-store.ts';
 import { plannedKernels, planShards, type ShardPlan } from './shards.ts';
@@ -12,6 +12,7 @@ export interface PlanOptions extends StoreOptions {
   readonly shards: number;
   readonly kernel?: readonly string[];
   readonly program?: readonly string[];
+  readonly loader?: readonly string[];
   readonly json?: true;
   readonly github?: true;
 }
@@ -21,7 +22,7 @@ const MOST_JOBS = 256;
 
 /** `ksym-matrix plan`: kernels of the matrix divided among shards. */
 export async function plan(options: PlanOptions): Promise<number> {
-  const { kernel = [], program = [] } = options;
+  const { kernel = [], program = [], loader = [] } = options;
   if (options.github === true && options.shards > MOST_JOBS) {
     throw new ConfigError('too-many-shards', `a workflow's matrix makes ${MOST_JOBS} jobs at most`, {
       where: `--shards ${options.shards}`,
@@ -30,8 +31,10 @@ export async function plan(options: PlanOptions): Promise<number> {
   }
   return withStore(options, async ({ store, cache, matrix }) => {
     if (matrix === undefined) throw new ConfigError('no-matrix', 'there is no matrix to divide');
-    const programs = selectPrograms(matrix, { kernels: kernel, programs: program });
-    const kernels = await plannedKernels(matrix, programs, kernel, store, await Durations.read(cache));
+    const filters = { kernels: kernel, programs: program, loaders: loader };
+    const programs = selectPrograms(matrix, filters);
+    const chosen = { ...matrix, loaders: selectLoaders(matrix, filters) };
+    const kernels = await plannedKernels(chosen, programs, kernel, store, await Durations.read(cache));
     const shards = planShards(kernels, options.shards);
     process.stdout.write(
       options.github === true ? forGithub(shards) : options.json === true ? asJson(shards) : forPeople(shards),

@@ -23,6 +23,7 @@ export interface RunCommandOptions {
   readonly matrix: string;
   readonly kernel?: string[];
   readonly program?: string[];
+  readonly loader?: string[];
   readonly jobs?: number;
   readonly isolate?: Isolation;
   /** False with --no-templates. */
@@ -57,7 +58,7 @@ export async function run(options: RunCommandOptions): Promise<number> {
     try {
       results = await runMatrix({
         matrix,
-        filters: { kernels: options.kernel ?? [], programs: options.program ?? [] },
+        filters: { kernels: options.kernel ?? [], programs: options.program ?? [], loaders: options.loader ?? [] },
         accelerator: options.accel,
         jobs: options.jobs,
         isolation: options.isolate,

@@ -1,4 +1,5 @@
 import { join } from 'node:path';
+import { OUR_LOADER } from '../config/loader-entries.ts';
 import { cellName } from '../results/cell-name.ts';
 import type { BisectReport, BisectStep, KernelEvidence } from '../run/bisect.ts';
 import type { BisectPlan } from '../run/bisect-plan.ts';
@@ -18,7 +19,7 @@ const LOG_LINES = 8;
 export function renderPlan(plan: BisectPlan, paint: Paint): string {
   const { kernels, mostHalvings, leftOut, axis } = plan;
   const [oldest, newest] = [kernels[0], kernels.at(-1)].map((kernel) => kernel?.name ?? '');
-  const name = paint.strong(cellName(plan.program.name, plan.variant.name));
+  const name = nameOf(plan.program.name, plan.variant.name, plan.loader.name, paint);
   const steps = mostHalvings === 0 ? 'both ends' : `both ends, then at most ${count(mostHalvings, 'step')}`;
   const rest = leftOut.length === 0 ? '' : `${paint.dim(`not in this row, and left out: ${leftOut.join(', ')}`)}\n`;
   return `${name} over ${kernels.length} kernels, ${oldest} … ${newest} (${axis}): ${steps}\n${rest}`;
@@ -35,8 +36,8 @@ export function renderStep(step: BisectStep, paint: Paint): string {
 /** What was found, with the evidence of both neighbours; what kernels said of it does not steer the terminal. */
 export function renderFinding(found: BisectReport, paint: Paint): string {
   const report = showControlsWithin(found);
-  const { finding, program, variant } = report;
-  const name = paint.strong(cellName(program, variant));
+  const { finding, program, variant, loader } = report;
+  const name = nameOf(program, variant, loader, paint);
   switch (finding.kind) {
     case 'no-answer':
       return `${name}: ${finding.only === null ? 'no kernel gave' : `only ${finding.only.item} gave`} an answer\n${renderSkipped(report, paint)}`;
@@ -73,6 +74,11 @@ export function renderFinding(found: BisectReport, paint: Paint): string {
       ].join('');
     }
   }
+}
+
+/** Ours goes without saying. */
+function nameOf(program: string, variant: string, loader: string, paint: Paint): string {
+  return `${paint.strong(cellName(program, variant))}${loader === OUR_LOADER ? '' : ` with ${loader}`}`;
 }
 
 function renderOutcome(outcome: string, paint: Paint): string {

@@ -2,6 +2,7 @@ import { type Flavour, type KernelRequest, requestName } from '../../kernels/req
 import type { KernelStore } from '../../kernels/store.ts';
 import { DEFAULT_VARIANT } from '../config/default-variant.ts';
 import type { Matrix, Program, Variant } from '../config/load.ts';
+import { type MatrixLoader, OUR_LOADER } from '../config/loader-entries.ts';
 import { ConfigError, unknownWord } from '../config/yaml-file.ts';
 import { groupByAxis } from '../results/kernel-axes.ts';
 import { mostHalvings } from './bisect-search.ts';
@@ -17,6 +18,8 @@ export interface BisectQuestion {
   /** Name of a program, or `program@variant`. */
   readonly program: string;
   readonly variant: string | undefined;
+  /** Name of a loader. Default: ours, or the first of a matrix without it. */
+  readonly loader?: string | undefined;
   /** Names of kernels, `*` as a wildcard; empty means all. */
   readonly kernels: readonly string[];
   readonly from: string | undefined;
@@ -31,6 +34,7 @@ export interface BisectQuestion {
 export interface BisectPlan {
   readonly program: Program;
   readonly variant: Variant;
+  readonly loader: MatrixLoader;
   /** What the kernels have in common, for people. */
   readonly axis: string;
   /** At least two, oldest first. */
@@ -43,7 +47,7 @@ export interface BisectPlan {
 
 /**
  * Finds the program and puts the kernels in order. Nothing is downloaded but lists.
- * @throws ConfigError `no-such-program`, `no-such-variant`, `no-such-kernel`, `too-few-kernels`; ExplainedError of the source
+ * @throws ConfigError `no-such-program`, `no-such-variant`, `no-such-loader`, `no-such-kernel`, `too-few-kernels`; ExplainedError of the source
  */
 export async function planBisect(question: BisectQuestion, store: Store): Promise<BisectPlan> {
   const { matrix, kernels: wanted, from, to } = question;
@@ -56,6 +60,7 @@ export async function planBisect(question: BisectQuestion, store: Store): Promis
   if (variant === undefined) {
     throw new ConfigError('no-such-variant', unknownWord('variant', variantName, [...matrix.variants.keys()]));
   }
+  const loader = findLoader(matrix.loaders, question.loader);
   const { axis, all, leftOut } = await findAxis(question, store);
   const known = all.map((kernel) => kernel.name);
   for (const one of [...wanted, ...[from, to].filter((end) => end !== undefined)]) {
@@ -68,7 +73,16 @@ export async function planBisect(question: BisectQuestion, store: Store): Promis
     return nameMatches(kernel.name, wanted);
   });
   if (kernels.length < 2) throw tooFew(question.source ?? matrix.path, kernels.length);
-  return { program, variant, axis, kernels, leftOut, mostHalvings: mostHalvings(kernels.length) };
+  return { program, variant, loader, axis, kernels, leftOut, mostHalvings: mostHalvings(kernels.length) };
+}
+
+function findLoader(loaders: readonly MatrixLoader[], name: string | undefined): MatrixLoader {
+  const [first] = loaders;
+  const wanted = name ?? (loaders.find((one) => one.name === OUR_LOADER) ?? first)?.name ?? OUR_LOADER;
+  const found = loaders.find((one) => one.name === wanted);
+  if (found !== undefined) return found;
+  const names = loaders.map((one) => one.name);
+  throw new ConfigError('no-such-loader', unknownWord('loader', wanted, names), { where: `--loader ${wanted}` });
 }
 
 type Store = Pick<KernelStore, 'expand' | 'resolve' | 'catalogue'>;

@@ -40,6 +40,7 @@ export interface BisectReport {
   readonly schemaVersion: 1;
   readonly program: string;
   readonly variant: string;
+  readonly loader: string;
   /** What the kernels have in common, for people. */
   readonly axis: string;
   /** Names, oldest first. */
@@ -89,6 +90,7 @@ export async function runBisect(options: BisectOptions): Promise<BisectReport> {
     schemaVersion: 1,
     program: plan.program.name,
     variant: plan.variant.name,
+    loader: plan.loader.name,
     axis: plan.axis,
     kernels: plan.kernels.map(({ name }) => name),
     leftOut: plan.leftOut,
@@ -108,7 +110,7 @@ const HOPELESS: ReadonlySet<string> = new Set(['disk-full', 'packages-missing', 
 /** Runs the program on one kernel, in a run of its own. */
 async function look(
   { request, name }: DatedRequest,
-  { program, variant }: BisectPlan,
+  { program, variant, loader }: BisectPlan,
   store: KernelStore,
   options: BisectOptions,
 ): Promise<Probe<KernelEvidence>> {
@@ -122,6 +124,7 @@ async function look(
       matrix: {
         ...matrix,
         kernels: [{ request, name }],
+        loaders: [loader],
         programs: matrix.programs.map((one) => (one.name === program.name ? only : one)),
       },
       filters: { kernels: [], programs: [program.name] },

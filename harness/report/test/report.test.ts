@@ -284,6 +284,7 @@ t.test('a terminal is not steered by what kernels say in a bisection', (t) => {
       schemaVersion: 1,
       program: 'x',
       variant: 'default',
+      loader: `other${steering}`,
       axis: 'Debian cloud',
       kernels: ['5.10', '5.15', '6.1'],
       leftOut: [],
