@@ -1,5 +1,6 @@
 import { isDeepStrictEqual } from 'node:util';
 import { ExplainedError } from '../../loader/errors.ts';
+import { mergeDisagreements } from './disagreements.ts';
 import { compareText, gridOrder } from './grid-order.ts';
 import { mergeCells } from './merge-cells.ts';
 import { mergeEngines, mergeHosts, mergeTimings } from './merge-hosts.ts';
@@ -33,6 +34,8 @@ export function mergeResults(shards: readonly RunResults[], names?: readonly str
   const kernels = gridOrder({ kernels: mergeKernels(sorted), loaders: [], programs: [] }).kernels;
   const cells = mergeCells(sorted, kernels);
   const { id, startedAt, schemaVersion, tool, matrix } = first.results;
+  const loaders = mergeNamed(runs.map((run) => run.loaders));
+  const differences = mergeDisagreements(runs, { cells, loaders });
   return {
     schemaVersion,
     id,
@@ -45,7 +48,7 @@ export function mergeResults(shards: readonly RunResults[], names?: readonly str
     engine: mergeEngines(runs.map(({ engine }) => engine)),
     totals: countVerdicts(cells),
     timings: mergeTimings(runs.map(({ timings }) => timings)),
-    loaders: mergeNamed(runs.map(({ loaders }) => loaders)),
+    loaders,
     kernels,
     programs: mergeNamed(runs.map(({ programs }) => programs)),
     cells,
@@ -54,6 +57,7 @@ export function mergeResults(shards: readonly RunResults[], names?: readonly str
       kernels,
       cells,
     ),
+    ...(differences === undefined ? {} : { differences }),
     directory: '',
     complete: runs.every(({ complete }) => complete),
   };

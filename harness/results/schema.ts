@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { SOURCE_NAMES } from '../../kernels/request.ts';
 import { CLASSES, FEATURES, PHASES } from '../config/schema.ts';
+import { differencesSchema } from './disagreement-schema.ts';
 import { VERDICTS } from './verdicts.ts';
 
 /** Raised when a part of the results changes its meaning or goes; a part that is added leaves it alone. */
@@ -24,6 +25,8 @@ const evidence = z.object({
   resolution: z.string().nullable(),
   verifierLog: z.string().nullable(),
   values: z.string().nullable(),
+  loaderLog: z.string().nullish().describe('Of another loader than ours: what it printed for people.'),
+  loaderAnswer: z.string().nullish().describe('Of another loader than ours: what its adapter printed, as JSON.'),
 });
 
 const extern = z
@@ -109,6 +112,13 @@ export const cellSchema = z.object({
     .object({ outcome: z.unknown(), reason: z.string(), source: z.string() })
     .nullable()
     .describe('What was expected, and where that is written; null if nothing covers the cell.'),
+  difference: z
+    .string()
+    .optional()
+    .describe(
+      'Id of the known difference that the cell falls under, in `differences`; of ours, of what it does alone.',
+    ),
+  boot: z.string().optional().describe('The same for cells whose machines come from one boot: addresses are the same.'),
   durationMs: milliseconds,
   externs: z.array(extern),
   values: z.array(observedValue),
@@ -116,6 +126,10 @@ export const cellSchema = z.object({
   console: z
     .array(z.string())
     .describe('What the console printed while the cell ran; the last lines, if there were many.'),
+  loaderOutput: z
+    .array(z.string())
+    .optional()
+    .describe('What another loader than ours printed: the last lines, if there were many. Absent: it is ours, or none was run.'),
   location: location.nullable(),
   evidence,
   splats: z.array(splat).describe('What the kernel complained of on its console while the cell ran.'),
@@ -247,11 +261,20 @@ export const resultsSchema = z.object({
   }),
   totals: z.record(z.enum(VERDICTS), count),
   timings: z.partialRecord(z.enum(phases), milliseconds).describe('Wall time in milliseconds of each part of the run.'),
-  loaders: z.array(z.object({ name: z.string(), version: z.string() })),
+  loaders: z.array(
+    z.object({
+      name: z.string().describe('In the grid.'),
+      version: z.string(),
+      family: z.string().optional().describe('Its name without a version: libbpf, cilium/ebpf.'),
+      about: z.string().optional().describe('What it was built from.'),
+      unavailable: z.string().optional().describe('Why it could not be had; absent if it could.'),
+    }),
+  ),
   kernels: z.array(kernel),
   programs: z.array(program),
   cells: z.array(cellSchema),
   ranges: ranges.describe('Since when, and until when, each program works.'),
+  differences: differencesSchema.optional().describe('What loaders disagree about; absent if there is one.'),
   directory: z.string().describe('Folder with all evidence, on the machine that ran it.'),
   complete: z.boolean().describe('False if the run was interrupted: cells are then missing.'),
 });

@@ -1,7 +1,10 @@
 import { basename, join, relative } from 'node:path';
 import type { Matrix, Program } from '../config/load.ts';
 import { OUR_LOADER } from '../config/loader-entries.ts';
+import type { KnownDifference } from '../loaders/differences.ts';
+import type { PreparedLoader } from '../loaders/prepared-loader.ts';
 import { cellName } from '../results/cell-name.ts';
+import { deriveDisagreements } from '../results/disagreements.ts';
 import type { DatedKernel } from '../results/kernel-axes.ts';
 import { deriveRanges } from '../results/ranges.ts';
 import type { AttemptResult, CellResult, KernelResult, RunResults } from '../results/results.ts';
@@ -9,17 +12,21 @@ import { RESULTS_SCHEMA_VERSION } from '../results/schema.ts';
 import { countVerdicts, RED_VERDICTS } from '../results/verdicts.ts';
 import type { OpenedMachine } from '../vm/machine-source.ts';
 import { splatExcerpt } from '../vm/splats.ts';
+import { bootDigest } from './boot-digest.ts';
 import { BootLedger } from './boot-ledger.ts';
 import type { CompiledProgram } from './compile.ts';
 import { describeEvidence, describeProgram, toPosix } from './describe-cell.ts';
 import type { RunListener } from './events.ts';
 import type { EvidenceFolder } from './evidence.ts';
 import type { FactValues } from './facts.ts';
+import { type JudgedCell, judgeCell } from './judge-cell.ts';
+import type { Outcome } from './outcome.ts';
 import type { Attempt } from './run-stint.ts';
 import { type BootGroup, type Cell, describeGroup, type SelectedKernel } from './select.ts';
 import { SourceFiles } from './source-files.ts';
 import { locateInSource } from './source-line.ts';
-import { type AppliedExpectation, findExpectation, type Judgement, judge } from './verdict.ts';
+import { describeDifference, unusedDifferences } from './used-differences.ts';
+import type { Judgement } from './verdict.ts';
 
 interface CollectorOptions {
   readonly matrix: Matrix;
@@ -30,6 +37,10 @@ interface CollectorOptions {
   readonly evidence: EvidenceFolder;
   readonly listener: RunListener;
   readonly groups: readonly BootGroup[];
+  /** Of the run. Default: none but ours. */
+  readonly loaders?: readonly PreparedLoader[];
+  /** What is known of them. Default: nothing. */
+  readonly differences?: readonly KnownDifference[];
   /** Folder that paths of programs are told relative to. */
   readonly root: string;
 }
@@ -45,6 +56,7 @@ export class ResultCollector {
   readonly #machines = new Map<string, number>();
   readonly #facts = new Map<string, FactValues>();
   readonly #used = new Set<string>();
+  readonly #usedDifferences = new Set<string>();
   readonly #bootLogs = new Map<string, Promise<string>>();
   readonly #compiled: ReadonlyMap<string, CompiledProgram>;
   readonly #sources: SourceFiles;
@@ -82,11 +94,9 @@ export class ResultCollector {
   }
 
   /** What an attempt is worth. */
-  judge(cell: Cell, attempt: Attempt): Judgement & { readonly expected: AppliedExpectation | undefined } {
-    const { kernel, program, variant } = cell;
-    const situation = { version: kernel.version, variant: variant.name, facts: attempt.state?.values ?? {} };
-    const expected = findExpectation(program, this.#options.matrix.exceptions, situation);
-    return { ...judge(attempt.outcome, expected), expected };
+  judge(cell: Cell, attempt: Attempt): JudgedCell {
+    const { matrix, loaders = [], differences = [] } = this.#options;
+    return judgeCell(cell, attempt, { matrix, compiled: this.#compiled, loaders, differences });
   }
 
   /** Whether an attempt is not as expected. */
@@ -100,15 +110,17 @@ export class ResultCollector {
     if (last === undefined) return;
     const { listener, groups } = this.#options;
     const { kernel, loader, program, variant } = cell;
-    const { expected, ...judged } = this.judge(cell, last);
+    const { expected, difference, ...judged } = this.judge(cell, last);
     if (expected !== undefined) this.#used.add(expected.source);
+    if (difference !== undefined) this.#usedDifferences.add(difference.id);
     const history = attempts.length === 1 ? undefined : await this.#describeAttempts(cell, attempts);
     const { verdict, why } = history === undefined ? judged : overall(judged, history);
     const red = attempts.findIndex((one) => this.isRed(cell, one));
     const told = verdict === 'flaky' ? red : attempts.length - 1;
     const attempt = attempts[told] ?? last;
-    const { verifierLog: _log, values: _values, resolutions: _resolutions, ...kept } = attempt.outcome;
+    const kept = withoutEvidence(attempt.outcome);
     const source = this.#compiled.get(program.name);
+    const boot = (this.#options.loaders ?? []).length > 1 ? bootDigest(attempt.state) : undefined;
     const result: CellResult = {
       kernel: kernel.name,
       loader: loader.name,
@@ -118,6 +130,8 @@ export class ResultCollector {
       verdict,
       why,
       expected: describe(expected),
+      ...(difference === undefined ? {} : { difference: difference.id }),
+      ...(boot === undefined ? {} : { boot }),
       durationMs: attempt.durationMs,
       ...describeEvidence(attempt),
       location: source === undefined ? null : await locateInSource(source, attempt.outcome, this.#sources),
@@ -149,10 +163,11 @@ export class ResultCollector {
     readonly host: RunResults['host'];
     readonly engine: RunResults['engine'];
   }): Promise<RunResults> {
-    const { groups, evidence, kernels, compiled, matrix, root } = this.#options;
+    const { groups, evidence, kernels, compiled, matrix, root, differences: known = [] } = this.#options;
     const cells = groups.flatMap((group) => group.cells).flatMap((cell) => this.#cells.get(key(cell)) ?? []);
     const kernelResults = kernels.map((kernel) => this.#describeKernel(kernel));
-    this.#warnAboutUnusedExceptions(run.complete);
+    this.#warnAboutUnused(run.complete);
+    const differences = deriveDisagreements({ cells, loaders: run.loaders }, known.map(describeDifference));
     return {
       schemaVersion: RESULTS_SCHEMA_VERSION,
       id: basename(evidence.path),
@@ -170,6 +185,7 @@ export class ResultCollector {
       programs: await Promise.all(compiled.map((one) => describeProgram(one, root))),
       cells,
       ranges: deriveRanges([...kernelResults, ...(this.#options.passedOver ?? [])], cells),
+      ...(differences === undefined ? {} : { differences }),
       directory: evidence.path,
       complete: run.complete,
     };
@@ -245,8 +261,8 @@ export class ResultCollector {
     };
   }
 
-  /** An exception that no cell needed is out of date, unless cells were left out. */
-  #warnAboutUnusedExceptions(complete: boolean): void {
+  /** An exception, or a known difference, that no cell needed is out of date, unless cells were left out. */
+  #warnAboutUnused(complete: boolean): void {
     const { matrix, kernels, passedOver = [], compiled, listener } = this.#options;
     // `debian: all` is one entry of the matrix that stands for many kernels.
     const allKernels = kernels.length >= matrix.kernels.length && passedOver.length === 0;
@@ -259,7 +275,23 @@ export class ResultCollector {
       if (this.#used.has(source)) return;
       listener({ kind: 'warning', text: `${source} applies to no cell any more: ${exception.reason}` });
     });
+    const { loaders = [], differences = [] } = this.#options;
+    for (const { id, what } of unusedDifferences(differences, loaders, matrix.path, this.#usedDifferences)) {
+      listener({ kind: 'warning', text: `known difference ${id} applies to no cell any more: ${what}` });
+    }
   }
+}
+
+/** The rest of an outcome has places of its own in the results. */
+function withoutEvidence(outcome: Outcome): CellResult['outcome'] {
+  const { phase, class: kind, fault, message, errno, extern, program } = outcome;
+  return {
+    ...{ phase, class: kind, message },
+    ...(fault === undefined ? {} : { fault }),
+    ...(errno === undefined ? {} : { errno }),
+    ...(extern === undefined ? {} : { extern }),
+    ...(program === undefined ? {} : { program }),
+  };
 }
 
 /** Ours is not named where people and paths know it as the only one. */
@@ -289,7 +321,7 @@ function overall(last: Judgement, attempts: readonly AttemptResult[]): Judgement
   };
 }
 
-function describe(expected: AppliedExpectation | undefined): CellResult['expected'] {
+function describe(expected: JudgedCell['expected']): CellResult['expected'] {
   if (expected === undefined) return null;
   const { outcome, reason, source } = expected;
   return { outcome, reason, source };

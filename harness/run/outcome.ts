@@ -1,5 +1,6 @@
 import type { ExternResolution, ReasonCode } from '../../loader/resolve/outcome.ts';
 import type { FailureClass, Phase } from '../config/schema.ts';
+import type { ExternResult } from '../results/results.ts';
 import type { MachineErrorCode } from '../vm/errors.ts';
 
 /** What happened in a cell, whether expected or not. */
@@ -18,11 +19,25 @@ export interface Outcome {
   readonly extern?: string;
   /** The BPF program, by its function's name, that was loaded or run when it failed; absent if that is not known. */
   readonly program?: string;
-  /** What became of each extern, as far as the resolve step came. */
+  /** What became of each extern, as far as the resolve step of our loader came. */
   readonly resolutions: readonly ExternResolution[];
+  /** Of another loader: what each extern was in the instructions that the kernel got, as far as that can be told. */
+  readonly externs?: readonly ExternResult[];
+  /** Of another loader: what our own resolve step says of the object's externs, under this cell's settings. Known differences are asked about it. */
+  readonly rules?: readonly ExternResolution[];
+  /** Of another loader: what it printed. */
+  readonly printed?: PrintedByLoader;
   readonly verifierLog?: string;
   /** Values of the checked variables after each run, for the evidence. */
   readonly values?: readonly ObservedValue[];
+}
+
+/** What a loader printed, for the evidence. */
+export interface PrintedByLoader {
+  /** Its messages, and what it wrote to its standard error; of one that follows no protocol, its standard output as well. */
+  readonly log: string;
+  /** The document that an adapter printed; null if there is none. */
+  readonly document: string | null;
 }
 
 /** A variable read after a test run, beside what it was compared with. */

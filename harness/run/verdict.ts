@@ -102,7 +102,8 @@ export function judge(outcome: Outcome, expected: AppliedExpectation | undefined
     : { verdict: 'xfail', why: `${outcome.message} — ${expected.reason}` };
 }
 
-function unexpectedFailure(outcome: Outcome): Verdict {
+/** The verdict of a failure that was not expected: `fail`, or what became of the machine. */
+export function unexpectedFailure(outcome: Outcome): Verdict {
   return LOST_MACHINES.get(outcome.class) ?? 'fail';
 }
 
@@ -117,7 +118,8 @@ const LOST_MACHINES: ReadonlyMap<Outcome['class'], Verdict> = new Map<Outcome['c
   ['vm-silent', 'timeout'],
 ]);
 
-function compareFailure(outcome: Outcome, expected: ExpectedFailure): string[] {
+/** In what a failure is not the one that was expected, in words; empty if it is. */
+export function compareFailure(outcome: Outcome, expected: ExpectedFailure): string[] {
   const differences: string[] = [];
   if (outcome.phase !== expected.phase || outcome.class !== expected.class) {
     differences.push(`${describeExpected(expected)}, but it was ${outcome.class} in phase ${outcome.phase}`);
@@ -148,6 +150,7 @@ function compareExterns(outcome: Outcome, expected: AppliedExpectation): string[
   });
 }
 
-function describeExpected(expected: ExpectedFailure): string {
+/** An expected failure in a few words. */
+export function describeExpected(expected: ExpectedFailure): string {
   return `${expected.class} in phase ${expected.phase}`;
 }

@@ -1,0 +1,51 @@
+import type { ObjectContent } from '../../loader/object/spec.ts';
+import type { ExternResolution } from '../../loader/resolve/outcome.ts';
+import { parseExternPhrase, phraseHolds } from '../config/extern-phrase.ts';
+import { isLoaderVersionIn } from '../config/loader-version.ts';
+import type { KnownDifference } from '../loaders/differences.ts';
+import { nameMatches } from './select.ts';
+import { type CellSituation, conditionHolds } from './verdict.ts';
+
+/** A cell as known differences ask about it. */
+export interface LoaderSituation extends CellSituation {
+  readonly family: string;
+  /** Of the loader, as it tells it. */
+  readonly loaderVersion: string;
+  readonly program: string;
+  /** The object; null if it could not be read. */
+  readonly spec: Pick<ObjectContent, 'programs'> | null;
+  /** Its externs as our own rules resolve them on this kernel, under this cell's settings. */
+  readonly externs: readonly ExternResolution[];
+}
+
+/** The first known difference that a cell falls under. */
+export function findDifference(
+  differences: readonly KnownDifference[],
+  situation: LoaderSituation,
+): KnownDifference | undefined {
+  return differences.find((difference) => appliesTo(difference, situation));
+}
+
+/** Whether a difference is about this loader at all. */
+export function isOf(
+  difference: Pick<KnownDifference, 'loader' | 'versions'>,
+  loader: Pick<LoaderSituation, 'family' | 'loaderVersion'>,
+): boolean {
+  const { versions } = difference;
+  if (difference.loader !== loader.family) return false;
+  return versions === undefined || isLoaderVersionIn(loader.loaderVersion, versions);
+}
+
+function appliesTo(difference: KnownDifference, situation: LoaderSituation): boolean {
+  const { when, programs = [], sections = [], externs = [] } = difference;
+  return (
+    isOf(difference, situation) &&
+    nameMatches(situation.program, programs) &&
+    (sections.length === 0 || (situation.spec?.programs ?? []).some(({ section }) => nameMatches(section, sections))) &&
+    externs.every((text) => {
+      const phrase = parseExternPhrase(text);
+      return phrase !== undefined && phraseHolds(phrase, situation.externs);
+    }) &&
+    conditionHolds(when ?? {}, situation)
+  );
+}
