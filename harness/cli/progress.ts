@@ -118,6 +118,7 @@ function liveView(stream: NodeJS.WriteStream): ProgressView {
           running.set(event.cell.kernel, describeEvent(event) ?? '');
           if (RED_VERDICTS.has(event.cell.verdict)) keep(paint.bad(describeEvent(event) ?? ''));
           break;
+        case 'loader-built':
         case 'leftovers':
         case 'warning':
           keep(describeEvent(event) ?? '');
@@ -162,6 +163,10 @@ function describeEvent(event: RunEvent): string | undefined {
     }
     case 'loader-progress':
       return `loaders: ${showControls(event.text)}`;
+    case 'loader-built': {
+      const about = event.about === '' ? '' : ` (${showControls(event.about)})`;
+      return `loaders: ${showControls(event.loader)} built in ${seconds(event.milliseconds)}${about}`;
+    }
     case 'kernel-progress':
       return undefined;
   }

@@ -51,6 +51,15 @@ export async function applyCredentials(agent: AgentConnection, wanted: Credentia
   return restore;
 }
 
+/**
+ * The capabilities that a process has which the agent starts, after a change: a bit for each, by number.
+ * @throws SettingError for a capability that the kernel does not know; AgentError
+ */
+export async function capabilitiesAfter(agent: AgentConnection, change: CapabilityChange | undefined): Promise<bigint> {
+  const { effective } = await readSets(agent);
+  return change === undefined ? effective : reduce(agent, effective, change);
+}
+
 interface Sets {
   readonly effective: bigint;
   readonly permitted: bigint;

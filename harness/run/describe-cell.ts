@@ -7,18 +7,27 @@ import type { Attempt } from './run-stint.ts';
 
 /** Lines of the console that are part of the results: all of them are in the file beside them. */
 const CONSOLE_LINES = 200;
+/** Lines of what another loader than ours printed, and characters of each, that are part of the results. */
+const [LOADER_LINES, LOADER_CHARACTERS] = [100, 500];
 
 /** What a person needs to see of a cell, bounded, so that the results are enough for a report wherever they go. */
 export function describeEvidence({
   outcome,
   consoleLines,
-}: Attempt): Pick<CellResult, 'externs' | 'values' | 'verifierLog' | 'console'> {
+}: Attempt): Pick<CellResult, 'externs' | 'values' | 'verifierLog' | 'console' | 'loaderOutput'> {
+  const { printed } = outcome;
   return {
-    externs: outcome.resolutions.map(describeExtern),
+    ...(printed === undefined ? {} : { loaderOutput: lastLines(printed.log) }),
+    externs: [...(outcome.externs ?? outcome.resolutions.map(describeExtern))],
     values: outcome.values ?? [],
     verifierLog: outcome.verifierLog === undefined ? null : shortenLog(outcome.verifierLog),
     console: copyLines(consoleLines.slice(-CONSOLE_LINES)),
   };
+}
+
+function lastLines(log: string): string[] {
+  const lines = log.trimEnd().split('\n').slice(-LOADER_LINES);
+  return copyLines(lines.map((line) => line.slice(0, LOADER_CHARACTERS))).filter((line, at) => line !== '' || at > 0);
 }
 
 /** Lines as text of their own: V8 makes a line a view of the text that it was cut from, and would keep all of that. */

@@ -11,7 +11,7 @@ import type { RunListener } from './events.ts';
 import { type GuestState, GuestStates, guestObserver } from './guest-observer.ts';
 import { describeModules } from './module-outcome.ts';
 import type { PreparedGroup } from './prepare-groups.ts';
-import { type Attempt, type CellMachine, runStint, type StintHost } from './run-stint.ts';
+import { type Attempt, type CellMachine, type RunLoaders, runStint, type StintHost } from './run-stint.ts';
 import { type BootGroup, type Cell, describeGroup } from './select.ts';
 import { type Isolation, planStints, type Stint } from './stints.ts';
 
@@ -22,6 +22,7 @@ export interface EngineOptions {
   readonly accelerator: Accelerator;
   readonly prepared: ReadonlyMap<BootGroup, PreparedGroup>;
   readonly compiled: readonly CompiledProgram[];
+  readonly loaders: Pick<RunLoaders, 'prepared' | 'observer'>;
   readonly templates: boolean;
   readonly retries: number;
   /** Kernel parameters for every machine. */
@@ -98,9 +99,10 @@ export class Engine {
   }
 
   #host(isolation: Isolation, durations: Durations, signal: AbortSignal): StintHost {
-    const { collector, retries, listener, onRed } = this.#options;
+    const { collector, retries, listener, onRed, loaders, matrix } = this.#options;
     return {
       isolation,
+      loaders: { ...loaders, timeoutMs: matrix.deadlines.request },
       compiled: this.#programs,
       retries,
       signal,

@@ -8,6 +8,8 @@ export type RunEvent =
   | { readonly kind: 'warning'; readonly text: string }
   /** A loader is being built: what goes on. */
   | { readonly kind: 'loader-progress'; readonly text: string }
+  /** A loader was built, which it is once. */
+  | { readonly kind: 'loader-built'; readonly loader: string; readonly about: string; readonly milliseconds: number }
   | { readonly kind: 'kernel-progress'; readonly progress: KernelProgress }
   | { readonly kind: 'boot'; readonly kernel: string; readonly boot: string }
   | {

@@ -80,13 +80,20 @@ export class EvidenceFolder {
       await writeWhole(join(folder, name), text);
       return this.relative(join(folder, name));
     };
-    const { resolutions, verifierLog, values } = outcome;
+    const { resolutions, externs = [], printed, verifierLog, values } = outcome;
+    const resolved = resolutions.length === 0 ? externs : resolutions;
     return {
       console: console === null ? null : this.relative(console),
       cellConsole: await write('console.log', consoleLines.length === 0 ? undefined : `${consoleLines.join('\n')}\n`),
-      resolution: await write('resolution.json', resolutions.length === 0 ? undefined : toJson(resolutions)),
+      resolution: await write('resolution.json', resolved.length === 0 ? undefined : toJson(resolved)),
       verifierLog: await write('verifier.log', verifierLog),
       values: await write('values.json', values === undefined || values.length === 0 ? undefined : toJson(values)),
+      ...(printed === undefined
+        ? {}
+        : {
+            loaderLog: await write('loader.log', printed.log === '' ? undefined : printed.log),
+            loaderAnswer: await write('loader.json', printed.document ?? undefined),
+          }),
     };
   }
 }

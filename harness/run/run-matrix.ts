@@ -6,9 +6,11 @@ import { requireSpace } from '../../kernels/free-space.ts';
 import type { KernelLock } from '../../kernels/lock-file.ts';
 import { KernelStore } from '../../kernels/store.ts';
 import type { Matrix } from '../config/load.ts';
+import { knownDifferences } from '../loaders/differences.ts';
 import { prepareLoaders } from '../loaders/prepare-loaders.ts';
+import type { PreparedLoader } from '../loaders/prepared-loader.ts';
 import { PACKAGE_ROOT } from '../package-root.ts';
-import type { RunResults } from '../results/results.ts';
+import type { LoaderResult, RunResults } from '../results/results.ts';
 import { chooseCapacity } from './capacity.ts';
 import { ResultCollector } from './collect.ts';
 import { clangVersion, compilePrograms } from './compile.ts';
@@ -63,6 +65,8 @@ export async function runMatrix(options: RunOptions): Promise<RunResults> {
   const startedAt = new Date().toISOString();
   const programs = selectPrograms(matrix, options.filters);
   const loaders = selectLoaders(matrix, options.filters);
+  const foreign = loaders.some(({ request }) => request.kind !== 'ksym-matrix');
+  const differences = foreign ? await knownDifferences(matrix.differences) : [];
   // clang and lld crash on a full disk, and logs that are cut off prove nothing.
   await requireSpace(cache, RUN_BYTES, 'the logs of a run');
   const evidence = await EvidenceFolder.create(join(cache, options.runs ?? 'runs'), startedAt.replaceAll(':', '-'));
@@ -95,15 +99,18 @@ export async function runMatrix(options: RunOptions): Promise<RunResults> {
     }),
   );
   const version = await toolVersion();
-  const preparedLoaders = await timed('loaders', loaders.map(({ name }) => name).join(', '), () =>
+  const prepareAll = () =>
     prepareLoaders(loaders, {
       cache,
       ownVersion: version,
       mirror: options.mirror ?? matrix.mirror,
       onMessage: (text) => listener({ kind: 'loader-progress', text }),
+      onBuilt: ({ name, about }, milliseconds) => listener({ kind: 'loader-built', loader: name, about, milliseconds }),
       signal: options.signal,
-    }),
-  );
+    });
+  const others = loaders.filter(({ request }) => request.kind !== 'ksym-matrix').map(({ name }) => name);
+  const { loaders: preparedLoaders, observer } =
+    others.length === 0 ? await prepareAll() : await timed('loaders', others.join(', '), prepareAll);
   const groups = planGroups(kernels, programs, matrix, loaders);
   const {
     groups: prepared,
@@ -123,8 +130,19 @@ export async function runMatrix(options: RunOptions): Promise<RunResults> {
   const { dated } = await dateRequests(matrix.kernels, store);
   const passedOver = dated.filter(({ name }) => !kernels.some((kernel) => kernel.name === name));
   const { root, origin } = await describeRepository(matrix.path);
-  const collector = new ResultCollector({ matrix, kernels, passedOver, compiled, evidence, listener, groups, root });
-  const engine = new Engine({ ...options, prepared, accelerator, collector, compiled });
+  const collector = new ResultCollector({
+    ...{ matrix, kernels, passedOver, compiled, evidence, listener, groups, root },
+    loaders: preparedLoaders,
+    differences,
+  });
+  const engine = new Engine({
+    ...options,
+    prepared,
+    accelerator,
+    collector,
+    compiled,
+    loaders: { prepared: new Map(preparedLoaders.map((one) => [one.name, one])), observer },
+  });
   const beginning = options.templates ? 'restored' : 'booted';
   const memory = await MeasuredMemory.read(cache);
   const machineKind = `${beginning}, ${accelerator.name}, ${matrix.memoryMiB} MiB`;
@@ -144,7 +162,7 @@ export async function runMatrix(options: RunOptions): Promise<RunResults> {
     timings: { ...timings, total: performance.now() },
     complete: !options.signal.aborted,
     toolVersion: version,
-    loaders: preparedLoaders.map(({ name, version }) => ({ name, version })),
+    loaders: preparedLoaders.map(describeLoader),
     host: {
       clang: await clangVersion(),
       qemu: await firstLine([...prepared.values()][0]?.machine.plan.qemu ?? 'qemu-system-x86_64'),
@@ -168,6 +186,16 @@ export async function runMatrix(options: RunOptions): Promise<RunResults> {
     listener({ kind: 'warning', text: `the results are not kept with the evidence: ${error.message}` });
   });
   return results;
+}
+
+function describeLoader({ name, version, family, about, unavailable }: PreparedLoader): LoaderResult {
+  return {
+    name,
+    version,
+    family,
+    ...(about === '' ? {} : { about }),
+    ...(unavailable === null ? {} : { unavailable }),
+  };
 }
 
 /** What a run of the default matrix leaves in the cache, with room to spare: initramfs files, objects, logs. */

@@ -1,4 +1,7 @@
 import { ExplainedError } from '../../loader/errors.ts';
+import { initramfsPlace } from '../guest/guest-place.ts';
+import { GuestLoaders } from '../loaders/guest-loaders.ts';
+import type { PreparedLoader } from '../loaders/prepared-loader.ts';
 import { cellName } from '../results/cell-name.ts';
 import { ConsoleMarker, isMarker } from '../vm/console-marker.ts';
 import { MachineError } from '../vm/errors.ts';
@@ -9,7 +12,7 @@ import type { GuestState } from './guest-observer.ts';
 import { LeftoverWatch } from './leftovers.ts';
 import { describeMachineFailure, endsMachine, infra, isConnectionLost } from './machine-failure.ts';
 import type { Outcome } from './outcome.ts';
-import { runWithSettings } from './run-with-settings.ts';
+import { type OtherLoader, runWithSettings } from './run-with-settings.ts';
 import type { Cell } from './select.ts';
 import { withSplats } from './splat-outcome.ts';
 import type { Isolation, Stint } from './stints.ts';
@@ -37,10 +40,21 @@ export interface Attempt {
   readonly leftovers: readonly string[];
 }
 
+/** The loaders of a run. */
+export interface RunLoaders {
+  /** By name; a loader that is not among them is ours. */
+  readonly prepared: ReadonlyMap<string, PreparedLoader>;
+  /** The observer's path on this machine; null if there is no other loader than ours. */
+  readonly observer: string | null;
+  /** Milliseconds that another loader has for a cell. */
+  readonly timeoutMs: number;
+}
+
 /** What a stint needs from the run around it. */
 export interface StintHost {
   readonly isolation: Isolation;
   readonly compiled: ReadonlyMap<string, CompiledProgram>;
+  readonly loaders: RunLoaders;
   /** A machine for the next of these cells. Throws MachineError if it does not come up. */
   readonly open: (stint: Stint, cell: Cell) => Promise<CellMachine>;
   /** How often a cell that ends red is run again, on a new machine each time. */
@@ -65,7 +79,7 @@ export interface StintHost {
 export async function runStint(stint: Stint, host: StintHost): Promise<void> {
   const waiting: Cell[] = [];
   for (const cell of stint.cells) {
-    const failure = host.compiled.get(cell.program.name)?.failure;
+    const failure = failureBefore(cell, host);
     if (failure === undefined) waiting.push(cell);
     else await host.onCell(cell, [attemptWithout(failure)]);
   }
@@ -93,6 +107,16 @@ export async function runStint(stint: Stint, host: StintHost): Promise<void> {
   }
 }
 
+/** Why a cell needs no machine: its program does not compile, or its loader cannot be had. */
+function failureBefore({ loader, program }: Cell, { compiled, loaders }: StintHost): Outcome | undefined {
+  const prepared = loaders.prepared.get(loader.name);
+  const unavailable = prepared?.unavailable ?? null;
+  if (unavailable !== null) return { ...infra(`${loader.name} cannot be had: ${unavailable}`), phase: 'boot' };
+  const failure = compiled.get(program.name)?.failure;
+  // What our parser refuses, another loader may well take.
+  return failure?.class === 'object-refused' && (prepared?.program ?? null) !== null ? undefined : failure;
+}
+
 /**
  * Takes cells off the front of `waiting` until none is left or the machine may not be used any more.
  * @returns a cell that is to be run again, for which the machine makes room
@@ -102,7 +126,7 @@ async function runOnMachine(
   waiting: Cell[],
   host: StintHost,
 ): Promise<{ readonly cell: Cell; readonly attempt: Attempt } | null> {
-  const observers = observersOf(machine);
+  const observers = observersOf(machine, host);
   while (waiting.length > 0) {
     const [cell] = waiting;
     if (cell === undefined) return null;
@@ -122,10 +146,14 @@ async function runOnMachine(
 interface Observers {
   readonly watch: LeftoverWatch;
   readonly marker: ConsoleMarker;
+  /** The loaders that it has; null if no other than ours is run. */
+  readonly guest: GuestLoaders | null;
 }
 
-function observersOf({ machine, state }: CellMachine): Observers {
+function observersOf({ machine, state }: CellMachine, { loaders }: StintHost): Observers {
+  const { observer } = loaders;
   return {
+    guest: observer === null ? null : new GuestLoaders(initramfsPlace(machine.agent), observer),
     watch: new LeftoverWatch(machine.agent, state.baseline),
     marker: new ConsoleMarker(machine.agent, machine.console),
   };
@@ -135,7 +163,7 @@ function observersOf({ machine, state }: CellMachine): Observers {
 async function attemptCell(
   cell: Cell,
   { machine, state }: CellMachine,
-  { watch, marker }: Observers,
+  { watch, marker, guest }: Observers,
   host: StintHost,
   othersFollow: boolean,
 ): Promise<Attempt | null> {
@@ -147,15 +175,17 @@ async function attemptCell(
   const name = cellName(cell.program.name, cell.variant.name);
   const run = async (): Promise<Outcome> => {
     await marker.write(`${name} begins`);
-    const spec = host.compiled.get(cell.program.name)?.spec ?? null;
-    const { outcome: ran, left } =
-      spec === null
-        ? { outcome: infra(`${cell.program.name} has no object`), left: [] }
-        : await runWithSettings(cell, spec, agent, state);
+    const compiled = host.compiled.get(cell.program.name) ?? { spec: null, object: '' };
+    const other = otherLoader(cell, guest, host);
+    const { outcome: ran, left } = await runWithSettings(cell, { compiled, agent, state, other });
     leftovers.push(...left);
     const caughtUp = machine.spoilt ? undefined : await marker.writeEnd(`${name} ends`);
     const shared = othersFollow && host.isolation === 'kernel';
-    if (shared && !machine.spoilt) leftovers.push(...(await watch.find(name)));
+    if (shared && !machine.spoilt) {
+      if (other !== null && (await other.guest.leftProcess()))
+        leftovers.push(`a process of ${cell.loader.name} still runs`);
+      leftovers.push(...(await watch.find(name)));
+    }
     if ((await caughtUp?.()) === false && shared) leftovers.push('the console is still printing');
     return ran;
   };
@@ -186,6 +216,13 @@ async function attemptCell(
   };
 }
 
+/** A cell's loader in a machine; null if it is ours. */
+function otherLoader({ loader }: Cell, guest: GuestLoaders | null, { loaders }: StintHost): OtherLoader | null {
+  const program = loaders.prepared.get(loader.name)?.program ?? null;
+  if (program === null || guest === null) return null;
+  return { loader: { name: loader.name, program }, guest, timeoutMs: loaders.timeoutMs };
+}
+
 function isWorthRetrying(cell: Cell, attempts: readonly Attempt[], host: StintHost): boolean {
   const last = attempts.at(-1);
   return attempts.length <= host.retries && last !== undefined && !host.signal.aborted && host.isRed(cell, last);
@@ -208,7 +245,7 @@ async function attemptAlone(stint: Stint, cell: Cell, host: StintHost): Promise<
   if (machine === null) return null;
   if (!('machine' in machine)) return attemptWithout(machine);
   try {
-    return await attemptCell(cell, machine, observersOf(machine), host, false);
+    return await attemptCell(cell, machine, observersOf(machine, host), host, false);
   } finally {
     await closeMachine(machine, host);
   }

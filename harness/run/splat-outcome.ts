@@ -18,13 +18,15 @@ export function withSplats(outcome: Outcome, splats: readonly ConsoleSplat[]): O
   const [first] = splats.filter((splat) => splat.allowed === null);
   // A machine's end says more than what led to it.
   if (first === undefined || outcome.phase === 'boot' || endsMachine(outcome)) return outcome;
-  const { resolutions, verifierLog, values, program } = outcome;
+  const { resolutions, externs, printed, verifierLog, values, program } = outcome;
   return {
     phase: 'run',
     class: CLASSES[first.kind] ?? 'kernel-splat',
     message: `the kernel complained while this ran (${first.rule}): ${first.text}; without that: ${outcome.message}`,
     ...(program === undefined ? {} : { program }),
     resolutions,
+    ...(externs === undefined ? {} : { externs }),
+    ...(printed === undefined ? {} : { printed }),
     ...(verifierLog === undefined ? {} : { verifierLog }),
     ...(values === undefined ? {} : { values }),
   };

@@ -58,7 +58,12 @@ async function runUnder(sysctl: Variant['sysctl'], guest: Guest, known: string |
   const variant = { name: 'changed', sysctl, boot: [] };
   const cell: Cell = { kernel: selected('6.12'), loader: OURS, program: sampleProgram('a', ['changed']), variant };
   const state = { ...STATE, kernel: { ...STATE.kernel, kallsyms } };
-  const { outcome } = await runWithSettings(cell, WANTS_LATE, guest, state);
+  const { outcome } = await runWithSettings(cell, {
+    compiled: { spec: WANTS_LATE, object: '' },
+    agent: guest,
+    state,
+    other: null,
+  });
   const [late] = outcome.resolutions;
   return { class: outcome.class, result: late?.outcome.result, sent: guest.sent, sysctls: guest.sysctls };
 }

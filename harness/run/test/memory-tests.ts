@@ -9,7 +9,7 @@ import { runStint } from '../run-stint.ts';
 import { planGroups } from '../select.ts';
 import { planStints } from '../stints.ts';
 import { FakeMachine, SPEC } from './fake-machine.ts';
-import { compiled, sampleMatrix, sampleProgram, selected } from './samples.ts';
+import { compiled, OURS_ALONE, sampleMatrix, sampleProgram, selected } from './samples.ts';
 
 setFlagsFromString('--expose-gc');
 const collectGarbage = runInNewContext('gc') as () => void;
@@ -68,6 +68,7 @@ async function runMany(directory: string, count: number): Promise<Reading[]> {
       );
       return machine.opened();
     },
+    loaders: OURS_ALONE,
     isRed: collector.isRed.bind(collector),
     onCell: async (...cell: Parameters<ResultCollector['addCell']>) => {
       await collector.addCell(...cell);

@@ -7,6 +7,7 @@ import { ConfigError } from '../../config/yaml-file.ts';
 import { DEFAULT_DEADLINES } from '../../vm/machine-parts.ts';
 import type { CompiledProgram } from '../compile.ts';
 import type { Outcome } from '../outcome.ts';
+import type { RunLoaders } from '../run-stint.ts';
 import type { SelectedKernel } from '../select.ts';
 
 /** A kernel as the store gives it, without files behind it. */
@@ -31,6 +32,9 @@ export function sampleKernel(line: string, release: string): Kernel {
 
 /** The loader of a matrix that names none. */
 export const OURS: MatrixLoader = { name: OUR_LOADER, request: { kind: 'ksym-matrix' } };
+
+/** A run of ours alone. */
+export const OURS_ALONE: RunLoaders = { prepared: new Map(), observer: null, timeoutMs: 60_000 };
 
 export function selected(name: string, version: string = `${name}.1`): SelectedKernel {
   return { name, version: parseKernelVersion(version), kernel: sampleKernel(name, `${version}-cloud-amd64`) };

@@ -81,7 +81,8 @@ async function run(guest: Guest, settings: Partial<Variant>) {
   const variant = { name: 'changed', sysctl: {}, boot: [], ...settings };
   const cell: Cell = { kernel: selected('6.12'), loader: OURS, program: sampleProgram('a', ['changed']), variant };
   const kallsyms = Kallsyms.parse(new TextEncoder().encode(SHOWN));
-  return runWithSettings(cell, WANTS, guest, { ...STATE, kernel: { ...STATE.kernel, kallsyms } });
+  const state = { ...STATE, kernel: { ...STATE.kernel, kallsyms } };
+  return runWithSettings(cell, { compiled: { spec: WANTS, object: '' }, agent: guest, state, other: null });
 }
 
 t.test(

@@ -6,7 +6,7 @@ import { type Attempt, type CellMachine, runStint, type StintHost } from '../run
 import type { BootGroup, Cell } from '../select.ts';
 import { planGroups } from '../select.ts';
 import { FakeMachine, LISTS, type Script, SPEC, STATE } from './fake-machine.ts';
-import { compiled, sampleMatrix, sampleProgram, selected } from './samples.ts';
+import { compiled, OURS_ALONE, sampleMatrix, sampleProgram, selected } from './samples.ts';
 import { failure } from './verdict-table.ts';
 
 // One of them waits for two seconds.
@@ -58,6 +58,7 @@ export async function play(
     {
       isolation: 'kernel',
       retries: 0,
+      loaders: OURS_ALONE,
       signal: new AbortController().signal,
       open,
       compiled: new Map(
