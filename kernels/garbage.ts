@@ -44,7 +44,7 @@ export function chooseGarbage(
 export async function removeItem(cache: string, item: CacheItem): Promise<boolean> {
   const { part, path, kernel } = item;
   const isFree = async (): Promise<boolean> => kernel === null || !(await usedKernels(cache)).has(kernel);
-  if (part === 'downloads' || part === 'runs') {
+  if (part === 'downloads' || part === 'runs' || path.endsWith('.deb')) {
     if (!(await isFree())) return false;
     await rm(path, { recursive: true, force: true });
     return true;
@@ -64,5 +64,6 @@ const PART_WORDS: Readonly<Record<CacheItem['part'], string>> = {
   templates: 'saved machine',
   machines: 'prepared machine',
   builds: 'build',
+  loaders: 'loader',
   runs: 'run',
 };

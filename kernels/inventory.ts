@@ -5,7 +5,7 @@ import { glanceAtManifest, type KernelManifest } from './kernel.ts';
 import { type KernelIndex, readIndex } from './kernel-index.ts';
 
 /** The parts of the cache whose pieces can go one by one, as everything in them is made or fetched again when it is wanted. */
-export type CachePart = 'kernels' | 'downloads' | 'templates' | 'machines' | 'builds' | 'runs';
+export type CachePart = 'kernels' | 'downloads' | 'templates' | 'machines' | 'builds' | 'loaders' | 'runs';
 
 /** A piece of the cache: a kernel, a package, a saved machine. */
 export interface CacheItem {
@@ -81,6 +81,7 @@ export async function takeInventory(
     }
   }
   for (const one of await measureEntries(join(cache, 'builds'))) items.push(item('builds', null, one));
+  for (const one of await measureLoaders(cache)) items.push(item('loaders', null, one));
   for (const name of ['runs', 'guests', 'bisections']) {
     const parent = join(cache, name);
     const last = await readlink(join(parent, 'latest')).catch(() => '');
@@ -96,6 +97,16 @@ export async function takeInventory(
   return { kernels, items, bytes, otherBytes: Math.max(0, bytes - inParts) };
 }
 
+/** What there is of other loaders, and of what they are built with: CACHE/loaders/PART/KEY, and their packages. apt's lists and the observer are not among it. */
+export async function measureLoaders(cache: string): Promise<DiskUsage[]> {
+  const parent = join(cache, 'loaders');
+  const folders = await readdir(parent, { withFileTypes: true }).catch(() => []);
+  const parts = folders
+    .filter((one) => one.isDirectory() && !one.name.startsWith('.') && one.name !== 'observer')
+    .map(({ name }) => join(parent, name === 'debian' ? 'debian/pool' : name));
+  return (await Promise.all(parts.map(measureEntries))).flat();
+}
+
 /** What belongs to a kernel of the cache, the kernel itself last. */
 export function belongingsOf(inventory: Inventory, folder: string): CacheItem[] {
   const own = inventory.items.filter((item) => item.kernel === folder);
@@ -104,7 +115,7 @@ export function belongingsOf(inventory: Inventory, folder: string): CacheItem[] 
 
 /** Bytes of each part. */
 export function bytesByPart(items: readonly CacheItem[]): Record<CachePart, number> {
-  const bytes = { kernels: 0, downloads: 0, templates: 0, machines: 0, builds: 0, runs: 0 };
+  const bytes = { kernels: 0, downloads: 0, templates: 0, machines: 0, builds: 0, loaders: 0, runs: 0 };
   for (const item of items) bytes[item.part] += item.bytes;
   return bytes;
 }

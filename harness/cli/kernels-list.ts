@@ -216,13 +216,14 @@ const STATE_WORDS: Readonly<Record<ListedKernel['state'], string>> = {
 
 /** What each part of the cache takes. */
 export function renderParts(cache: string, inventory: Pick<Inventory, 'items' | 'bytes' | 'otherBytes'>): string {
-  const { kernels, downloads, templates, machines, builds, runs } = bytesByPart(inventory.items);
+  const { kernels, downloads, templates, machines, builds, loaders, runs } = bytesByPart(inventory.items);
   const parts: [string, number][] = [
     ['kernels', kernels],
     ['downloads', downloads],
     ['saved machines', templates],
     ['prepared machines', machines],
     ['builds', builds],
+    ['loaders', loaders],
     ['runs', runs],
     ['other', inventory.otherBytes],
   ];

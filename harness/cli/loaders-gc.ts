@@ -1,8 +1,8 @@
 import { basename, dirname, join } from 'node:path';
 import { cacheDirectory } from '../../kernels/cache-directory.ts';
-import { type DiskUsage, measureEntries } from '../../kernels/disk-usage.ts';
-import { KEEP_MS } from '../../kernels/garbage.ts';
-import { removeUnused } from '../../kernels/populate.ts';
+import type { DiskUsage } from '../../kernels/disk-usage.ts';
+import { KEEP_MS, removeItem } from '../../kernels/garbage.ts';
+import { measureLoaders } from '../../kernels/inventory.ts';
 import { type LoaderIndex, readLoaderIndex } from '../loaders/loader-index.ts';
 import { formatBytes } from '../report/bytes.ts';
 import { EXIT } from './exit-codes.ts';
@@ -17,7 +17,7 @@ export interface LoaderGarbage {
 }
 
 /** Builds below CACHE/loaders, by library: what a guest gets of a loader. Everything else there is needed for building alone. */
-const BUILDS: ReadonlySet<string> = new Set(['libbpf', 'cilium', 'observer']);
+const BUILDS: ReadonlySet<string> = new Set(['libbpf', 'cilium']);
 
 /** `ksym-matrix loaders gc` */
 export async function collectLoaders(options: {
@@ -37,11 +37,13 @@ export async function collectUnused(
   dryRun: boolean,
   now: number = Date.now(),
 ): Promise<LoaderGarbage> {
-  const folder = join(cache, 'loaders');
-  const all = await entriesBelow(folder);
+  const all = await measureLoaders(cache);
   const unused = chooseUnused(all, await readLoaderIndex(cache), parts, now);
   const removed: DiskUsage[] = [];
-  for (const one of unused) if (dryRun || (await removeUnused(one.path, async () => true))) removed.push(one);
+  for (const one of unused) {
+    const item = { ...one, part: 'loaders', kernel: null, stays: false } as const;
+    if (dryRun || (await removeItem(cache, item))) removed.push(one);
+  }
   const bytes = (entries: readonly DiskUsage[]): number => entries.reduce((sum, one) => sum + one.bytes, 0);
   return {
     cache,
@@ -49,12 +51,6 @@ export async function collectUnused(
     removed: removed.map((one) => ({ path: one.path, bytes: one.bytes })),
     left: bytes(all) - bytes(removed),
   };
-}
-
-/** Folders of CACHE/loaders/PART/KEY. */
-async function entriesBelow(folder: string): Promise<DiskUsage[]> {
-  const found = await Promise.all((await measureEntries(folder)).map(({ path }) => measureEntries(path)));
-  return found.flat();
 }
 
 /** Which of the folders CACHE/loaders/PART/KEY may go. */

@@ -16,6 +16,7 @@ import { renderUpdate, update } from '../kernels-update.ts';
 import { addMachines, kernel, setUp } from './kernel-cache.ts';
 import './comparison-tests.ts';
 import './gc-tests.ts';
+import './loader-tests.ts';
 
 const PLAIN = paintFor(process.stderr);
 
