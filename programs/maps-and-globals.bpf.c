@@ -49,7 +49,7 @@ __noinline int twice(int value)
 	return 2 * value;
 }
 
-SEC("tc")
+SEC("socket")
 int maps_and_globals(struct __sk_buff *skb)
 {
 	__u32 key = 0;

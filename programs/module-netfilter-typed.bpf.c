@@ -15,7 +15,7 @@ __u64 pointer_per_cpu;
 __u64 pointer_this_cpu;
 __u32 sequence = 1;
 
-SEC("raw_tp")
+SEC("raw_tp/sys_enter")
 int module_netfilter_typed(void *ctx)
 {
 	__u32 cpu = bpf_get_smp_processor_id();

@@ -8,7 +8,7 @@ extern const void xt_recseq __ksym;
 __u64 function;
 __u64 variable;
 
-SEC("tc")
+SEC("socket")
 int module_netfilter_typeless(struct __sk_buff *skb)
 {
 	function = (__u64)&xt_register_table;

@@ -23,7 +23,7 @@ __u64 expected_pointer;
 __u32 pid;
 __u32 expected_pid;
 
-SEC("raw_tp")
+SEC("raw_tp/sys_enter")
 int typed_current_task_pair(void *ctx)
 {
 	const struct task_struct *task = 0;

@@ -15,7 +15,7 @@ __u32 value_this_cpu = 200;
 __u32 value_by_address = 300;
 __u64 pointer_beyond_cpus = 1;
 
-SEC("raw_tp")
+SEC("raw_tp/sys_enter")
 int typed_int_percpu(void *ctx)
 {
 	__u32 cpu = bpf_get_smp_processor_id();

@@ -10,7 +10,7 @@ __u64 from_this_cpu;
 __u64 from_per_cpu;
 __u64 offset;
 
-SEC("raw_tp")
+SEC("raw_tp/sys_enter")
 int typed_long_percpu(void *ctx)
 {
 	__u32 cpu = bpf_get_smp_processor_id();

@@ -11,7 +11,7 @@ __u64 stop;
 __u64 size;
 __u16 magic;
 
-SEC("raw_tp")
+SEC("raw_tp/sys_enter")
 int typeless_btf_bounds(void *ctx)
 {
 	start = (__u64)&__start_BTF;

@@ -8,7 +8,7 @@ extern const void jiffies __ksym;
 __u64 address;
 __u64 value;
 
-SEC("raw_tp")
+SEC("raw_tp/sys_enter")
 int typeless_data(void *ctx)
 {
 	address = (__u64)&jiffies;

@@ -8,7 +8,7 @@ extern void ksym_matrix_no_such_symbol __ksym __weak;
 __u64 present;
 __u64 missing = 1;
 
-SEC("tc")
+SEC("socket")
 int typeless_not_const_weak(struct __sk_buff *skb)
 {
 	present = (__u64)&bpf_link_fops;

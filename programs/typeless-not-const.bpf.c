@@ -7,7 +7,7 @@ extern void bpf_link_fops __ksym;
 
 __u64 address;
 
-SEC("tc")
+SEC("socket")
 int typeless_not_const(struct __sk_buff *skb)
 {
 	address = (__u64)&bpf_link_fops;

@@ -7,7 +7,7 @@ extern const void ksym_matrix_no_such_symbol __ksym __weak;
 __u64 address = 1;
 __u32 is_set = 1;
 
-SEC("tc")
+SEC("socket")
 int typeless_weak_missing(struct __sk_buff *skb)
 {
 	address = (__u64)&ksym_matrix_no_such_symbol;
