@@ -16,7 +16,11 @@ What --fail-on can name, several with commas between them:
 The exit code is 0; 1 if something of --fail-on occurs; 2 if one of both is no run.
 `;
 
-/** Adds `diff`, `merge`, `plan` and `history`. Each command's code is loaded when it is used. */
+const COMPARE_WORDS = `
+The exit code is 0 if loaders agree, or known differences explain where they do not; 1 if a disagreement is unexplained; 2 if there is one loader.
+`;
+
+/** Adds `diff`, `compare`, `merge`, `plan` and `history`. Each command's code is loaded when it is used. */
 export function addComparisonCommands(program: Command, setExitCode: (code: number) => void): void {
   program
     .command('diff')
@@ -28,6 +32,23 @@ export function addComparisonCommands(program: Command, setExitCode: (code: numb
     .addOption(new Option('-o, --output <file>', 'write to a file; - is stdout (default: -)'))
     .addHelpText('after', GATE_WORDS)
     .action(async (base, head, options) => setExitCode(await (await import('./diff.ts')).diff(base, head, options)));
+
+  program
+    .command('compare')
+    .description('where the loaders of a run disagree on the same kernel and object, and why')
+    .argument('[results]', 'a file written with --json, or the folder of a run (default: the last run)')
+    .addOption(
+      new Option('-f, --format <name>', 'support: which loader supports what, where (Markdown)')
+        .choices(['text', 'markdown', 'json', 'support'])
+        .default('text'),
+    )
+    .addOption(new Option('-o, --output <file>', 'write to a file; - is stdout (default: -)'))
+    .addOption(new Option('--all', 'also programs on which the loaders agree'))
+    .addOption(new Option('-k, --kernel <name...>', 'only these kernels; * is a wildcard'))
+    .addOption(new Option('-p, --program <name...>', 'only these programs; * is a wildcard'))
+    .addOption(new Option('-l, --loader <name...>', 'only these loaders; * is a wildcard'))
+    .addHelpText('after', COMPARE_WORDS)
+    .action(async (place, options) => setExitCode(await (await import('./compare.ts')).compare(place, options)));
 
   program
     .command('merge')

@@ -3,7 +3,9 @@ import { cacheDirectory } from '../../kernels/cache-directory.ts';
 import { loadMatrix } from '../config/load.ts';
 import { showControls } from '../report/formats/control-characters.ts';
 import { renderTerminal } from '../report/formats/terminal.ts';
-import { paintFor } from '../report/paint.ts';
+import { viewLoaders } from '../report/loaders/loaders-view.ts';
+import { summarizeLoaders } from '../report/loaders/text.ts';
+import { type Paint, paintFor } from '../report/paint.ts';
 import { terminalWidth } from '../report/terminal-width.ts';
 import type { RunResults } from '../results/results.ts';
 import { resultsJson } from '../results/results-json.ts';
@@ -91,7 +93,8 @@ async function report(results: RunResults, json: string | undefined): Promise<nu
     await writeOutput(json, resultsJson(results), 'the results');
     return EXIT.ok;
   }
-  process.stdout.write(renderTerminal(results, paintFor(process.stdout), terminalWidth(process.stdout)));
+  const paint = paintFor(process.stdout);
+  process.stdout.write(renderTerminal(results, paint, terminalWidth(process.stdout), loadersLine(results, paint)));
   if (json === undefined) return EXIT.ok;
   try {
     await writeOutput(json, resultsJson(results), 'the results');
@@ -99,6 +102,15 @@ async function report(results: RunResults, json: string | undefined): Promise<nu
   } catch (error) {
     return reportError(error);
   }
+}
+
+/** How much the loaders of the run disagree; nothing if there is one. */
+function loadersLine(results: RunResults, paint: Paint): string[] {
+  const { differences } = results;
+  if (differences === undefined) return [];
+  const view = viewLoaders(results, differences);
+  const text = `${summarizeLoaders(view)}; ksym-matrix compare shows where and why`;
+  return [`${view.unexplained > 0 ? paint.bad(text) : text}\n`];
 }
 
 /** clang's warnings belong to the program's author, who may not be looking at the results. */
@@ -109,8 +121,10 @@ function warnAboutCompiler(results: RunResults): void {
   }
 }
 
-function exitCodeOf({ totals }: RunResults, flakyOk: boolean): number {
+function exitCodeOf({ totals, differences }: RunResults, flakyOk: boolean): number {
   if (totals.infra > 0) return EXIT.broken;
   const red = totals.fail + totals.xpass + totals.panic + totals.timeout + (flakyOk ? 0 : totals.flaky);
-  return red > 0 ? EXIT.red : EXIT.ok;
+  // Values that loaders do not agree about may each be as their own program expects.
+  const unexplained = (differences?.disagreements ?? []).some(({ explained }) => !explained);
+  return red > 0 || unexplained ? EXIT.red : EXIT.ok;
 }

@@ -3,7 +3,7 @@ import { type CellChange, CHANGE_KINDS, type ChangeKind, type Comparison } from 
 import type { CellResult } from '../results/results.ts';
 import { VERDICTS } from '../results/verdicts.ts';
 import { type ChangeGroup, describeChange, groupChanges } from './change-groups.ts';
-import { showOnOneLine } from './formats/control-characters.ts';
+import { flow, type Word, words } from './flow.ts';
 import { lookOf, paintVerdict } from './looks.ts';
 import type { Paint } from './paint.ts';
 
@@ -117,12 +117,6 @@ function listed(programs: readonly string[]): string {
   return more > 0 ? `${shown} and ${more} more` : shown;
 }
 
-/** A word, and how it is painted. */
-interface Word {
-  readonly text: string;
-  readonly paint: (text: string) => string;
-}
-
 /** Verdicts before and after: `✔ pass → ✖ FAIL`. */
 function transition(changes: readonly CellChange[], paint: Paint): Word[] {
   const side = (cells: readonly (CellResult | null)[]): Word[] => {
@@ -134,44 +128,4 @@ function transition(changes: readonly CellChange[], paint: Paint): Word[] {
     }));
   };
   return [...side(changes.map(({ base }) => base)), ...words('→'), ...side(changes.map(({ head }) => head))];
-}
-
-function words(text: string, paint: (text: string) => string = unpainted): Word[] {
-  return text
-    .split(/\s+/)
-    .filter((word) => word !== '')
-    .map((word) => ({ text: showOnOneLine(word), paint }));
-}
-
-function unpainted(text: string): string {
-  return text;
-}
-
-/** Words in lines of a width at most, as far as a word is not longer; lines are indented, the first one by less if wanted. */
-function flow(all: readonly Word[], width: number, indent: number, firstIndent: number = indent): string[] {
-  const lines: Word[][] = [[]];
-  let columns = firstIndent;
-  for (const word of all) {
-    const own = word.text.length;
-    const line = lines.at(-1) ?? [];
-    if (line.length > 0 && columns + 1 + own > width) {
-      lines.push([word]);
-      columns = indent + own;
-    } else {
-      columns += own + (line.length > 0 ? 1 : 0);
-      line.push(word);
-    }
-  }
-  return lines.map((line, index) => `${' '.repeat(index === 0 ? firstIndent : indent)}${paintLine(line)}`);
-}
-
-/** Neighbours of one paint are painted at once. */
-function paintLine(line: readonly Word[]): string {
-  const runs: { texts: string[]; paint: Word['paint'] }[] = [];
-  for (const { text, paint } of line) {
-    const last = runs.at(-1);
-    if (last?.paint === paint) last.texts.push(text);
-    else runs.push({ texts: [text], paint });
-  }
-  return runs.map(({ texts, paint }) => paint(texts.join(' '))).join(' ');
 }

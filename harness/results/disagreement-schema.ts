@@ -39,12 +39,3 @@ export const differencesSchema = z.object({
   known: z.array(knownDifference).describe('The known differences that cells fall under.'),
   disagreements: z.array(disagreement),
 });
-
-/** {@link differencesSchema} as a type. */
-export type DifferencesResult = z.infer<typeof differencesSchema>;
-
-/** A known difference as the results tell it. */
-export type KnownDifferenceResult = DifferencesResult['known'][number];
-
-/** A program on a kernel, on which loaders disagree. */
-export type Disagreement = DifferencesResult['disagreements'][number];

@@ -1,7 +1,6 @@
 import { OUR_LOADER } from '../config/loader-entries.ts';
 import { answerKind } from './answer-kinds.ts';
-import type { DifferencesResult, Disagreement, KnownDifferenceResult } from './disagreement-schema.ts';
-import type { CellResult, RunResults } from './results.ts';
+import type { CellResult, DifferencesResult, Disagreement, KnownDifferenceResult, RunResults } from './results.ts';
 import { differingValues } from './value-agreement.ts';
 import { RED_VERDICTS } from './verdicts.ts';
 
@@ -40,10 +39,7 @@ export function mergeDisagreements(
   merged: Pick<RunResults, 'cells' | 'loaders'>,
 ): DifferencesResult | undefined {
   const known = new Map(parts.flatMap(({ differences }) => differences?.known ?? []).map((one) => [one.id, one]));
-  return deriveDisagreements(
-    merged,
-    [...known.values()].map((one) => ({ ...one, source: [...one.source] })),
-  );
+  return deriveDisagreements(merged, [...known.values()]);
 }
 
 function disagreementAt(place: readonly CellResult[], families: ReadonlyMap<string, string>): Disagreement | undefined {

@@ -61,6 +61,15 @@ export type ProgramRanges = RangesResult['programs'][number];
  */
 export type OutcomeRange = ProgramRanges['ranges'][number];
 
+/** What the loaders of a run disagree about. */
+export type DifferencesResult = NonNullable<RunResults['differences']>;
+
+/** A known difference as the results tell it. */
+export type KnownDifferenceResult = DifferencesResult['known'][number];
+
+/** A program on a kernel, on which loaders disagree. */
+export type Disagreement = DifferencesResult['disagreements'][number];
+
 /** Read-only all the way down. */
 type Deep<T> = T extends (infer Item)[]
   ? readonly Deep<Item>[]

@@ -129,7 +129,9 @@ export const cellSchema = z.object({
   loaderOutput: z
     .array(z.string())
     .optional()
-    .describe('What another loader than ours printed: the last lines, if there were many. Absent: it is ours, or none was run.'),
+    .describe(
+      'What another loader than ours printed: the last lines, if there were many. Absent: it is ours, or none was run.',
+    ),
   location: location.nullable(),
   evidence,
   splats: z.array(splat).describe('What the kernel complained of on its console while the cell ran.'),

@@ -1,6 +1,5 @@
-import type { Disagreement } from './disagreement-schema.ts';
 import { nullAtZero } from './extern-values.ts';
-import type { CellResult, ExternResult, ObservedValue } from './results.ts';
+import type { CellResult, Disagreement, ExternResult, ObservedValue } from './results.ts';
 
 /** What cells of one place resolved or read differently, and with which loaders. */
 export interface DifferingValues {
@@ -18,7 +17,7 @@ export interface DifferingValues {
  */
 export function differingValues(reference: CellResult, cells: readonly CellResult[]): DifferingValues {
   const loaders = new Set<string>();
-  const list: Disagreement['values'] = [];
+  const list: Disagreement['values'][number][] = [];
   const names = [...new Set([...reference.externs.map(externName), ...reference.values.map(valueName)])];
   for (const name of names) {
     const seen = new Map<string, string[]>();

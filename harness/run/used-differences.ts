@@ -2,7 +2,7 @@ import { dirname } from 'node:path';
 import type { KnownDifference } from '../loaders/differences.ts';
 import type { PreparedLoader } from '../loaders/prepared-loader.ts';
 import { PACKAGE_ROOT } from '../package-root.ts';
-import type { KnownDifferenceResult } from '../results/disagreement-schema.ts';
+import type { KnownDifferenceResult } from '../results/results.ts';
 import { isOf } from './known-differences.ts';
 
 /** A known difference as the results tell it. */

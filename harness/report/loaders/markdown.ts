@@ -1,0 +1,73 @@
+import { fencedCode, inlineText, link, tableHead, tableRow, webAddress } from '../markdown/escape.ts';
+import type { Cause, Effect, LoaderCell, LoadersView } from './loaders-view.ts';
+import { describeEffect, summarizeLoaders } from './text.ts';
+
+/**
+ * Loaders side by side, in Markdown as GitHub reads it: the summary, the grid, and why they disagree.
+ * @param options.all also the programs on which the loaders agree
+ */
+export function renderLoadersMarkdown(view: LoadersView, { all }: { readonly all: boolean }): string {
+  const rows = view.rows.filter((row) => all || !row.agrees);
+  const left = view.rows.length - rows.length;
+  const missing = view.loaders.filter(({ unavailable }) => unavailable !== null);
+  return [
+    `${inlineText(summarizeLoaders(view))}.\n`,
+    ...(rows.length === 0
+      ? []
+      : [
+          '\n',
+          tableHead(['program', ...view.loaders.map(({ name }) => inlineText(name))]),
+          ...rows.map(({ name, cells }) => tableRow([inlineText(name), ...cells.map(cellText)])),
+          `\nThe kernels on which each program works, of ${inlineText(view.kernels.join(', '))} (6.1+: 6.1 and later). ≠ differs on some of them, as explained below; **!** without an explanation.\n`,
+        ]),
+    ...(left === 0 ? [] : [`\n${left} of ${view.rows.length} programs are the same with all loaders.\n`]),
+    ...missing.map(({ name, unavailable }) => `\n${inlineText(`${name} cannot be had: ${unavailable ?? ''}`)}\n`),
+    ...view.causes.map(renderCause),
+  ].join('');
+}
+
+function cellText(cell: LoaderCell | null): string {
+  if (cell === null) return '·';
+  const mark = cell.apart === 'none' ? '' : cell.unexplained ? ' **!**' : ' ≠';
+  return `${cell.works}${mark}`;
+}
+
+function renderCause({ difference, effects }: Cause): string {
+  const title = difference === null ? 'Unexplained' : inlineText(difference.what);
+  return [
+    `\n### ${title}\n`,
+    ...(difference === null
+      ? []
+      : [
+          `\n${inlineText(difference.why)} (${inlineText(difference.id)}: ${difference.source.map(sourceLink).join(', ')})\n`,
+        ]),
+    ...effects.map(renderEffect),
+  ].join('');
+}
+
+/** An address as a link, a file of a loader as it is. */
+export function sourceLink(source: string): string {
+  const [address = ''] = /https?:\/\/\S+/.exec(source) ?? [];
+  if (webAddress(address) === null) return inlineText(source);
+  const rest = source.replace(address, '').trim();
+  const short = address.replace(/^https?:\/\//, '');
+  return `${link(`\`${short}\``, address)}${rest === '' ? '' : ` ${inlineText(rest)}`}`;
+}
+
+function renderEffect(effect: Effect): string {
+  const { loaders, programs, kernels, says, values } = effect;
+  const where = kernels === 'all' ? 'all kernels' : kernels;
+  const lines = [
+    `\n- **${inlineText(loaders.join(', '))}** on ${where}: ${inlineText(describeEffect(effect))}: ${inlineText(programs.join(', '))}\n`,
+    ...values.map(
+      ({ name, seen }) =>
+        `  - ${inlineText(`${name}: ${seen.map(({ value, loaders: own }) => `${value} (${own.join(', ')})`).join('; ')}`)}\n`,
+    ),
+    ...(says === null ? [] : [indented(fencedCode(says))]),
+  ];
+  return lines.join('');
+}
+
+function indented(text: string): string {
+  return text.replace(/^(?=.)/gm, '  ');
+}

@@ -1,0 +1,53 @@
+import { fencedCode, inlineText, tableHead, tableRow } from '../markdown/escape.ts';
+import type { SupportCell, SupportColumn, SupportView } from './support-view.ts';
+
+/** Which loader supports what on which kernels, in Markdown: a table, and below it the exact errors of what does not work. */
+export function renderSupport(view: SupportView): string {
+  const { columns, rows, kernels } = view;
+  const missing = rows.filter(({ unavailable }) => unavailable !== null);
+  return [
+    tableHead(['loader', 'version', ...columns.map(({ features }) => nameOf(features))]),
+    ...rows.map(({ loader, version, cells }) =>
+      tableRow([inlineText(loader), inlineText(version), ...cells.map(cellText)]),
+    ),
+    `\nThe kernels on which it works, of ${inlineText(kernels.join(', '))} (6.1+: 6.1 and later). *partly*: some of the programs that show it work.\n`,
+    ...missing.map(({ loader, unavailable }) => `\n${inlineText(`${loader} cannot be had: ${unavailable ?? ''}`)}\n`),
+    '\nShown by these programs:\n\n',
+    ...columns.map(({ features, programs }) => `- ${nameOf(features)}: ${inlineText(programs.join(', '))}\n`),
+    ...columns.map((column, index) => renderErrors(column, index, view)),
+  ].join('');
+}
+
+function nameOf(features: SupportColumn['features']): string {
+  if (features.includes('control')) return 'no ksym';
+  const words: readonly string[] = ['module', 'weak', 'typeless', 'typed', 'kfunc'];
+  return words.filter((word) => features.some((feature) => feature === word)).join(' ');
+}
+
+function cellText(cell: SupportCell | null): string {
+  if (cell === null) return '·';
+  const { works, partly } = cell;
+  if (partly === 'none') return works;
+  const text = `*partly*${partly === 'all' ? '' : `: ${partly}`}`;
+  return works === 'none' ? text : `${works}; ${text}`;
+}
+
+function renderErrors({ features }: SupportColumn, index: number, { rows }: SupportView): string {
+  const told = new Map<string, { readonly loaders: string[]; readonly text: string; readonly says: string }>();
+  for (const { loader, cells } of rows) {
+    for (const { kernels, programs, says, class: kind } of cells[index]?.errors ?? []) {
+      const where = kernels === 'all' ? 'all kernels' : kernels;
+      const text = `on ${where}: ${inlineText(kind)} (${inlineText(programs.join(', '))})`;
+      const key = JSON.stringify([text, says]);
+      const group = told.get(key) ?? { loaders: [], text, says };
+      group.loaders.push(loader);
+      told.set(key, group);
+    }
+  }
+  if (told.size === 0) return '';
+  const items = [...told.values()].map(
+    ({ loaders, text, says }) =>
+      `\n- **${inlineText(loaders.join(', '))}** ${text}\n${fencedCode(says).replace(/^(?=.)/gm, '  ')}`,
+  );
+  return `\n### Where ${nameOf(features)} does not work\n${items.join('')}`;
+}
