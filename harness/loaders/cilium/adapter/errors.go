@@ -1,0 +1,78 @@
+package main
+
+import (
+	"errors"
+	"reflect"
+	"strings"
+	"syscall"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+)
+
+// errnoOf is the name of the kernel's errno behind an error; nil if there is none, as where the library refuses something itself.
+func errnoOf(err error) *string {
+	var number syscall.Errno
+	if !errors.As(err, &number) {
+		cause := oldVerifierCause(err)
+		if cause == nil || !errors.As(cause, &number) {
+			return nil
+		}
+	}
+	return errnoName(number)
+}
+
+func errnoName(number syscall.Errno) *string {
+	name := unix.ErrnoName(number)
+	if number == 524 { // The kernel's own; it is in no header for user space.
+		name = "ENOTSUPP"
+	}
+	if name == "" {
+		return nil
+	}
+	return &name
+}
+
+// verifierLogOf is the verifier's whole log; nil if the error has none.
+func verifierLogOf(err error) *string {
+	found := verifierError(err)
+	if !found.IsValid() {
+		return nil
+	}
+	var text string
+	if lines := found.FieldByName("Log"); lines.IsValid() {
+		for index := 0; index < lines.Len(); index++ {
+			text += lines.Index(index).String() + "\n"
+		}
+	} else if log := found.FieldByName("log"); log.IsValid() {
+		text = log.String()
+	}
+	text = strings.TrimRight(text, "\n")
+	return &text
+}
+
+// verifierError looks for a VerifierError, which is not exported by the first versions: a struct, or an invalid value if there is none.
+func verifierError(err error) reflect.Value {
+	for ; err != nil; err = errors.Unwrap(err) {
+		value := reflect.ValueOf(err)
+		if value.Kind() == reflect.Pointer && value.Elem().Kind() == reflect.Struct && value.Elem().Type().Name() == "VerifierError" {
+			return value.Elem()
+		}
+	}
+	return reflect.Value{}
+}
+
+// oldVerifierCause is what a VerifierError of 0.2 wraps and does not give away: it has no Unwrap there.
+func oldVerifierCause(err error) error {
+	found := verifierError(err)
+	if !found.IsValid() {
+		return nil
+	}
+	cause := found.FieldByName("cause")
+	if !cause.IsValid() {
+		return nil
+	}
+	readable := reflect.NewAt(cause.Type(), unsafe.Pointer(cause.UnsafeAddr())).Elem()
+	inner, _ := readable.Interface().(error)
+	return inner
+}
