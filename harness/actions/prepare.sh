@@ -22,7 +22,6 @@ one_of cache "$CACHE" true false
 one_of locked "$LOCKED" true false
 [[ $JOBS =~ ^([1-9][0-9]*)?$ ]] || stop "input jobs: \"$JOBS\" is no number"
 [[ $RETRIES =~ ^[0-9]+$ ]] || stop "input retries: \"$RETRIES\" is no number"
-[ -z "$LOADERS" ] || one_of loaders "$LOADERS" ksym-matrix
 if [ -n "$SHARDS" ]; then
 	[ -d "$SHARDS" ] || stop "input shards: there is no folder $SHARDS in $PWD"
 else
@@ -68,11 +67,11 @@ if [ -z "$SHARDS" ]; then
 	[ "$matrix_name" != matrix ] || matrix_name=kernels
 	lock=$(dirname "$MATRIX")/kernels/$matrix_name.lock.yaml
 	wanted=$({
-		printf '%s\n' "$KERNELS"
+		printf '%s\n' "$KERNELS" "$LOADERS"
 		cat -- "$MATRIX"
 		[ ! -f "$lock" ] || cat -- "$lock"
 	} | digest)
-	chosen=$(printf '%s\n' "$MATRIX $KERNELS" | digest)
+	chosen=$(printf '%s\n' "$MATRIX $KERNELS $LOADERS" | digest)
 	[ "$LOCKED" = true ] || wanted+=-$(date -u +%G-%V)
 	output kernels-key "$kernels_key-$chosen-$wanted"
 	# What is saved holds this entry's kernels alone: were it to begin with those of an earlier one, it would grow for ever. Nothing is removed from

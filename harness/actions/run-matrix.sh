@@ -15,6 +15,7 @@ run() {
 	[ "$LOCKED" = false ] || arguments+=(--locked)
 	add_words kernels --kernel "$KERNELS"
 	add_words programs --program "$PROGRAMS"
+	add_words loaders --loader "$LOADERS"
 	quoted ksym_matrix "${arguments[@]}"
 }
 

@@ -57,13 +57,14 @@ async function prepareOne(
   const view = createProgressView(process.stderr);
   return interruptible(async (signal) => {
     try {
-      const [prepared] = await prepareLoaders([loader], {
+      const { loaders } = await prepareLoaders([loader], {
         cache: cacheDirectory(),
         ownVersion: packageVersion(),
         mirror: options.debianMirror ?? matrix.mirror,
         onMessage: (text) => view.show({ kind: 'loader-progress', text }),
         signal,
       });
+      const [prepared] = loaders;
       if (prepared === undefined) throw new TypeError('a loader got lost');
       return prepared;
     } catch (error) {
