@@ -97,12 +97,15 @@ export async function takeInventory(
   return { kernels, items, bytes, otherBytes: Math.max(0, bytes - inParts) };
 }
 
-/** What there is of other loaders, and of what they are built with: CACHE/loaders/PART/KEY, and their packages. apt's lists and the observer are not among it. */
+/** Parts of CACHE/loaders with a few kilobytes that every run reads: the observer, and which packages were chosen. */
+const SMALL_PARTS: ReadonlySet<string> = new Set(['observer', 'chosen']);
+
+/** What there is of other loaders, and of what they are built with: CACHE/loaders/PART/KEY, and their packages. apt's lists are not among it, nor {@link SMALL_PARTS}. */
 export async function measureLoaders(cache: string): Promise<DiskUsage[]> {
   const parent = join(cache, 'loaders');
   const folders = await readdir(parent, { withFileTypes: true }).catch(() => []);
   const parts = folders
-    .filter((one) => one.isDirectory() && !one.name.startsWith('.') && one.name !== 'observer')
+    .filter((one) => one.isDirectory() && !one.name.startsWith('.') && !SMALL_PARTS.has(one.name))
     .map(({ name }) => join(parent, name === 'debian' ? 'debian/pool' : name));
   return (await Promise.all(parts.map(measureEntries))).flat();
 }

@@ -19,6 +19,9 @@ export interface LoaderGarbage {
 /** Builds below CACHE/loaders, by library: what a guest gets of a loader. Everything else there is needed for building alone. */
 const BUILDS: ReadonlySet<string> = new Set(['libbpf', 'cilium']);
 
+/** Unpacked packages whose contents are part of a build's key, so that every run reads them. They have 1 MB each, and 27. */
+const READ_AGAIN = /^packages\/(libbpf|sysroot)-/;
+
 /** `ksym-matrix loaders gc` */
 export async function collectLoaders(options: {
   readonly parts?: true;
@@ -65,7 +68,8 @@ export function chooseUnused(
     const part = basename(dirname(path));
     // A clock that was set back must not make anything immortal.
     const idle = Math.min(Math.abs(now - used), Math.abs(now - written));
-    return idle > KEEP_MS && (BUILDS.has(part) ? !needed.has(`${part}/${basename(path)}`) : parts);
+    const name = `${part}/${basename(path)}`;
+    return idle > KEEP_MS && (BUILDS.has(part) ? !needed.has(name) : parts && !READ_AGAIN.test(name));
   });
 }
 

@@ -15,6 +15,7 @@ import { EXIT } from './exit-codes.ts';
 import { interruptible } from './interrupt.ts';
 import { type AvailableLoader, availableLoaders } from './loader-versions.ts';
 import { type LoaderOptions, matrixOfLoaders } from './loaders-build.ts';
+import { createProgressView } from './progress.ts';
 import { packageVersion } from './version.ts';
 
 /** A loader of the matrix, and what is there of it. */
@@ -37,11 +38,16 @@ export async function listLoaders(options: LoaderOptions): Promise<number> {
   const cache = cacheDirectory();
   const index = await readLoaderIndex(cache);
   const loaders = await Promise.all(matrix.loaders.map((loader) => describe(loader, cache, index)));
+  const view = createProgressView(process.stderr);
   return interruptible(async (signal) => {
     let available: readonly AvailableLoader[] | null = null;
+    const onMessage = (text: string): void => view.show({ kind: 'loader-progress', text });
     try {
-      available = await availableLoaders({ cache, mirror: options.debianMirror ?? matrix.mirror, signal });
+      const mirror = options.debianMirror ?? matrix.mirror;
+      available = await availableLoaders({ cache, mirror, onMessage, signal });
+      view.end();
     } catch (error) {
+      view.end();
       if (signal.aborted) return EXIT.interrupted;
       if (!(error instanceof ExplainedError) || error.code === 'bad-debian-mirror') throw error;
       process.stderr.write(`ksym-matrix: Debian cannot be asked what it has: ${error.explain()}\n`);
@@ -103,7 +109,11 @@ export function renderLoaders(
     ]),
   );
   const unusable = loaders.filter(({ state }) => state === 'unusable').map(({ about }) => `\n${about}\n`);
-  const offers = (available ?? []).map(({ entry, package: name, suite }) => [entry, name, suite]);
+  const offers = (available ?? []).map(({ library, version, package: name, suite }) => [
+    `${library}: "${version}"`,
+    name,
+    suite,
+  ]);
   const debian = offers.length === 0 ? '' : `\n${table(OFFER_COLUMNS, offers)}`;
   return `${named}${unusable.join('')}${debian}`;
 }
@@ -123,4 +133,4 @@ const COLUMNS = [
   { title: 'made from', spare: 1 },
 ] as const;
 
-const OFFER_COLUMNS = [{ title: 'in a matrix' }, { title: 'package', spare: 1 }, { title: 'suite' }] as const;
+const OFFER_COLUMNS = [{ title: 'what Debian has' }, { title: 'package', spare: 1 }, { title: 'suite' }] as const;
