@@ -50,6 +50,7 @@ export class DebianPackages {
       cache: state,
       suites,
       names,
+      keepIndex: true,
       onMessage,
       signal,
       ...(mirror === undefined ? {} : { mirror: { option: mirror } }),
@@ -74,7 +75,7 @@ export class DebianPackages {
     label: string,
     skip: (path: string) => boolean = isDocumentation,
   ): Promise<PackageFiles> {
-    return this.unpackExactly(await Promise.all(wanted.map((one) => this.#newest(one))), label, skip);
+    return this.unpackExactly(await Promise.all(wanted.map((one) => this.newest(one))), label, skip);
   }
 
   /** The same for versions that were chosen among {@link DebianPackages.versions}. */
@@ -100,11 +101,12 @@ export class DebianPackages {
 
   /** The file of one package, its digest checked. Throws as {@link DebianPackages.unpack}. */
   async fetch(wanted: WantedPackage): Promise<{ readonly deb: string; readonly one: DebianPackage }> {
-    const one = await this.#newest(wanted);
+    const one = await this.newest(wanted);
     return { deb: await this.#source.fetch(one), one };
   }
 
-  async #newest(wanted: WantedPackage): Promise<DebianPackage> {
+  /** The newest version that the suites have of a package. Throws ExplainedError `package-unknown`, and as {@link DebianSource.lists}. */
+  async newest(wanted: WantedPackage): Promise<DebianPackage> {
     const [found] = await this.versions(wanted);
     if (found !== undefined) return found;
     const { name, suites } = wanted;

@@ -22,6 +22,8 @@ export interface DebianSourceOptions {
   readonly keyring?: string;
   /** Names of the packages that can be had, and no others. Default: kernels, and what the harness fetches beside them. */
   readonly names?: readonly string[];
+  /** For many small downloads; see `keepIndex` of apt.ts. */
+  readonly keepIndex?: boolean;
 }
 
 /** Debian packages through apt, one state for every run on this machine that shares the cache. Nothing happens until it is asked. */
@@ -132,13 +134,14 @@ export class DebianSource {
 
   async #getApt(): Promise<Apt> {
     this.#apt ??= findMirror(this.#options.mirror).then((mirror) => {
-      const { suites, keyring, names, signal } = this.#options;
+      const { suites, keyring, names, keepIndex, signal } = this.#options;
       return new Apt({
         directory: join(this.#directory, 'apt'),
         mirror,
         ...(suites === undefined ? {} : { suites }),
         ...(keyring === undefined ? {} : { keyring }),
         ...(names === undefined ? {} : { names }),
+        ...(keepIndex === undefined ? {} : { keepIndex }),
         ...(signal === undefined ? {} : { signal }),
       });
     });
