@@ -1,0 +1,81 @@
+import { mkdir, readFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { z } from 'zod';
+import type { DebianPackages, PackageFiles } from '../../kernels/debian/package-files.ts';
+import { type DebianPackage, packageSchema } from '../../kernels/debian/package-list.ts';
+import { ExplainedError } from '../../loader/errors.ts';
+import { writeWhole } from '../results/write.ts';
+
+/** Packages that are to be unpacked together. */
+export interface PackageChoice {
+  /** What the choice is remembered under, and begins the folder's name with. */
+  readonly name: string;
+  /** What would do, best first. Asked only where nothing is remembered, or that cannot be had any more. */
+  readonly alternatives: () => Promise<readonly (readonly DebianPackage[])[]>;
+  /** What is left out, by path without a leading slash. Default: documentation. */
+  readonly skip?: (path: string) => boolean;
+}
+
+/** What {@link unpackChosen} works with. */
+export interface ChosenPackagesOptions {
+  /** The project's cache; choices are remembered in its `loaders/chosen/`. */
+  readonly cache: string;
+  readonly packages: DebianPackages;
+  readonly onMessage: (text: string) => void;
+}
+
+/** How long a choice holds without asking the mirror: a week, in milliseconds. */
+const HOLDS_MS = 7 * 24 * 3600 * 1000;
+/** What a mirror that lists a package may still answer for its file. */
+const GONE: ReadonlySet<string> = new Set(['package-gone', 'download-failed']);
+
+const choiceSchema = z.object({ chosen: z.number(), packages: z.array(packageSchema).min(1) });
+
+/**
+ * Unpacks the first of several choices of packages that the mirror really has, and remembers it: the next run needs neither package lists nor a network.
+ * @throws ExplainedError those of the Debian source, of the last choice
+ */
+export async function unpackChosen(choice: PackageChoice, options: ChosenPackagesOptions): Promise<PackageFiles> {
+  const { name, skip } = choice;
+  const { packages, onMessage } = options;
+  const file = join(options.cache, 'loaders', 'chosen', `${name}.json`);
+  const unpack = (chosen: readonly DebianPackage[]): Promise<PackageFiles> =>
+    packages.unpackExactly(chosen, name, skip);
+  const remembered = await readChoice(file);
+  if (remembered !== null) {
+    const files = await unlessGone(() => unpack(remembered));
+    if (!(files instanceof ExplainedError)) return files;
+  }
+  let refusal: ExplainedError | undefined;
+  for (const chosen of await choice.alternatives()) {
+    const files = await unlessGone(() => unpack(chosen));
+    if (!(files instanceof ExplainedError)) {
+      await mkdir(dirname(file), { recursive: true });
+      await writeWhole(file, JSON.stringify({ chosen: Date.now(), packages: chosen }));
+      return files;
+    }
+    onMessage(
+      `${chosen.map((one) => `${one.name} ${one.version}`).join(', ')} cannot be had: ${files.why ?? files.message}`,
+    );
+    refusal = files;
+  }
+  throw refusal ?? new ExplainedError('package-unknown', `the mirror has nothing for ${name}`);
+}
+
+async function unlessGone(unpack: () => Promise<PackageFiles>): Promise<PackageFiles | ExplainedError> {
+  try {
+    return await unpack();
+  } catch (error) {
+    if (error instanceof ExplainedError && GONE.has(error.code)) return error;
+    throw error;
+  }
+}
+
+async function readChoice(file: string): Promise<readonly DebianPackage[] | null> {
+  try {
+    const { chosen, packages } = choiceSchema.parse(JSON.parse(await readFile(file, 'utf8')));
+    return Date.now() - chosen < HOLDS_MS ? packages : null;
+  } catch {
+    return null;
+  }
+}
