@@ -14,9 +14,9 @@ export function complainOfLoaderRange(text: string): string | undefined {
 
 /**
  * Whether a loader's version lies in a range that {@link complainOfLoaderRange} finds nothing wrong with. What follows its numbers is not
- * looked at: 0.22.0+ds1 is 0.22.0. A version without numbers lies in no range.
+ * looked at: 0.22.0+ds1 is 0.22.0. What is no version, such as the digest of a user's own loader, lies in no range.
  */
 export function isLoaderVersionIn(version: string, range: string): boolean {
-  const [, numbers] = /^v?(\d+(?:\.\d+)*)/.exec(version) ?? [];
+  const [, numbers] = /^v?(\d+(?:\.\d+)+)/.exec(version) ?? [];
   return numbers !== undefined && isInRange(numbers.split('.').map(Number), parseVersionRange(range));
 }

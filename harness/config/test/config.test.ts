@@ -7,6 +7,7 @@ import { CAPABILITIES } from '../capabilities.ts';
 import { jsonSchemas } from '../json-schema.ts';
 import { loadMatrix } from '../load.ts';
 import './comparison-tests.ts';
+import './difference-tests.ts';
 import './kernel-entries-tests.ts';
 import { complaint, folder, PROGRAM } from './matrix-folder.ts';
 import { MATRIX_MISTAKES, PROGRAM_MISTAKES } from './mistakes.ts';

@@ -16,6 +16,7 @@ import { TABLE } from './verdict-table.ts';
 import './bisect-tests.ts';
 import './collect-tests.ts';
 import './history-tests.ts';
+import './judge-loader-tests.ts';
 import './origin-tests.ts';
 import './source-line-tests.ts';
 
