@@ -6,6 +6,7 @@ import type { LoaderEntry } from '../../../config/schema.ts';
 import { matrixSchema } from '../../../config/schema.ts';
 import { ConfigError, readYamlFile } from '../../../config/yaml-file.ts';
 import type { AdapterAnswer } from '../../adapter-answer.ts';
+import { classifyKnownWords } from '../../known-words.ts';
 import { type CommandSearch, type PreparedCommand, prepareCommand } from '../prepare-command.ts';
 import { readCommandEnd } from '../read-end.ts';
 
@@ -132,6 +133,19 @@ t.test('exit code and output are the verdict', async (t) => {
   t.has(readCommandEnd({ exitCode: 7, stdout: '', stderr: '' }), { message: 'it ended with 7 and said nothing' });
   t.has(readCommandEnd({ exitCode: 0, stdout: '{"loaded": 3}', stderr: '' }), { kind: 'loaded' }, 'JSON of its own');
   t.has(readCommandEnd({ exitCode: 1, stdout: '{ not JSON', stderr: '' }), { kind: 'refused', message: '{ not JSON' });
+});
+
+t.test('words of libbpf are understood behind its name, and whatever a program puts before that', (t) => {
+  const missing = { class: 'ksym-not-in-kallsyms', extern: 'x' };
+  for (const line of [
+    "libbpf: extern 'x' (strong): not resolved",
+    "12:30:01 my-loader: libbpf: extern 'x' (strong): not resolved",
+    "libbpf: loading object\nlibbpf: extern 'x' (strong): not resolved\nlibbpf: failed to load object",
+  ]) {
+    t.strictSame(classifyKnownWords(line), missing, line);
+  }
+  t.equal(classifyKnownWords('cannot be loaded: No such process'), null);
+  t.end();
 });
 
 t.test('a document of the protocol is the whole answer', async (t) => {
