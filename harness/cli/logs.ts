@@ -63,7 +63,8 @@ async function describe(cell: CellResult, directory: string, paint: Paint): Prom
   const { evidence } = cell;
   const placeOf = (path: string): string => showControls(join(directory, path));
   const parts = [`${title}\n${showControls(cell.why)}\n`];
-  for (const path of [evidence.verifierLog, evidence.values, evidence.resolution, evidence.cellConsole]) {
+  const { verifierLog, loaderLog = null, values, resolution, cellConsole } = evidence;
+  for (const path of [verifierLog, loaderLog, values, resolution, cellConsole]) {
     if (path !== null)
       parts.push(`${paint.dim(`── ${placeOf(path)}`)}\n${showControls(await contentOf(join(directory, path)))}`);
   }

@@ -93,9 +93,11 @@ function renderSkipped({ finding }: BisectReport, paint: Paint): string {
 
 function renderEvidence({ item, answer, evidence }: Answered<string, KernelEvidence>, paint: Paint): string {
   const { kernel, cell, directory } = evidence;
-  const { verifierLog, resolution, values, cellConsole, console } = cell.evidence;
+  const { verifierLog, resolution, values, loaderLog, cellConsole, console } = cell.evidence;
   const log = cell.verifierLog?.trimEnd().split('\n').slice(-LOG_LINES) ?? [];
-  const paths = [verifierLog, values, resolution, cellConsole, console].filter((path) => path !== null);
+  const paths = [verifierLog, values, resolution, loaderLog ?? null, cellConsole, console].filter(
+    (path) => path !== null,
+  );
   const lines = [
     `${paint.strong(item)} (${kernel.release}, ${kernel.version}, ${kernel.source}): ${renderOutcome(answer, paint)}`,
     ...`${paintVerdict(cell.verdict, lookOf(cell.verdict), paint)}: ${cell.why}`.split('\n'),

@@ -36,8 +36,8 @@ function renderAnswer(answer: Answer, severalLoaders: boolean, paint: Paint): st
  * wrong, the folder with a cell's own files, else the whole console log.
  */
 function evidencePath(cell: CellResult): string {
-  const { resolution, verifierLog, values, cellConsole, console } = cell.evidence;
-  const own = values ?? resolution ?? cellConsole;
+  const { resolution, verifierLog, values, loaderLog, loaderAnswer, cellConsole, console } = cell.evidence;
+  const own = values ?? resolution ?? loaderLog ?? loaderAnswer ?? cellConsole;
   const telling = [verifierLog, tellsOnConsole(cell) ? (cellConsole ?? console) : null].filter((path) => path !== null);
   const paths = telling.length > 0 ? telling : [own === null ? console : dirname(own)].filter((path) => path !== null);
   if (paths.length === 0) return 'none: it was never run';

@@ -7,6 +7,8 @@ import { writeWhole } from '../results/write.ts';
 
 /** What a cell is taken to need when nobody has run it yet: a median on two emulated cores, in milliseconds. */
 const USUAL_CELL_MS = 30;
+/** With another loader than ours, which works in the emulated guest. */
+const USUAL_OTHER_MS = 500;
 
 /** Names that are kept, the ones seen last: a cache that many projects share stays small. */
 const MOST_NAMES = 20_000;
@@ -43,7 +45,7 @@ export class Durations {
 
   /** Milliseconds that a cell is expected to take. */
   expected(cell: TimedCell): number {
-    return this.#known.get(nameOf(cell)) ?? USUAL_CELL_MS;
+    return this.#known.get(nameOf(cell)) ?? (cell.loader.name === OUR_LOADER ? USUAL_CELL_MS : USUAL_OTHER_MS);
   }
 
   /** Remembers how long a cell took, in milliseconds. One that took no time at all was not run, which says nothing. */

@@ -38,7 +38,7 @@ export interface CommandOptions {
 }
 
 /** What is costly and never changed by a run: kernels, package lists, virtme-ng, the agent. */
-const SHARED = ['kernels', 'debian', 'tools', 'agent', 'machines', 'templates'];
+const SHARED = ['kernels', 'debian', 'tools', 'agent', 'machines', 'templates', 'loaders'];
 
 /**
  * What to put before a Node that is no test. tap hands each process a NODE_OPTIONS that follows it and all its children (`@tapjs/processinfo`), for the sake

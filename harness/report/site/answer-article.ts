@@ -142,7 +142,12 @@ function runs(site: Site, cells: readonly CellResult[]): Html {
     const kernel = site.results.kernels.find(({ name }) => name === cell.kernel);
     const { evidence } = cell;
     const path =
-      evidence.verifierLog ?? evidence.values ?? evidence.resolution ?? evidence.cellConsole ?? evidence.console;
+      evidence.verifierLog ??
+      evidence.values ??
+      evidence.resolution ??
+      evidence.loaderLog ??
+      evidence.cellConsole ??
+      evidence.console;
     return html`
 <tr><th scope="row"><a href="../${kernelPage(cell.kernel)}">${cell.kernel}</a><td>${cell.loader}<td>${kernel?.release ?? ''}<td><code title="${kernel?.sha256 ?? ''}">${kernel?.sha256.slice(0, 16) ?? ''}</code><td>${Math.round(cell.durationMs)} ms<td><code>${path ?? 'none'}</code>`;
   });
