@@ -5,6 +5,7 @@ import { closedGates } from '../gate.ts';
 import type { CellResult, KernelResult, RunResults } from '../results.ts';
 import { TRANSITIONS, type Transition } from '../transitions.ts';
 import { RED_VERDICTS, VERDICTS, type Verdict } from '../verdicts.ts';
+import './disagreement-tests.ts';
 import './history-tests.ts';
 import './merge-tests.ts';
 
