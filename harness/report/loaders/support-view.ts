@@ -49,6 +49,7 @@ export interface SupportError {
 export function viewSupport(results: RunResults): SupportView {
   const kernels = gridOrder(results).kernels.map(({ name }) => name);
   const columns = columnsOf(results.programs);
+  const names = namesIn(results);
   const tried = groupBy(
     results.cells.filter(({ variant }) => variant === DEFAULT_VARIANT),
     ({ loader }) => loader,
@@ -62,7 +63,7 @@ export function viewSupport(results: RunResults): SupportView {
       unavailable,
       cells: columns.map(({ programs }) => {
         const own = (tried.get(name) ?? []).filter(({ program }) => programs.includes(program));
-        return own.length === 0 ? null : cellOf(own, kernels);
+        return own.length === 0 ? null : cellOf(own, kernels, names);
       }),
     })),
   };
@@ -87,7 +88,7 @@ function rank(features: readonly Feature[]): number {
   return (features.includes('module') ? 100 : 0) + 10 * kind + (features.includes('weak') ? 1 : 0);
 }
 
-function cellOf(cells: readonly CellResult[], all: readonly string[]): SupportCell {
+function cellOf(cells: readonly CellResult[], all: readonly string[], names: RegExp | null): SupportCell {
   // A program that its kernel cannot be asked for, such as one of a module that it does not have, says nothing of a loader.
   const asked = cells.filter(({ outcome }) => !NOT_ASKED.has(outcome.class));
   const kernels = all.filter((kernel) => asked.some((cell) => cell.kernel === kernel));
@@ -100,7 +101,7 @@ function cellOf(cells: readonly CellResult[], all: readonly string[]): SupportCe
   }
   const errors = groupBy(
     asked.filter((cell) => !works(cell)),
-    ({ outcome }) => JSON.stringify([outcome.class, withoutNames(outcome)]),
+    ({ outcome }) => JSON.stringify([outcome.class, withoutNames(outcome.message, names)]),
   );
   return {
     works: kernelRange(whole, kernels),
@@ -122,9 +123,21 @@ const NOT_ASKED: ReadonlySet<CellResult['outcome']['class']> = new Set<CellResul
   'module-load-failed',
 ]);
 
+/** Names of all externs and BPF programs, as whole words; null if there are none. */
+function namesIn({ cells }: Pick<RunResults, 'cells'>): RegExp | null {
+  const names = new Set(
+    cells.flatMap(({ externs, values, outcome }) => [
+      ...externs.map(({ name }) => name),
+      ...values.map(({ program }) => program),
+      ...[outcome.extern, outcome.program].flatMap((name) => name ?? []),
+    ]),
+  );
+  const words = [...names].filter((name) => /^\w+$/.test(name));
+  return words.length === 0 ? null : new RegExp(`\\b(?:${words.join('|')})\\b`, 'g');
+}
+
 /** The same words about another extern, program or number are the same words. */
-function withoutNames({ message, extern, program }: CellResult['outcome']): string {
-  let text = message;
-  for (const name of [extern, program]) if (name !== undefined) text = text.replaceAll(name, 'NAME');
+function withoutNames(message: string, names: RegExp | null): string {
+  const text = names === null ? message : message.replace(names, 'NAME');
   return text.replace(/0x[0-9a-f]+|\d+/g, 'N');
 }

@@ -28,7 +28,11 @@ export function renderLoadersText(view: LoadersView, options: LoadersTextOptions
     ...(rows.length === 0 ? [] : renderGrid(shown, rows, options)),
     left === 0
       ? []
-      : [paint.dim(`${left} of ${shown.rows.length} programs are the same with all loaders (--all shows them)`)],
+      : flow(
+          words(`${left} of ${shown.rows.length} programs are the same with all loaders (--all shows them)`, paint.dim),
+          width,
+          0,
+        ),
     ...missing.map(({ name, unavailable }) =>
       flow([...words(name, paint.strong), ...words(`cannot be had: ${showOnOneLine(unavailable)}`)], width, INDENT, 0),
     ),

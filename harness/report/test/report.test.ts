@@ -10,6 +10,7 @@ import { renderSummary } from '../summary.ts';
 import { cell, NOTHING, PLAIN, results, sampleKernel, stream, WARNED, withEnvironment } from './samples.ts';
 import './history-tests.ts';
 import './lifecycle-tests.ts';
+import './loaders-tests.ts';
 import './summary-tests.ts';
 
 t.test(

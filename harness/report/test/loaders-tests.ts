@@ -1,0 +1,178 @@
+import t from 'tap';
+import { deriveDisagreements } from '../../results/disagreements.ts';
+import type { CellResult, KnownDifferenceResult, RunResults } from '../../results/results.ts';
+import { cutColumns } from '../loaders/cut-columns.ts';
+import { kernelRange } from '../loaders/kernel-range.ts';
+import { type LoadersView, viewLoaders } from '../loaders/loaders-view.ts';
+import { renderLoadersMarkdown } from '../loaders/markdown.ts';
+import { renderSupport } from '../loaders/support.ts';
+import { viewSupport } from '../loaders/support-view.ts';
+import { renderLoadersText, summarizeLoaders } from '../loaders/text.ts';
+import { cell, PLAIN, results, sampleKernel } from './samples.ts';
+
+const KNOWN: KnownDifferenceResult = {
+  id: 'libbpf-old',
+  loader: 'libbpf',
+  versions: '<1.0',
+  what: 'libbpf 0.x cannot do it.',
+  why: 'It came later.',
+  source: ['https://github.com/libbpf/libbpf/commit/0e752094 (v0.5.0)', 'src/libbpf.c 0.3'],
+  from: 'built-in',
+};
+
+const UNABLE: Partial<CellResult> = {
+  loader: 'libbpf-0.3',
+  difference: 'libbpf-old',
+  outcome: {
+    phase: 'resolve',
+    class: 'loader-lacks-feature',
+    message: 'libbpf-0.3: no such thing as one',
+    extern: 'one',
+  },
+};
+
+function sample(): RunResults {
+  const kernels = ['5.10', '6.1', '6.12'].map((name) => sampleKernel(name));
+  const cells = kernels.flatMap(({ name: kernel }) => [
+    cell(kernel, 'same', 'pass'),
+    cell(kernel, 'same', 'pass', { loader: 'libbpf-0.3' }),
+    cell(kernel, 'other', 'pass'),
+    kernel === '5.10'
+      ? cell(kernel, 'other', 'pass', { loader: 'libbpf-0.3' })
+      : cell(kernel, 'other', 'xfail', UNABLE),
+  ]);
+  const loaders = [
+    { name: 'ksym-matrix', version: '0.1.0', family: 'ksym-matrix' },
+    { name: 'libbpf-0.3', version: '0.3', family: 'libbpf' },
+  ];
+  const differences = deriveDisagreements({ cells, loaders }, [KNOWN]);
+  return results(cells, { kernels, loaders, ...(differences === undefined ? {} : { differences }) });
+}
+
+function view(run: RunResults): LoadersView {
+  return viewLoaders(run, run.differences ?? { compared: 0, known: [], disagreements: [] });
+}
+
+t.test('kernels are told in a few characters', (t) => {
+  const all = ['5.10', '6.1', '6.12', '7.0'];
+  const range = (...names: string[]): string => kernelRange(new Set(names), all);
+  t.equal(range(...all), 'all');
+  t.equal(range(), 'none');
+  t.equal(range('6.1', '6.12', '7.0'), '6.1+');
+  t.equal(range('7.0'), '7.0+');
+  t.equal(range('5.10', '6.1'), '5.10–6.1');
+  t.equal(range('5.10', '6.12', '7.0'), '5.10, 6.12+');
+  t.end();
+});
+
+t.test('loaders stand side by side: where each program works, and below why they disagree', (t) => {
+  const text = renderLoadersText(view(sample()), { paint: PLAIN, width: 200, all: false });
+  // Written by hand.
+  const expected = [
+    'program  ksym-matrix  libbpf-0.3',
+    'other    all          5.10 ≠',
+    '',
+    'works on: all or none of 5.10 6.1 6.12, or those named (6.1+: 6.1 and later). ≠ differs on some kernel, as explained below; ! without an explanation.',
+    '',
+    '1 of 2 programs are the same with all loaders (--all shows them)',
+    '',
+    'libbpf-old libbpf 0.x cannot do it.',
+    '    libbpf-0.3 on 6.1+: loader-lacks-feature, where ksym-matrix works',
+    '        other',
+    '        says: libbpf-0.3: no such thing as one',
+    '    why: It came later.',
+    '    see: https://github.com/libbpf/libbpf/commit/0e752094 (v0.5.0)',
+    '    see: src/libbpf.c 0.3',
+    '',
+    'loaders disagree on 2 of 6 programs on kernels: all explained by 1 known difference',
+    '',
+  ].join('\n');
+  t.equal(text, expected);
+  t.match(renderLoadersText(view(sample()), { paint: PLAIN, width: 200, all: true }), /^same {5}all {10}all$/m);
+  t.end();
+});
+
+t.test('what nobody has explained is told last, and counted', (t) => {
+  const run = sample();
+  const cells = run.cells.map(({ difference: _difference, ...one }) => one);
+  const differences = deriveDisagreements({ cells, loaders: run.loaders }, []);
+  const shown = view({ ...run, cells, ...(differences === undefined ? {} : { differences }) });
+  const text = renderLoadersText(shown, { paint: PLAIN, width: 200, all: false });
+  t.match(text, /^other {4}all {10}5\.10 !$/m);
+  t.match(text, /^UNEXPLAINED: /m);
+  t.equal(
+    summarizeLoaders(shown),
+    'loaders disagree on 2 of 6 programs on kernels: 2 UNEXPLAINED, the others by 0 known differences',
+  );
+  t.end();
+});
+
+t.test('columns that do not fit stand in another block', (t) => {
+  const columns = [10, 20, 5, 40].map((width) => ({ width }));
+  t.same(
+    cutColumns(columns, 10, 45).map((part) => part.map(({ width }) => width)),
+    [[10, 20], [5], [40]],
+  );
+  t.equal(cutColumns(columns, 10, Number.POSITIVE_INFINITY).length, 1);
+  const narrow = renderLoadersText(view(sample()), { paint: PLAIN, width: 24, all: false });
+  t.equal(
+    Math.max(
+      ...narrow
+        .split('\n')
+        .filter((line) => !/\S{20}/.test(line))
+        .map(({ length }) => length),
+    ) <= 24,
+    true,
+  );
+  t.match(narrow, /^program {2}libbpf-0\.3$/m);
+  t.end();
+});
+
+t.test('the same in Markdown, with links to the sources, and nothing in it comes alive', (t) => {
+  const run = sample();
+  const hostile = run.cells.map((one) =>
+    one.difference === undefined ? one : { ...one, outcome: { ...one.outcome, message: 'a | b\n```\n<b>@someone' } },
+  );
+  const text = renderLoadersMarkdown(view({ ...run, cells: hostile }), { all: false });
+  t.match(text, '| other | all | 5.10 ≠ |');
+  t.match(
+    text,
+    '[`github.com/libbpf/libbpf/commit/0e752094`](https://github.com/libbpf/libbpf/commit/0e752094) (v0.5.0)',
+  );
+  t.match(text, '### libbpf 0.x cannot do it.');
+  t.match(text, /````\n {2}a \| b\n {2}```\n {2}<b>@someone\n {2}````/);
+  t.end();
+});
+
+t.test('what loaders support is told by the programs that show it, with the exact error elsewhere', (t) => {
+  const run = sample();
+  const [same, other] = run.programs;
+  const programs = [
+    ...(same === undefined ? [] : [{ ...same, shows: ['typeless' as const] }]),
+    ...(other === undefined ? [] : [{ ...other, shows: ['typeless' as const, 'weak' as const] }]),
+  ];
+  const support = viewSupport({ ...run, programs });
+  t.same(support.columns, [
+    { features: ['typeless'], programs: ['same'] },
+    { features: ['typeless', 'weak'], programs: ['other'] },
+  ]);
+  t.match(support.rows[1]?.cells, [
+    { works: 'all', partly: 'none', errors: [] },
+    {
+      works: '5.10',
+      errors: [{ kernels: '6.1+', class: 'loader-lacks-feature', says: 'libbpf-0.3: no such thing as one' }],
+    },
+  ]);
+  const text = renderSupport(support);
+  t.match(text, '| loader | version | typeless | weak typeless |');
+  t.match(text, '| libbpf-0.3 | 0.3 | all | 5.10 |');
+  t.match(
+    text,
+    /### Where weak typeless does not work\n\n- \*\*libbpf-0\.3\*\* on 6\.1\+: loader-lacks-feature \(other\)/,
+  );
+  // Two programs that show the same: one works, the other does not.
+  const partly = viewSupport({ ...run, programs: programs.map((one) => ({ ...one, shows: ['typeless' as const] })) });
+  t.match(partly.rows[1]?.cells, [{ works: '5.10', partly: '6.1+', errors: [{ programs: ['other'] }] }]);
+  t.match(renderSupport(partly), '5.10; *partly*: 6.1+');
+  t.end();
+});
