@@ -30,6 +30,7 @@ t.test(
       bisect('typed-int-percpu@nix'),
       bisect('typed-int-percpu', '--to', '6.13'),
       bisect('typed-int-percpu', '-k', '5.10'),
+      bisect('typed-int-percpu', '--loader', 'libbpf-1.5'),
     ]);
 
     t.equal(found.code, 0, 'a change is found', { stdout: found.stdout, stderr: found.stderr });
@@ -54,6 +55,7 @@ t.test(
 
     t.equal(stepped.code, 0, 'exit code', { stderr: stepped.stderr });
     const report = JSON.parse(stepped.stdout) as BisectReport;
+    t.equal(report.loader, 'ksym-matrix');
     t.same(report.kernels, ['5.10', '6.2', '6.12'], 'in the order of history');
     t.match(report.steps, [{ kernel: '5.10' }, { kernel: '6.12', outcome: 'works' }, { kernel: '6.2', outcome: null }]);
     t.match(report.finding, {
@@ -78,6 +80,7 @@ t.test(
       /unknown variant "nix"/,
       /unknown kernel "6\.13"/,
       /at least two kernels/,
+      /unknown loader "libbpf-1\.5" \(known: ksym-matrix\)/,
     ]);
     t.notOk(existsSync(join(place.cache, 'runs')), 'what `logs` and `ranges` look at is left alone');
     t.same(processesWith(place.folder), [], 'no machine is left');

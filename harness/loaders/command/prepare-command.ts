@@ -172,7 +172,9 @@ const FIXES: Readonly<Partial<Record<ProgramErrorCode, string>>> = {
 };
 
 function inOneLine(error: ProgramError): string {
-  const head = [error.message, error.where, error.why].filter((part) => part !== undefined && part !== '').join(': ');
+  const parts = [error.message, error.where, error.why].filter((part) => part !== undefined && part !== '');
+  // Of a file that is missing, what is said is its path.
+  const head = parts.filter((part, index) => index === 0 || !error.message.endsWith(` ${part}`)).join(': ');
   const fix = FIXES[error.code] ?? error.fix;
   return fix === undefined ? head : `${head} (${fix})`;
 }
