@@ -35,7 +35,10 @@ export function observedExterns(
     }
   }
   return content.externs.flatMap((extern) => {
-    const answers = [...(found.get(extern.name)?.values() ?? [])];
+    const all = [...(found.get(extern.name)?.values() ?? [])];
+    // cilium/ebpf (0.14 to 0.22, linker.go's fixupKfuncs) loads a kfunc's id as a plain number where libbpf loads its address: calls tell more.
+    const called = extern.kind === 'kfunc' && all.some(({ result }) => result === 'btf-id');
+    const answers = called ? all.filter(({ result }) => result !== 'address') : all;
     return answers.length === 0 ? [] : [describe(extern, answers)];
   });
 }

@@ -195,5 +195,10 @@ export async function testObservedExterns(t: Test): Promise<void> {
     t.same(resolve(object(twice), observed([...load64(1, 0, 3), ...load64(1, 0, 3), exit])), { typed: 'btf-id 1' });
     const split = observed([...load64(1, 0, 3), ...load64(), exit]);
     t.same(resolve(object(twice), split), { typed: 'error references-disagree' });
+    const both = program([...load64(), [CALL, 2, -1], exit], [refer(0, 'kfunc'), referCall(2, 'kfunc')]);
+    const number = observed([...load64(99), [CALL, 2, 99], exit]);
+    t.same(resolve(object(both), number), { kfunc: 'btf-id 99' }, 'cilium/ebpf loads the id of a kfunc as a number');
+    const missing = observed([...load64(), [CALL, 2, 99], exit]);
+    t.same(resolve(object(both), missing), { kfunc: 'error references-disagree' });
   });
 }
