@@ -91,11 +91,17 @@ function readAnswer(
       ? { answer: null, fault: `it ended with ${end.exitCode} after its answer` }
       : { answer: said.answer, fault: null };
   }
-  if (said.kind === 'broken') return { answer: null, fault: said.message };
+  if (said.kind === 'broken') return { answer: null, fault: inShort(said.message) };
   if (program.speaks === 'either') return { answer: null, fault: null };
   const [line = ''] = end.stdout.trim().split('\n');
   const printed = line === '' ? 'it printed nothing' : `it printed "${line.slice(0, 120)}"`;
   return { answer: null, fault: `${printed}, and ended with ${end.exitCode}` };
+}
+
+/** The first thing that is wrong with a document says enough: all that is missing would be a page. */
+function inShort(message: string): string {
+  const [first = '', second = ''] = message.split('\n');
+  return `${first} ${second.trim()}`.trim();
 }
 
 /** The observer ends as the loader did: with 128 and the signal's number, as a shell does. */

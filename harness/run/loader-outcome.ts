@@ -33,16 +33,19 @@ export function describeLoaderRun(
   const { answer } = run;
   if (answer?.loaded === true) return null;
   if (answer === null && run.exitCode === 0) return null;
-  const words = wordsOf(run);
+  const { last, words } = wordsOf(run);
   const refusal = refusedByKernel(run, spec);
-  const complaint = firstComplaint(words, loader);
-  if (refusal !== null) return describeRefusal(refusal, words, loader.name);
+  if (refusal !== null) return describeRefusal(refusal, last, loader.name);
+  const understood = firstComplaint(words, loader);
+  const complaint = understood?.complaint;
+  // An adapter's message is the whole error; of lines that a program printed, the one that says why.
+  const told = answer === null ? (understood?.text ?? last) : last;
   const errno = answer?.failure?.errno ?? null;
   const kind = complaint?.class ?? 'loader-refused';
   return {
     phase: PHASE_OF.get(kind) ?? 'resolve',
     class: kind,
-    message: `${loader.name}: ${words[0] ?? `ended with ${run.exitCode}, and said nothing`}`,
+    message: `${loader.name}: ${told ?? `ended with ${run.exitCode}, and said nothing`}`,
     ...(errno === null ? {} : { errno }),
     ...(complaint?.extern === undefined ? {} : { extern: complaint.extern }),
     ...(complaint?.program === undefined ? {} : { program: complaint.program }),
@@ -89,22 +92,30 @@ const PHASE_OF: ReadonlyMap<FailureClass, Phase> = new Map<FailureClass, Phase>(
   ['ksym-address-unavailable', 'load'],
 ]);
 
-/** What a loader said, the most telling first. */
-function wordsOf({ answer, stdout, stderr }: LoaderRun): string[] {
+/** What a loader said: its last word, and everything in the order in which it is to be understood. */
+function wordsOf({ answer, stdout, stderr }: LoaderRun): {
+  readonly last: string | undefined;
+  readonly words: readonly string[];
+} {
+  const isSaid = (text: string): boolean => text.trim() !== '';
   if (answer === null) {
-    const lines = [stderr, stdout].flatMap((text) => text.split('\n')).filter((line) => line.trim() !== '');
-    const last = lines.at(-1);
-    return last === undefined ? [] : [last, ...lines];
+    const [errors, others] = [stderr, stdout].map((text) => text.split('\n').filter(isSaid));
+    return { last: errors?.at(-1) ?? others?.at(-1), words: [...(errors ?? []), ...(others ?? [])] };
   }
   const message = answer.failure?.message ?? '';
   const ofPrograms = answer.programs.flatMap((program) => (program.loaded ? [] : [program.message ?? '']));
-  return [message, ...message.split('\n'), ...ofPrograms, ...answer.messages].filter((text) => text.trim() !== '');
+  const words = [message, ...message.split('\n'), ...ofPrograms, ...answer.messages].filter(isSaid);
+  return { last: words[0], words };
 }
 
-function firstComplaint(words: readonly string[], { classify }: NamedLoader): LoaderComplaint | null {
+/** The first message that the loader's words tell the meaning of. */
+function firstComplaint(
+  words: readonly string[],
+  { classify }: NamedLoader,
+): { readonly text: string; readonly complaint: LoaderComplaint } | null {
   for (const text of words) {
     const complaint = classify(text);
-    if (complaint !== null) return complaint;
+    if (complaint !== null) return { text, complaint };
   }
   return null;
 }
@@ -157,7 +168,7 @@ function longest(texts: readonly string[]): string {
 
 function describeRefusal(
   { program, errno, verifierLog }: KernelRefusal,
-  words: readonly string[],
+  last: string | undefined,
   name: string,
 ): LoaderOutcome {
   const summary = summarizeVerifierLog(verifierLog);
@@ -165,7 +176,7 @@ function describeRefusal(
   return {
     phase: 'load',
     class: classOfRefusal(verifierLog),
-    message: [`${name}: the kernel does not load the program`, program, errno, summary === '' ? words[0] : summary]
+    message: [`${name}: the kernel does not load the program`, program, errno, summary === '' ? last : summary]
       .filter((part) => part !== null && part !== undefined && part !== '')
       .join(': '),
     ...(errno === null ? {} : { errno }),
