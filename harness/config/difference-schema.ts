@@ -51,7 +51,7 @@ export const differenceSchema = z.strictObject({
     .min(1)
     .optional()
     .describe(
-      'What the object has, all of it: "typeless", "weak typed missing", "no typed". What an extern is on the kernel (found, missing, ambiguous, mismatched, hidden, zero) is by the rules of ksym-matrix.',
+      'What the object has, all of it: "typeless", "weak typed missing", "no typed", "const typeless" (declared so), "any". What an extern is on the kernel (found, missing, ambiguous, mismatched, hidden, zero) is by the rules of ksym-matrix.',
     ),
   outcome,
   what: oneLine.min(10).max(200).describe('One line, for people: what the loader does.'),

@@ -5,7 +5,13 @@ const KINDS = ['typeless', 'typed', 'kfunc'] as const;
 const STATES = ['found', 'missing', 'ambiguous', 'mismatched', 'hidden', 'zero'] as const;
 const PLACES = ['vmlinux', 'module'] as const;
 
-/** What is asked of an object's externs in a few words: `weak typed missing`, `no typeless`. */
+/** An extern as phrases ask about it. */
+export interface AskedExtern extends ExternResolution {
+  /** Its declared type begins with const, as in `extern const void x`. */
+  readonly isConst?: boolean;
+}
+
+/** What is asked of an object's externs in a few words: `weak typed missing`, `no typeless`, `any`. */
 export interface ExternPhrase {
   /** The object has no such extern. */
   readonly none: boolean;
@@ -15,10 +21,12 @@ export interface ExternPhrase {
   readonly state: (typeof STATES)[number] | null;
   /** For typed externs and kfuncs that were found: whose BTF lists it. */
   readonly place: (typeof PLACES)[number] | null;
+  /** It is declared const. */
+  readonly isConst: boolean;
 }
 
 /** The words of a phrase, for schemas and messages. */
-export const PHRASE_WORDS = `no, ${[...BINDINGS, ...KINDS, ...STATES, ...PLACES].join(', ')}`;
+export const PHRASE_WORDS = `no, any, const, ${[...BINDINGS, ...KINDS, ...STATES, ...PLACES].join(', ')}`;
 
 /** Reads a phrase; undefined if a word is unknown, or there are two of a sort. */
 export function parseExternPhrase(text: string): ExternPhrase | undefined {
@@ -32,21 +40,25 @@ export function parseExternPhrase(text: string): ExternPhrase | undefined {
   };
   const phrase = {
     none: take(['no']) !== null,
+    isConst: take(['const']) !== null,
     binding: take(BINDINGS),
     kind: take(KINDS),
     state: take(STATES),
     place: take(PLACES),
   };
-  const asks = phrase.binding ?? phrase.kind ?? phrase.state ?? phrase.place;
-  return rest.size > 0 || asks === null ? undefined : phrase;
+  const isAny = take(['any']) !== null;
+  const asks = phrase.isConst || (phrase.binding ?? phrase.kind ?? phrase.state ?? phrase.place) !== null;
+  // `any` is an extern of whatever sort: it stands alone, but for `no`.
+  return rest.size > 0 || asks === isAny ? undefined : phrase;
 }
 
 /** Whether an object's externs, as our rules resolve them on a kernel, are as a phrase says. */
-export function phraseHolds(phrase: ExternPhrase, externs: readonly ExternResolution[]): boolean {
+export function phraseHolds(phrase: ExternPhrase, externs: readonly AskedExtern[]): boolean {
   return externs.some((extern) => isSuch(extern, phrase)) !== phrase.none;
 }
 
-function isSuch(extern: ExternResolution, { binding, kind, state, place }: ExternPhrase): boolean {
+function isSuch(extern: AskedExtern, { binding, kind, state, place, isConst }: ExternPhrase): boolean {
+  if (isConst && extern.isConst !== true) return false;
   if (binding !== null && extern.weak !== (binding === 'weak')) return false;
   if (kind !== null && extern.kind !== kind) return false;
   if (state !== null && !isInState(extern, state)) return false;

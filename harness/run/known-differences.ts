@@ -1,6 +1,6 @@
 import type { ObjectContent } from '../../loader/object/spec.ts';
 import type { ExternResolution } from '../../loader/resolve/outcome.ts';
-import { parseExternPhrase, phraseHolds } from '../config/extern-phrase.ts';
+import { type AskedExtern, parseExternPhrase, phraseHolds } from '../config/extern-phrase.ts';
 import { isLoaderVersionIn } from '../config/loader-version.ts';
 import type { KnownDifference } from '../loaders/differences.ts';
 import { nameMatches } from './select.ts';
@@ -13,7 +13,7 @@ export interface LoaderSituation extends CellSituation {
   readonly loaderVersion: string;
   readonly program: string;
   /** The object; null if it could not be read. */
-  readonly spec: Pick<ObjectContent, 'programs'> | null;
+  readonly spec: (Pick<ObjectContent, 'programs'> & Partial<Pick<ObjectContent, 'btf'>>) | null;
   /** Its externs as our own rules resolve them on this kernel, under this cell's settings. */
   readonly externs: readonly ExternResolution[];
 }
@@ -44,8 +44,18 @@ function appliesTo(difference: KnownDifference, situation: LoaderSituation): boo
     (sections.length === 0 || (situation.spec?.programs ?? []).some(({ section }) => nameMatches(section, sections))) &&
     externs.every((text) => {
       const phrase = parseExternPhrase(text);
-      return phrase !== undefined && phraseHolds(phrase, situation.externs);
+      return phrase !== undefined && phraseHolds(phrase, askedOf(situation));
     }) &&
     conditionHolds(when ?? {}, situation)
   );
+}
+
+/** The externs, with what only the object's own BTF tells of them. */
+function askedOf({ externs, spec }: LoaderSituation): readonly AskedExtern[] {
+  const btf = spec?.btf ?? null;
+  if (btf === null) return externs;
+  return externs.map((extern) => {
+    const variable = btf.find(extern.name, 'var');
+    return { ...extern, isConst: variable !== undefined && btf.type(variable.type).kind === 'const' };
+  });
 }

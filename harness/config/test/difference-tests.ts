@@ -1,6 +1,6 @@
 import t from 'tap';
 import type { ExternOutcome, ExternResolution } from '../../../loader/resolve/outcome.ts';
-import { parseExternPhrase, phraseHolds } from '../extern-phrase.ts';
+import { type AskedExtern, parseExternPhrase, phraseHolds } from '../extern-phrase.ts';
 import { loadMatrix } from '../load.ts';
 import { complainOfLoaderRange, isLoaderVersionIn } from '../loader-version.ts';
 import { complaint, folder } from './matrix-folder.ts';
@@ -16,7 +16,7 @@ function extern(kind: ExternResolution['kind'], outcome: ExternOutcome, weak: bo
 
 t.test('a phrase asks for an extern that is all of what it says', (t) => {
   const mixed = [extern('typeless', AT_ZERO), extern('typed', MISSING, true)];
-  const holds = (text: string, externs: readonly ExternResolution[]): boolean => {
+  const holds = (text: string, externs: readonly AskedExtern[]): boolean => {
     const phrase = parseExternPhrase(text);
     t.ok(phrase, text);
     return phrase !== undefined && phraseHolds(phrase, externs);
@@ -32,13 +32,18 @@ t.test('a phrase asks for an extern that is all of what it says', (t) => {
   t.ok(holds('no typed', []));
   t.ok(holds('typed module', [extern('typed', IN_MODULE)]));
   t.notOk(holds('typed vmlinux', [extern('typed', IN_MODULE)]));
+  t.ok(holds('const typeless', [{ ...extern('typeless', AT_ZERO), isConst: true }]));
+  t.notOk(holds('const typeless', [{ ...extern('typed', MISSING), isConst: true }, extern('typeless', AT_ZERO)]));
+  t.ok(holds('any', [extern('kfunc', MISSING)]));
+  t.notOk(holds('any', []));
+  t.ok(holds('no any', []));
   t.ok(holds('hidden', [extern('typeless', HIDDEN)]));
   t.notOk(holds('missing', [extern('typeless', HIDDEN)]), 'what is hidden is there');
   t.end();
 });
 
 t.test('words that are unknown, or two of a sort, are no phrase', (t) => {
-  for (const text of ['', 'no', 'typless', 'weak strong', 'typed typed', 'typed kfunc', 'weak, typed']) {
+  for (const text of ['', 'no', 'typless', 'weak strong', 'typed typed', 'typed kfunc', 'weak, typed', 'any typed']) {
     t.equal(parseExternPhrase(text), undefined, JSON.stringify(text));
   }
   t.end();
