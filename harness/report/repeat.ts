@@ -1,12 +1,16 @@
 import type { CellResult, RunResults } from '../results/results.ts';
 
 /** The command that runs a cell again, in the root of the repository that its matrix lies in. */
-export function repeatCommand(cell: CellResult, { matrix, cells }: Pick<RunResults, 'matrix' | 'cells'>): string {
+export function repeatCommand(
+  cell: CellResult,
+  { matrix, cells, loaders }: Pick<RunResults, 'matrix' | 'cells' | 'loaders'>,
+): string {
   const words = ['ksym-matrix', 'run'];
   if (matrix.path !== 'matrix.yaml') words.push('--matrix', matrix.path);
   // The name alone would run all variants.
   const alone = cell.variant === 'default' && !programsWithVariants(cells).has(cell.program);
   words.push('--kernel', cell.kernel, '--program', alone ? cell.program : `${cell.program}@${cell.variant}`);
+  if (loaders.length > 1) words.push('--loader', cell.loader);
   return words.map(shellWord).join(' ');
 }
 

@@ -3,7 +3,7 @@ import { repeatCommand } from '../repeat.ts';
 import { sentenceOf } from '../sentence.ts';
 
 /** Why a cell is red, in paragraphs for people: what it did, why that is wrong, the line of C, what the kernel said, how to repeat it. */
-export function explainCell(cell: CellResult, results: Pick<RunResults, 'matrix' | 'cells'>): string {
+export function explainCell(cell: CellResult, results: Pick<RunResults, 'matrix' | 'cells' | 'loaders'>): string {
   const { why, expected, location, attempts = [], verifierLog } = cell;
   const complaints = cell.splats.filter(({ allowed }) => allowed === null).map(({ rule, text }) => `${rule}: ${text}`);
   const paragraphs = [

@@ -84,6 +84,12 @@ export function viewLoaders(results: RunResults, differences: DifferencesResult)
   };
 }
 
+/** `verifier-rejected, where ksym-matrix works`. */
+export function describeEffect({ answer, against, values }: Effect): string {
+  if (values.length > 0 && answer === against.answer) return `${answer}, but with other values than ${against.loader}`;
+  return `${answer}, where ${against.loader} ${against.answer === 'works' ? 'works' : `says ${against.answer}`}`;
+}
+
 function placeOf({ kernel, program, variant }: Pick<CellResult, 'kernel' | 'program' | 'variant'>): string {
   return JSON.stringify([kernel, program, variant]);
 }

@@ -1,6 +1,6 @@
 import { fencedCode, inlineText, link, tableHead, tableRow, webAddress } from '../markdown/escape.ts';
-import type { Cause, Effect, LoaderCell, LoadersView } from './loaders-view.ts';
-import { describeEffect, summarizeLoaders } from './text.ts';
+import { type Cause, describeEffect, type Effect, type LoaderCell, type LoadersView } from './loaders-view.ts';
+import { summarizeLoaders } from './text.ts';
 
 /**
  * Loaders side by side, in Markdown as GitHub reads it: the summary, the grid, and why they disagree.

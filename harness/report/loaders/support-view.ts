@@ -23,6 +23,8 @@ export interface SupportView {
 /** Features that programs show together. */
 export interface SupportColumn {
   readonly features: readonly Feature[];
+  /** The features for people: `weak typed`. */
+  readonly name: string;
   /** Names of the programs that show them. */
   readonly programs: readonly string[];
 }
@@ -75,6 +77,7 @@ function columnsOf(programs: RunResults['programs']): SupportColumn[] {
   );
   const groups = [...groupBy(shown, ({ features }) => features.join(' ')).values()].map((group) => ({
     features: group[0]?.features ?? [],
+    name: nameOf(group[0]?.features ?? []),
     programs: group.map(({ name }) => name),
   }));
   return groups.sort((left, right) => rank(left.features) - rank(right.features));
@@ -86,6 +89,12 @@ const KINDS: readonly Feature[] = ['control', 'typeless', 'typed', 'kfunc'];
 function rank(features: readonly Feature[]): number {
   const kind = KINDS.findIndex((one) => features.includes(one));
   return (features.includes('module') ? 100 : 0) + 10 * kind + (features.includes('weak') ? 1 : 0);
+}
+
+function nameOf(features: readonly Feature[]): string {
+  if (features.includes('control')) return 'no ksym';
+  const inWords: readonly Feature[] = ['module', 'weak', 'typeless', 'typed', 'kfunc'];
+  return inWords.filter((word) => features.includes(word)).join(' ');
 }
 
 function cellOf(cells: readonly CellResult[], all: readonly string[], names: RegExp | null): SupportCell {

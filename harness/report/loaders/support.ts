@@ -6,22 +6,16 @@ export function renderSupport(view: SupportView): string {
   const { columns, rows, kernels } = view;
   const missing = rows.filter(({ unavailable }) => unavailable !== null);
   return [
-    tableHead(['loader', 'version', ...columns.map(({ features }) => nameOf(features))]),
+    tableHead(['loader', 'version', ...columns.map(({ name }) => name)]),
     ...rows.map(({ loader, version, cells }) =>
       tableRow([inlineText(loader), inlineText(version), ...cells.map(cellText)]),
     ),
     `\nThe kernels on which it works, of ${inlineText(kernels.join(', '))} (6.1+: 6.1 and later). *partly*: some of the programs that show it work.\n`,
     ...missing.map(({ loader, unavailable }) => `\n${inlineText(`${loader} cannot be had: ${unavailable ?? ''}`)}\n`),
     '\nShown by these programs:\n\n',
-    ...columns.map(({ features, programs }) => `- ${nameOf(features)}: ${inlineText(programs.join(', '))}\n`),
+    ...columns.map(({ name, programs }) => `- ${name}: ${inlineText(programs.join(', '))}\n`),
     ...columns.map((column, index) => renderErrors(column, index, view)),
   ].join('');
-}
-
-function nameOf(features: SupportColumn['features']): string {
-  if (features.includes('control')) return 'no ksym';
-  const words: readonly string[] = ['module', 'weak', 'typeless', 'typed', 'kfunc'];
-  return words.filter((word) => features.some((feature) => feature === word)).join(' ');
 }
 
 function cellText(cell: SupportCell | null): string {
@@ -32,7 +26,7 @@ function cellText(cell: SupportCell | null): string {
   return works === 'none' ? text : `${works}; ${text}`;
 }
 
-function renderErrors({ features }: SupportColumn, index: number, { rows }: SupportView): string {
+function renderErrors({ name }: SupportColumn, index: number, { rows }: SupportView): string {
   const told = new Map<string, { readonly loaders: string[]; readonly text: string; readonly says: string }>();
   for (const { loader, cells } of rows) {
     for (const { kernels, programs, says, class: kind } of cells[index]?.errors ?? []) {
@@ -49,5 +43,5 @@ function renderErrors({ features }: SupportColumn, index: number, { rows }: Supp
     ({ loaders, text, says }) =>
       `\n- **${inlineText(loaders.join(', '))}** ${text}\n${fencedCode(says).replace(/^(?=.)/gm, '  ')}`,
   );
-  return `\n### Where ${nameOf(features)} does not work\n${items.join('')}`;
+  return `\n### Where ${name} does not work\n${items.join('')}`;
 }

@@ -2,7 +2,14 @@ import { flow, words } from '../flow.ts';
 import { showControlsWithin, showOnOneLine } from '../formats/control-characters.ts';
 import type { Paint } from '../paint.ts';
 import { cutColumns } from './cut-columns.ts';
-import type { Cause, Effect, LoaderCell, LoaderRow, LoadersView } from './loaders-view.ts';
+import {
+  type Cause,
+  describeEffect,
+  type Effect,
+  type LoaderCell,
+  type LoaderRow,
+  type LoadersView,
+} from './loaders-view.ts';
 
 /** How loaders are compared on a terminal. */
 export interface LoadersTextOptions {
@@ -146,10 +153,4 @@ function renderEffect(effect: Effect, { paint, width }: LoadersTextOptions): str
       ),
     ),
   ];
-}
-
-/** `verifier-rejected, where ksym-matrix works`. */
-export function describeEffect({ answer, against, values }: Effect): string {
-  if (values.length > 0 && answer === against.answer) return `${answer}, but with other values than ${against.loader}`;
-  return `${answer}, where ${against.loader} ${against.answer === 'works' ? 'works' : `says ${against.answer}`}`;
 }

@@ -5,7 +5,8 @@ import { repeatCommand } from '../repeat.ts';
 import { sentenceOf } from '../sentence.ts';
 import { externTable, valueTable, whereOf } from './cell-tables.ts';
 import { attribute, type Html, html, type Insert, join } from './html.ts';
-import { consoleExcerpts, splatList, verifierLogs } from './logs.ts';
+import { sourceList } from './loaders-page.ts';
+import { consoleExcerpts, loaderOutputs, splatList, verifierLogs } from './logs.ts';
 import { counted } from './page.ts';
 import type { ProgramAnswer } from './program-answers.ts';
 import { listWords, prose } from './prose.ts';
@@ -22,13 +23,14 @@ export function answerArticle(site: Site, program: ProgramResult, { cells, red }
   return html`<article class="answer${red && ' red'}">
 <h3>${badge(example.verdict)} <span>${sentenceOf({ ...example, kernel, loader })}</span></h3>
 ${anchors(site, cells)}
-<dl class="why">${facts(program, example).map(([name, value]) => html`<div><dt>${name}</dt><dd>${value}</dd></div>`)}</dl>
+<dl class="why">${facts(site, program, example).map(([name, value]) => html`<div><dt>${name}</dt><dd>${value}</dd></div>`)}</dl>
 ${attempts(shown)}
 ${splatList(shown)}
 ${leftovers(shown)}
 ${externTable(shown)}
 ${join(verifierLogs(shown))}
 ${valueTable(shown)}
+${join(loaderOutputs(shown))}
 ${join(consoleExcerpts(shown))}
 ${runs(site, shown)}
 ${shown.length < cells.length && html`<p class="soft">Shown for ${counted(shown.length, 'cell')} of ${cells.length}; the others ended alike, and the results have all of them.</p>`}
@@ -75,7 +77,7 @@ function anchor(site: Site, cell: CellResult, id: string): Html {
   return html`<li${attribute('id', id)}><a href="#${id}">${cell.kernel}</a>${mark}`;
 }
 
-function facts(program: ProgramResult, cell: CellResult): (readonly [string, Insert])[] {
+function facts(site: Site, program: ProgramResult, cell: CellResult): (readonly [string, Insert])[] {
   const { verdict, outcome, why, expected } = cell;
   const found: [string, Insert][] = [];
   const errno = outcome.errno === undefined ? '' : `, ${outcome.errno}`;
@@ -94,6 +96,8 @@ function facts(program: ProgramResult, cell: CellResult): (readonly [string, Ins
       html`${describeExpected(expected.outcome)}${lines(expected.reason)}`,
     ]);
     found.push(['Written in', html`<code>${expected.source}</code>`]);
+    const known = site.results.differences?.known.find(({ id }) => id === cell.difference);
+    if (known !== undefined) found.push(['Source', sourceList(known.source)]);
   } else found.push(['Expected', 'nothing says what should happen here']);
   return found;
 }

@@ -21,6 +21,14 @@ export function consoleExcerpts(cells: readonly CellResult[]): Html[] {
   );
 }
 
+/** What other loaders printed, the same once; folded away, because its gist is the outcome. */
+export function loaderOutputs(cells: readonly CellResult[]): Html[] {
+  return distinct(cells, ({ loaderOutput = [] }) => (loaderOutput.length === 0 ? null : loaderOutput.join('\n'))).map(
+    ({ text, cells: own }) =>
+      html`<details><summary>What the loader printed${onWhich(cells, own)} <span class="soft">${counted(countLines(text), 'line')}</span></summary><pre class="log" tabindex="0">${text}</pre></details>`,
+  );
+}
+
 /** What kernels complained of, with the report where there is one. */
 export function splatList(cells: readonly CellResult[]): Html | null {
   const all = new Map<string, SplatResult>();

@@ -16,7 +16,7 @@ export interface Page {
 }
 
 /** The entries of the navigation. */
-export type Section = 'grid' | 'kernels' | 'changes' | 'history';
+export type Section = 'grid' | 'loaders' | 'kernels' | 'changes' | 'history';
 
 /** What of a page's address leads to the root of the site: empty, or `../`. */
 export function rootOf(path: string): string {
@@ -110,10 +110,11 @@ const ICON = `data:image/svg+xml,${encodeURIComponent(
   '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 16 16"><path d="M1 1h6v6H1zM9 9h6v6H9z" fill="#1a7f37"/><path d="M9.75 1.75h4.5v4.5h-4.5zM1.75 9.75h4.5v4.5h-4.5z" fill="none" stroke="#1a7f37" stroke-width="1.5"/></svg>',
 )}`;
 
-function navigation({ comparison }: Site, root: string, current: Section): Html {
+function navigation({ comparison, results }: Site, root: string, current: Section): Html {
   const differing = comparison?.changes.length ?? 0;
   const entries: readonly (readonly [Section, string, string, Insert])[] = [
     ['grid', 'index.html', 'Grid', null],
+    ...(results.differences !== undefined ? [['loaders', 'loaders.html', 'Loaders', null] as const] : []),
     ['kernels', 'kernels.html', 'Kernels', null],
     [
       'changes',

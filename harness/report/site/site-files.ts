@@ -6,6 +6,7 @@ import { renderGridPage } from './grid-page.ts';
 import { renderHistoryPage } from './history-page.ts';
 import { kernelPages } from './kernel-page.ts';
 import { renderKernelsPage } from './kernels-page.ts';
+import { renderLoadersPage } from './loaders-page.ts';
 import { type Page, renderPage } from './page.ts';
 import { programPages } from './program-page.ts';
 import { cellsInOrder, compatFile, resultsFile, type Site } from './site.ts';
@@ -41,6 +42,8 @@ function* pages(site: Site): Generator<Page> {
   for (const { name } of site.results.loaders) yield renderGridPage(site, name);
   // The front page has to be there even if nothing was run.
   if (site.results.loaders.length === 0) yield { ...renderGridPage(site, ''), path: 'index.html' };
+  const loaders = renderLoadersPage(site);
+  if (loaders !== null) yield loaders;
   yield* programPages(site);
   yield renderKernelsPage(site);
   yield* kernelPages(site);

@@ -49,7 +49,7 @@ export async function siteFolder(folder: string): Promise<SiteFolder> {
 
 /** What a site has at its top ({@link siteFiles}), and what file managers put there. */
 const OWN =
-  /^(\.ksym-matrix-site|assets|programs|kernels|(index|kernels|changes|history|loader-.*)\.html|(results|compat|badge)\.json(\.gz)?|\.DS_Store|Thumbs\.db)$/;
+  /^(\.ksym-matrix-site|assets|programs|kernels|(index|kernels|changes|history|loaders|loader-.*)\.html|(results|compat|badge)\.json(\.gz)?|\.DS_Store|Thumbs\.db)$/;
 
 /**
  * Has a folder filled beside its place, and puts it there when it is whole. Whoever reads the old one goes on reading a whole one. If the program

@@ -153,8 +153,8 @@ t.test('what loaders support is told by the programs that show it, with the exac
   ];
   const support = viewSupport({ ...run, programs });
   t.same(support.columns, [
-    { features: ['typeless'], programs: ['same'] },
-    { features: ['typeless', 'weak'], programs: ['other'] },
+    { features: ['typeless'], name: 'typeless', programs: ['same'] },
+    { features: ['typeless', 'weak'], name: 'weak typeless', programs: ['other'] },
   ]);
   t.match(support.rows[1]?.cells, [
     { works: 'all', partly: 'none', errors: [] },

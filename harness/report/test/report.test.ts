@@ -267,6 +267,12 @@ t.test('the command that repeats a cell runs that cell alone, whatever the names
       "ksym-matrix run --matrix 'ci/my matrix.yaml' --kernel 'it'\\''s' --program one",
     ],
   );
+  const [first] = cells;
+  const other = cell('6.12', 'one', 'fail', { loader: 'cilium/ebpf-0.22' });
+  t.equal(
+    repeatCommand(other, results([...(first === undefined ? [] : [first]), other])),
+    'ksym-matrix run --kernel 6.12 --program one --loader cilium/ebpf-0.22',
+  );
   t.end();
 });
 
