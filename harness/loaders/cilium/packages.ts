@@ -23,6 +23,9 @@ export interface GoPackages {
   readonly modules: readonly WantedPackage[];
 }
 
+/** What is asked of Debian's lists here. */
+type PackageVersions = Pick<DebianPackages, 'versions'>;
+
 const LIBRARY = 'golang-github-cilium-ebpf-dev';
 const SYSTEM = 'golang-golang-x-sys-dev';
 const GENERIC = 'golang-golang-x-exp-dev';
@@ -37,7 +40,7 @@ export const CILIUM_PACKAGES: readonly string[] = [
 ];
 
 /** All versions that Debian has, newest first. Throws as {@link DebianPackages.versions}. */
-export async function libraryVersions(debian: DebianPackages): Promise<readonly LibraryVersion[]> {
+export async function libraryVersions(debian: PackageVersions): Promise<readonly LibraryVersion[]> {
   return (await libraryPackages(debian)).map((one) => ({
     version: upstreamVersion(one.version).split('.').slice(0, 2).join('.'),
     package: `${one.name} ${one.version}`,
@@ -49,7 +52,7 @@ export async function libraryVersions(debian: DebianPackages): Promise<readonly 
  * The newest package of a version such as `0.22` or `0.9.1`.
  * @throws ExplainedError `loader-version-unknown`, and those of {@link DebianPackages.versions}
  */
-export async function findLibrary(debian: DebianPackages, version: string): Promise<DebianPackage> {
+export async function findLibrary(debian: PackageVersions, version: string): Promise<DebianPackage> {
   const all = await libraryPackages(debian);
   const found = all.find((one) => `${upstreamVersion(one.version)}.`.startsWith(`${version}.`));
   if (found !== undefined) return found;
@@ -94,7 +97,7 @@ export function upstreamVersion(version: string): string {
 }
 
 /** The suites keep different versions; the same one in two of them is one. */
-async function libraryPackages(debian: DebianPackages): Promise<readonly DebianPackage[]> {
+async function libraryPackages(debian: PackageVersions): Promise<readonly DebianPackage[]> {
   const all = await debian.versions({ name: LIBRARY, suites: SUITES });
   return all.filter((one, index) => all.findIndex(({ version }) => version === one.version) === index);
 }

@@ -30,12 +30,10 @@ func main() {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(64)
 	}
-	messages := []string{}
 	if err := liftMemoryLimit(); err != nil {
-		messages = append(messages, fmt.Sprintf("RLIMIT_MEMLOCK stays as it is: %v", err))
+		fmt.Fprintf(os.Stderr, "RLIMIT_MEMLOCK stays as it is: %v\n", err)
 	}
 	collection, answer := loadObject(object)
-	answer.Messages = messages
 	if answer.Loaded {
 		for _, one := range wanted {
 			answer.Runs = append(answer.Runs, runProgram(collection, one))
