@@ -6,6 +6,7 @@ import { cacheDirectory } from '../../kernels/cache-directory.ts';
 import { KernelStore } from '../../kernels/store.ts';
 import { locateVirtmeNg } from '../../kernels/virtme-ng.ts';
 import { ExplainedError } from '../../loader/errors.ts';
+import { readLoaderIndex } from '../loaders/loader-index.ts';
 import { paintFor } from '../report/paint.ts';
 import { findProgram, requirements } from '../setup/requirements.ts';
 import { chooseAccelerator, kvmObstacle } from '../vm/accelerator.ts';
@@ -29,6 +30,7 @@ export async function doctor(options: { readonly json?: true }): Promise<number>
     ...(await Promise.all(requirements().map(checkRequirement))),
     await checkVirtmeNg(cache),
     await checkAccelerator(cache),
+    await checkLoaders(cache),
     await checkCache(cache),
   ];
   const healthy = findings.every((finding) => finding.state !== 'missing');
@@ -108,6 +110,16 @@ async function anyImage(cache: string): Promise<string | undefined> {
     if (images[0] !== undefined) return join(boot, images[0]);
   }
   return undefined;
+}
+
+/** Loaders other than ours: built when a matrix names them. */
+async function checkLoaders(cache: string): Promise<Finding> {
+  const name = 'other loaders';
+  const built = Object.entries(await readLoaderIndex(cache)).filter(
+    ([, { builds }]) => builds.length > 0 && builds.every((build) => existsSync(join(cache, 'loaders', build))),
+  );
+  if (built.length === 0) return { name, state: 'note', text: 'none is built yet: the first run that names one does' };
+  return { name, state: 'ok', text: `in the cache: ${built.map(([key]) => key).join(', ')}` };
 }
 
 async function checkCache(cache: string): Promise<Finding> {

@@ -12,7 +12,7 @@ export interface LoaderGarbage {
   readonly cache: string;
   readonly dryRun: boolean;
   readonly removed: readonly { readonly path: string; readonly bytes: number }[];
-  /** Bytes of CACHE/loaders that are left. */
+  /** Bytes of builds and parts that are left; package lists are not counted. */
   readonly left: number;
 }
 
@@ -78,5 +78,5 @@ function render({ cache, removed, dryRun, left }: LoaderGarbage): string {
   const lines = removed.map(({ path, bytes }) => `  ${path.slice(cache.length + 1)}  ${formatBytes(bytes)}`);
   const freed = formatBytes(removed.reduce((sum, { bytes }) => sum + bytes, 0));
   const head = removed.length === 0 ? `Nothing ${verb}.` : `${freed} ${verb}:\n${lines.join('\n')}`;
-  return `${head}\n${join(cache, 'loaders')}: ${formatBytes(left)} ${dryRun ? 'would be' : 'are'} left\n`;
+  return `${head}\n${join(cache, 'loaders')}: ${formatBytes(left)} of builds and parts ${dryRun ? 'would be' : 'are'} left\n`;
 }
