@@ -20,7 +20,7 @@ export interface PackageChoice {
 export interface ChosenPackagesOptions {
   /** The project's cache; choices are remembered in its `loaders/chosen/`. */
   readonly cache: string;
-  readonly packages: DebianPackages;
+  readonly packages: Pick<DebianPackages, 'unpackExactly' | 'newest' | 'versions'>;
   readonly onMessage: (text: string) => void;
 }
 

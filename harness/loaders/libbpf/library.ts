@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { ExplainedError } from '../../../loader/errors.ts';
 import type { LoaderRequest } from '../../config/loader-entries.ts';
 import { type ChosenPackagesOptions, unpackChosen } from '../chosen-packages.ts';
@@ -82,16 +82,19 @@ async function fromFolder(path: string): Promise<LibbpfLibrary> {
   };
 }
 
-/** libbpf_version.h knows the version since 0.6, and libbpf.pc in all that is installed. */
+/** libbpf.pc lies beside the library, or where it is installed to, and tells all of the version; libbpf_version.h knows two numbers since 0.6. */
 async function versionOf(headers: string, archive: string): Promise<string> {
   const read = (file: string): Promise<string> => readFile(file, 'utf8').catch(() => '');
+  for (const folder of ['.', 'pkgconfig']) {
+    const description = await read(join(dirname(archive), folder, 'libbpf.pc'));
+    const version = /^Version: *(\d[\d.]*)$/m.exec(description)?.[1];
+    if (version !== undefined) return version;
+  }
   const header = await read(join(headers, 'libbpf_version.h'));
   const [major, minor] = ['MAJOR', 'MINOR'].map(
     (part) => new RegExp(`^#define LIBBPF_${part}_VERSION (\\d+)$`, 'm').exec(header)?.[1],
   );
-  if (major !== undefined && minor !== undefined) return `${major}.${minor}`;
-  const description = await read(join(archive, '..', 'pkgconfig', 'libbpf.pc'));
-  return /^Version: *(\d[\d.]*)$/m.exec(description)?.[1] ?? 'unknown';
+  return major === undefined || minor === undefined ? 'unknown' : `${major}.${minor}`;
 }
 
 function unusable(path: string, archive: string | undefined, headers: string | undefined): ExplainedError {

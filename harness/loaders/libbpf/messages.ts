@@ -83,6 +83,11 @@ const RULES: readonly Rule[] = [
     pattern: /^prog '(?<program>[^']+)': missing BPF prog type, check ELF section name/m,
     means: 'loader-lacks-feature',
   },
+  // bpf_program__record_reloc(): a data section that this version does not know, such as .data.own before 0.6.
+  {
+    pattern: /^prog '(?<program>[^']+)': bad map relo against '[^']*' in section '/m,
+    means: 'loader-lacks-feature',
+  },
   // libbpf_find_attach_btf_id(): the function that the program's section names.
   { pattern: /^prog '(?<program>[^']+)': failed to find kernel BTF type ID of/m, means: 'loader-refused' },
   { pattern: /^Error loading \.BTF into kernel: .*BTF is mandatory/m, means: 'btf-rejected' },

@@ -147,7 +147,8 @@ const char *said_line(size_t index)
 static bool is_consequence(const char *text)
 {
 	return starts(text, "failed to load object ") || starts(text, "failed to load program ") ||
-	       (starts(text, "prog '") && strstr(text, "': failed to load: "));
+	       (starts(text, "prog '") &&
+		(strstr(text, "': failed to load: ") || strstr(text, "': failed to prepare load attributes: ")));
 }
 
 /* A warning after which libbpf goes on: the object's BTF is not needed in the kernel, a map can do without it. */

@@ -12,6 +12,9 @@ export interface LibbpfVersion {
   readonly suite: string;
 }
 
+/** What {@link packagesOfVersion} looks into. */
+export type VersionList = Pick<DebianPackages, 'versions'>;
+
 /** What Debian's suites have today, newest first. Throws the errors of the Debian source. */
 export async function libbpfVersions(options: LoaderPackagesOptions): Promise<readonly LibbpfVersion[]> {
   const packages = await available(loaderPackages(options));
@@ -26,7 +29,7 @@ export async function libbpfVersions(options: LoaderPackagesOptions): Promise<re
  * The packages that are of a version, newest first: `1.5` stands for 1.5 and every 1.5.x.
  * @throws ExplainedError `loader-version-unknown`, and those of the Debian source
  */
-export async function packagesOfVersion(packages: DebianPackages, version: string): Promise<readonly DebianPackage[]> {
+export async function packagesOfVersion(packages: VersionList, version: string): Promise<readonly DebianPackage[]> {
   const all = await available(packages);
   const found = all.filter((one) => `${upstreamOf(one.version)}.`.startsWith(`${version}.`));
   if (found.length > 0) return found;
@@ -43,7 +46,7 @@ export function upstreamOf(version: string): string {
 }
 
 /** Each version once, from the first suite that has it. */
-async function available(packages: DebianPackages): Promise<readonly DebianPackage[]> {
+async function available(packages: VersionList): Promise<readonly DebianPackage[]> {
   const all = await packages.versions({ name: 'libbpf-dev', suites: LOADER_SUITES });
   return all.filter((one, index) => all.findIndex(({ version }) => version === one.version) === index);
 }
