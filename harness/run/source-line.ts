@@ -135,7 +135,7 @@ async function locateVariable({ outcome, own, files }: Context): Promise<SourceL
 
 /** The function that was loaded or run when it happened, if that is known. */
 async function locateFunction({ compiled, outcome, own, files }: Context): Promise<SourceLocation | null> {
-  const name = outcome.program ?? onlyProgram(compiled);
+  const name = outcome.program ?? (BEFORE_PROGRAMS.has(outcome.class) ? undefined : onlyProgram(compiled));
   if (name === undefined) return null;
   const loading = outcome.phase === 'resolve' || outcome.phase === 'load';
   const about = `${name} was ${loading ? 'loaded' : 'loaded or run'} when it happened`;
@@ -145,6 +145,14 @@ async function locateFunction({ compiled, outcome, own, files }: Context): Promi
   }
   return null;
 }
+
+/** Another loader refused the object as a whole, or broke: none of its programs had a turn. */
+const BEFORE_PROGRAMS: ReadonlySet<Outcome['class']> = new Set<Outcome['class']>([
+  'loader-lacks-feature',
+  'loader-refused',
+  'loader-crashed',
+  'loader-timeout',
+]);
 
 /** The program of an object that has one alone. */
 function onlyProgram({ spec }: Pick<CompiledProgram, 'spec'>): string | undefined {

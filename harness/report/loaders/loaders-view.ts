@@ -90,6 +90,11 @@ export function describeEffect({ answer, against, values }: Effect): string {
   return `${answer}, where ${against.loader} ${against.answer === 'works' ? 'works' : `says ${against.answer}`}`;
 }
 
+/** A known difference in a line: `libbpf <0.4: An object with a kfunc cannot be opened.` */
+export function titleOf({ loader, versions, what }: KnownDifferenceResult): string {
+  return `${loader}${versions === null ? '' : ` ${versions}`}: ${what}`;
+}
+
 function placeOf({ kernel, program, variant }: Pick<CellResult, 'kernel' | 'program' | 'variant'>): string {
   return JSON.stringify([kernel, program, variant]);
 }

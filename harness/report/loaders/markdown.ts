@@ -1,5 +1,5 @@
 import { fencedCode, inlineText, link, tableHead, tableRow, webAddress } from '../markdown/escape.ts';
-import { type Cause, describeEffect, type Effect, type LoaderCell, type LoadersView } from './loaders-view.ts';
+import { type Cause, describeEffect, type Effect, type LoaderCell, type LoadersView, titleOf } from './loaders-view.ts';
 import { summarizeLoaders } from './text.ts';
 
 /**
@@ -33,7 +33,7 @@ function cellText(cell: LoaderCell | null): string {
 }
 
 function renderCause({ difference, effects }: Cause): string {
-  const title = difference === null ? 'Unexplained' : inlineText(difference.what);
+  const title = difference === null ? 'Unexplained' : inlineText(titleOf(difference));
   return [
     `\n### ${title}\n`,
     ...(difference === null

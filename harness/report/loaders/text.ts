@@ -9,6 +9,7 @@ import {
   type LoaderCell,
   type LoaderRow,
   type LoadersView,
+  titleOf,
 } from './loaders-view.ts';
 
 /** How loaders are compared on a terminal. */
@@ -122,7 +123,7 @@ function renderCause({ difference, effects }: Cause, options: LoadersTextOptions
   const title =
     difference === null
       ? words('UNEXPLAINED: a disagreement that no known difference covers', paint.bad)
-      : [...words(difference.id, paint.strong), ...words(difference.what)];
+      : [...words(difference.id, paint.strong), ...words(titleOf(difference))];
   const why =
     difference === null
       ? []

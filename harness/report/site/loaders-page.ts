@@ -1,4 +1,11 @@
-import { type Cause, describeEffect, type Effect, type LoaderCell, viewLoaders } from '../loaders/loaders-view.ts';
+import {
+  type Cause,
+  describeEffect,
+  type Effect,
+  type LoaderCell,
+  titleOf,
+  viewLoaders,
+} from '../loaders/loaders-view.ts';
 import { type SupportCell, viewSupport } from '../loaders/support-view.ts';
 import { summarizeLoaders } from '../loaders/text.ts';
 import { type Html, html, join } from './html.ts';
@@ -83,7 +90,7 @@ function cellText(cell: LoaderCell | null): Html {
 function causeArticle({ difference, effects }: Cause): Html {
   const red = difference === null;
   return html`<article class="answer${red && ' red'}">
-<h3>${difference === null ? 'Unexplained' : prose(difference.what)}</h3>
+<h3>${difference === null ? 'Unexplained' : prose(titleOf(difference))}</h3>
 ${
   difference !== null &&
   html`<dl class="why"><div><dt>Why</dt><dd>${prose(difference.why)}</dd></div><div><dt>Source</dt><dd>${sourceList(difference.source)}</dd></div><div><dt>Known as</dt><dd><code>${difference.id}</code></dd></div></dl>`

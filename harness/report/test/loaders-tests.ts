@@ -14,7 +14,7 @@ const KNOWN: KnownDifferenceResult = {
   id: 'libbpf-old',
   loader: 'libbpf',
   versions: '<1.0',
-  what: 'libbpf 0.x cannot do it.',
+  what: 'It cannot do it.',
   why: 'It came later.',
   source: ['https://github.com/libbpf/libbpf/commit/0e752094 (v0.5.0)', 'src/libbpf.c 0.3'],
   from: 'built-in',
@@ -76,7 +76,7 @@ t.test('loaders stand side by side: where each program works, and below why they
     '',
     '1 of 2 programs are the same with all loaders (--all shows them)',
     '',
-    'libbpf-old libbpf 0.x cannot do it.',
+    'libbpf-old libbpf <1.0: It cannot do it.',
     '    libbpf-0.3 on 6.1+: loader-lacks-feature, where ksym-matrix works',
     '        other',
     '        says: libbpf-0.3: no such thing as one',
@@ -139,7 +139,7 @@ t.test('the same in Markdown, with links to the sources, and nothing in it comes
     text,
     '[`github.com/libbpf/libbpf/commit/0e752094`](https://github.com/libbpf/libbpf/commit/0e752094) (v0.5.0)',
   );
-  t.match(text, '### libbpf 0.x cannot do it.');
+  t.match(text, '### libbpf `<1.0`: It cannot do it.');
   t.match(text, /````\n {2}a \| b\n {2}```\n {2}<b>@someone\n {2}````/);
   t.end();
 });

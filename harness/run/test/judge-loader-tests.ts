@@ -129,6 +129,11 @@ t.test('what externs resolved to is compared where the observer saw it, and addr
   t.equal(seen([{ ...head, name: 'x', result: 'address', address: '0x0' }]), 'pass');
   t.equal(seen([{ ...head, name: 'x', result: 'address', address: '0x10' }]), 'fail');
   t.equal(seen([{ ...head, name: 'y', result: 'null' }]), 'fail');
+  const start: ExternResolution = { ...head, name: 'z', outcome: { result: 'address', address: 0n } };
+  const none = { ...OK, externs: [{ ...head, name: 'z', result: 'null' as const }] };
+  const address = { ...expect('works'), externs: { z: 'address' as const } };
+  t.equal(judgeLoader(none, address, [start]).verdict, 'pass', 'nobody can tell them apart');
+  t.equal(judgeLoader(none, address, []).verdict, 'fail');
   t.end();
 });
 
