@@ -36,11 +36,21 @@ t.test('help goes to stdout and names commands, exit codes and examples', async 
     run([]),
   ]);
   t.equal(help.code, 0);
-  for (const word of ['run', 'doctor', 'kernels', 'setup', 'KSYM_MATRIX_CACHE', 'Exit codes', 'Examples']) {
+  for (const word of ['run', 'doctor', 'kernels', 'loaders', 'setup', 'KSYM_MATRIX_CACHE', 'Exit codes', 'Examples']) {
     t.match(help.stdout, word);
   }
   t.equal(ofRun.code, 0);
-  for (const option of ['--matrix', '--kernel', '--program', '--jobs', '--accel', '--append', '--json', '--setup']) {
+  for (const option of [
+    '--matrix',
+    '--kernel',
+    '--program',
+    '--loader',
+    '--jobs',
+    '--accel',
+    '--append',
+    '--json',
+    '--setup',
+  ]) {
     t.match(ofRun.stdout, option);
   }
   t.equal(version.code, 0);
