@@ -40,6 +40,9 @@ const FLAGS = [
   '-Wl,--build-id=none',
   '-Wl,--gc-sections',
   '-Wl,-s',
+  // kallsyms-scan.c
+  '-Wl,--wrap=__isoc99_fscanf',
+  '-Wl,--wrap=__isoc23_fscanf',
 ];
 const LIBRARIES = ['-lelf', '-lz'];
 const SOURCES = join(PACKAGE_ROOT, 'harness', 'loaders', 'libbpf');
