@@ -11,7 +11,6 @@ import type { GuestFile } from '../../guest/guest-file.ts';
 import { APPLETS } from '../../guest/guest-place.ts';
 import { ProgramError, type ProgramErrorCode } from '../../guest/program-error.ts';
 import { findProgram, type ProgramFiles } from '../../guest/program-files.ts';
-import { formatBytes } from '../../report/bytes.ts';
 import { findProgram as findTool } from '../../setup/requirements.ts';
 import type { LoaderComplaint, LoaderProgram } from '../prepared-loader.ts';
 import { fillWords, pathIn, placeholderMistake } from './words.ts';
@@ -62,7 +61,7 @@ export async function prepareCommand(
     const words = others.map(({ word }) => word);
     return {
       version: digest.slice(0, 12),
-      about: `${command.join(' ')} (${formatBytes(bytes)} with what it needs)`,
+      about: `${command.join(' ')} (${(bytes / 1e6).toFixed(1)} MB with what it needs)`,
       program: {
         files,
         argv: (object, runs) => [program.path, ...fillWords(words, object, runs)],

@@ -61,6 +61,7 @@ t.test('The package has no tests, and nothing that only a checkout can use', (t)
     /^build\/(agent|loader|kernels|harness)\//,
     /^loader\/.*\.(ts|c|h)$|^loader\/agent\/PROTOCOL\.md$/,
     /^harness\/(launch\.mjs|vm\/init\.sh|guest\/[^/]+\.sh)$/,
+    /^harness\/loaders\/(PROTOCOL\.md|.*\.(c|h|go|yaml))$/,
     /^(kernels\/config|schema|examples)\//,
     /^(package\.json|README\.md|LICENSE)$/,
   ];

@@ -47,7 +47,8 @@ const KNOWN: Readonly<Record<string, readonly string[]>> = {
   guest: ['vm'],
   config: ['vm'],
   results: ['config'],
-  run: ['config', 'results', 'vm'],
+  loaders: ['config', 'guest', 'results', 'setup'],
+  run: ['config', 'guest', 'loaders', 'results', 'vm'],
   report: ['config', 'results'],
   github: ['report', 'results'],
   bench: ['cli', 'config', 'report', 'results', 'run', 'setup', 'vm'],
@@ -55,7 +56,7 @@ const KNOWN: Readonly<Record<string, readonly string[]>> = {
   'api-docs': [],
   'boot-kernel.ts': ['cli', 'guest', 'run'],
   corpus: ['cli', 'config', 'guest', 'report', 'results', 'vm'],
-  cli: ['bench', 'config', 'corpus', 'fuzz', 'github', 'guest', 'report', 'results', 'run', 'setup', 'vm'],
+  cli: ['bench', 'config', 'corpus', 'fuzz', 'github', 'guest', 'loaders', 'report', 'results', 'run', 'setup', 'vm'],
 };
 
 /** What reports may know of a run beside its types: neither needs a machine. */
