@@ -27,7 +27,7 @@ export interface ChosenPackagesOptions {
 /** How long a choice holds without asking the mirror: a week, in milliseconds. */
 const HOLDS_MS = 7 * 24 * 3600 * 1000;
 /** What a mirror that lists a package may still answer for its file. */
-const GONE: ReadonlySet<string> = new Set(['package-gone', 'download-failed']);
+export const GONE: ReadonlySet<string> = new Set(['package-gone', 'download-failed']);
 
 const choiceSchema = z.object({ chosen: z.number(), packages: z.array(packageSchema).min(1) });
 
@@ -38,10 +38,9 @@ const choiceSchema = z.object({ chosen: z.number(), packages: z.array(packageSch
 export async function unpackChosen(choice: PackageChoice, options: ChosenPackagesOptions): Promise<PackageFiles> {
   const { name, skip } = choice;
   const { packages, onMessage } = options;
-  const file = join(options.cache, 'loaders', 'chosen', `${name}.json`);
   const unpack = (chosen: readonly DebianPackage[]): Promise<PackageFiles> =>
     packages.unpackExactly(chosen, name, skip);
-  const remembered = await readChoice(file);
+  const remembered = await rememberedChoice(options.cache, name);
   if (remembered !== null) {
     const files = await unlessGone(() => unpack(remembered));
     if (!(files instanceof ExplainedError)) return files;
@@ -50,8 +49,7 @@ export async function unpackChosen(choice: PackageChoice, options: ChosenPackage
   for (const chosen of await choice.alternatives()) {
     const files = await unlessGone(() => unpack(chosen));
     if (!(files instanceof ExplainedError)) {
-      await mkdir(dirname(file), { recursive: true });
-      await writeWhole(file, JSON.stringify({ chosen: Date.now(), packages: chosen }));
+      await rememberChoice(options.cache, name, chosen);
       return files;
     }
     onMessage(
@@ -71,11 +69,27 @@ async function unlessGone(unpack: () => Promise<PackageFiles>): Promise<PackageF
   }
 }
 
-async function readChoice(file: string): Promise<readonly DebianPackage[] | null> {
+/** The packages that were chosen under a name; null if none were, or longer ago than a number of milliseconds. */
+export async function rememberedChoice(
+  cache: string,
+  name: string,
+  holdsMs: number = HOLDS_MS,
+): Promise<readonly DebianPackage[] | null> {
   try {
-    const { chosen, packages } = choiceSchema.parse(JSON.parse(await readFile(file, 'utf8')));
-    return Date.now() - chosen < HOLDS_MS ? packages : null;
+    const { chosen, packages } = choiceSchema.parse(JSON.parse(await readFile(choiceFile(cache, name), 'utf8')));
+    return Date.now() - chosen < holdsMs ? packages : null;
   } catch {
     return null;
   }
+}
+
+/** Remembers packages under a name, for {@link rememberedChoice}. */
+export async function rememberChoice(cache: string, name: string, packages: readonly DebianPackage[]): Promise<void> {
+  const file = choiceFile(cache, name);
+  await mkdir(dirname(file), { recursive: true });
+  await writeWhole(file, JSON.stringify({ chosen: Date.now(), packages }));
+}
+
+function choiceFile(cache: string, name: string): string {
+  return join(cache, 'loaders', 'chosen', `${name}.json`);
 }

@@ -1,26 +1,18 @@
 import { createHash } from 'node:crypto';
+import { existsSync } from 'node:fs';
 import { chmod, mkdir, readdir, readFile, rm } from 'node:fs/promises';
-import { join } from 'node:path';
-import type { DebianPackages, WantedPackage } from '../../../kernels/debian/package-files.ts';
+import { basename, join } from 'node:path';
+import type { DebianPackages } from '../../../kernels/debian/package-files.ts';
 import { populateDirectory } from '../../../kernels/populate.ts';
+import { ExplainedError } from '../../../loader/errors.ts';
+import { GONE } from '../chosen-packages.ts';
 import { loaderPackages } from '../debian-packages.ts';
 import type { LoaderProgram } from '../prepared-loader.ts';
-import { openCheckout } from './checkout.ts';
-import { ADAPTER_SOURCES, COMPILATION_FLAGS, compileAdapter, LIBRARY_PATH } from './compile.ts';
+import { ADAPTER_SOURCES, COMPILATION_FLAGS, compileAdapter } from './compile.ts';
+import { type CiliumRequest, findIngredients, type Ingredients } from './ingredients.ts';
 import { classify } from './messages.ts';
-import {
-  findLibrary,
-  type GoPackages,
-  goPackages,
-  isOldVersion,
-  type LibraryVersion,
-  libraryVersions,
-  upstreamVersion,
-} from './packages.ts';
+import { goReleaseOf, type LibraryVersion, libraryVersions } from './packages.ts';
 import { isWantedOfGo, isWantedSource } from './source-files.ts';
-
-/** The newest package of a version, or a checkout of the user's. */
-export type CiliumRequest = { readonly version: string } | { readonly path: string };
 
 /** What {@link buildCilium} works with. */
 export interface BuildCiliumOptions {
@@ -41,40 +33,21 @@ export interface BuiltLoader {
   readonly program: LoaderProgram;
 }
 
-/** Sources of the library that are about to be compiled. */
-interface LibrarySources {
-  readonly version: string;
-  /** For people. */
-  readonly label: string;
-  /** Other sources, another key. */
-  readonly key: string;
-  readonly packages: GoPackages;
-  /** The folder with its go.mod, once they are needed. */
-  readonly directory: () => Promise<string>;
-}
-
 const BINARY = 'adapter';
 
 /**
- * The adapter for a version of cilium/ebpf, built by Debian's packages of Go into `loaders/cilium/KEY/` unless it is there.
+ * The adapter for a version of cilium/ebpf, built by Debian's packages of Go into `loaders/cilium/VERSION-KEY/` unless it is there.
  * @throws ExplainedError `loader-version-unknown`, `loader-path-unusable`, `adapter-build-failed`, `interrupted`, and those of {@link DebianPackages}
  */
 export async function buildCilium(request: CiliumRequest, options: BuildCiliumOptions): Promise<BuiltLoader> {
   const debian = loaderPackages(options);
-  const library = await ('path' in request
-    ? checkoutSources(request.path, options.signal)
-    : packagedSources(debian, request.version));
-  const { version, packages } = library;
-  const parts = await newestOf(debian, [...packages.toolchain, ...packages.modules]);
-  const key = digest([library.key, ...parts.map(({ sha256 }) => sha256), COMPILATION_FLAGS, await adapterDigest()]);
-  const directory = join(options.cache, 'loaders', 'cilium', `${version}-${key}`);
-  const onWait = (): void => options.onMessage(`cilium/ebpf ${version}: another run is building it …`);
-  await populateDirectory(directory, (temporary) => build(library, debian, temporary, options), {
-    onWait,
-    signal: options.signal,
-  });
-  const compiler = parts[0] === undefined ? '' : `, Go ${upstreamVersion(parts[0].version)} (${parts[0].suite})`;
-  return { version, about: `${library.label}${compiler}`, program: adapterProgram(directory, version) };
+  try {
+    return await buildFrom(await findIngredients(request, { ...options, debian }), debian, options);
+  } catch (error) {
+    if (!(error instanceof ExplainedError && GONE.has(error.code))) throw error;
+    // What was remembered is not there any more, or Debian has replaced it since its lists were read.
+    return buildFrom(await findIngredients(request, { ...options, debian, anew: true }), debian, options);
+  }
 }
 
 /** All versions that Debian has, newest first. Throws as {@link DebianPackages.versions}. */
@@ -82,48 +55,43 @@ export async function ciliumVersions(options: BuildCiliumOptions): Promise<reado
   return libraryVersions(loaderPackages(options));
 }
 
-async function packagedSources(debian: DebianPackages, wanted: string): Promise<LibrarySources> {
-  const one = await findLibrary(debian, wanted);
-  const version = upstreamVersion(one.version);
-  return {
-    version,
-    label: `${one.name} ${one.version} (${one.suite})`,
-    key: one.sha256,
-    packages: goPackages(isOldVersion(version), one.suite),
-    directory: async () => {
-      const { directory } = await debian.unpackExactly([one], 'cilium-ebpf', (path) => !isWantedSource(path));
-      return join(directory, 'usr/share/gocode/src', LIBRARY_PATH);
-    },
-  };
-}
-
-async function checkoutSources(path: string, signal: AbortSignal): Promise<LibrarySources> {
-  const { version, digest: key, isOld } = await openCheckout(path, signal);
-  return { version, label: path, key, packages: goPackages(isOld, null), directory: async () => path };
+async function buildFrom(
+  ingredients: Ingredients,
+  debian: DebianPackages,
+  options: BuildCiliumOptions,
+): Promise<BuiltLoader> {
+  const { version, about, digests } = ingredients;
+  const key = digest([...digests, COMPILATION_FLAGS, await adapterDigest()]);
+  const directory = join(options.cache, 'loaders', 'cilium', `${version}-${key}`);
+  const onWait = (): void => options.onMessage(`cilium/ebpf ${version}: another run is building it …`);
+  const fill = (temporary: string): Promise<void> => build(ingredients, debian, temporary, options);
+  await populateDirectory(directory, fill, { onWait, signal: options.signal });
+  return { version, about, program: adapterProgram(directory) };
 }
 
 async function build(
-  library: LibrarySources,
+  { version, toolchain, modules, library }: Ingredients,
   debian: DebianPackages,
   temporary: string,
   { cache, onMessage, signal }: BuildCiliumOptions,
 ): Promise<void> {
-  const { version, packages } = library;
-  const go = await debian.unpack(packages.toolchain, `go-${packages.release}`, (path) => !isWantedOfGo(path));
-  const modules = await debian.unpack(packages.modules, 'go-modules', (path) => !isWantedSource(path));
-  const directory = await library.directory();
+  const release = goReleaseOf(toolchain);
+  const go = await debian.unpackExactly(toolchain, `go-${release}`, (path) => !isWantedOfGo(path));
+  const imported = await debian.unpackExactly(modules, 'go-modules', (path) => !isWantedSource(path));
+  const sources = await library();
   const workspace = join(temporary, 'workspace');
   // What was compiled of Go's own library serves every version that is built with it.
   const compiled = join(cache, 'loaders', 'go-cache', go.key);
+  const isFirst = !existsSync(compiled);
   for (const folder of [workspace, compiled]) await mkdir(folder, { recursive: true });
-  onMessage(`cilium/ebpf ${version}: compiling the adapter with Go ${packages.release} …`);
+  const once = isFirst ? " and, this once, Go's own library" : '';
+  onMessage(`cilium/ebpf ${version}: compiling the adapter${once} with Go ${release} …`);
   const began = Date.now();
   const output = join(temporary, BINARY);
-  const root = join(go.directory, `usr/lib/go-${packages.release}`);
   await compileAdapter({
-    go: { release: packages.release, root, compiled },
-    library: directory,
-    modules: modules.directory,
+    go: { release, root: join(go.directory, `usr/lib/go-${release}`), compiled },
+    library: sources,
+    modules: imported.directory,
     version,
     workspace,
     output,
@@ -134,8 +102,8 @@ async function build(
   onMessage(`cilium/ebpf ${version}: compiled in ${((Date.now() - began) / 1000).toFixed(1)} s`);
 }
 
-function adapterProgram(directory: string, version: string): LoaderProgram {
-  const path = `/run/ksym-matrix/cilium-${version}`;
+function adapterProgram(directory: string): LoaderProgram {
+  const path = `/run/ksym-matrix/cilium-${basename(directory)}`;
   return {
     files: [{ kind: 'file', path, source: join(directory, BINARY) }],
     argv: (object, runs) => [path, object, ...runs.flatMap(({ program, cpu }) => ['--run', `${program}@${cpu}`])],
@@ -144,15 +112,10 @@ function adapterProgram(directory: string, version: string): LoaderProgram {
   };
 }
 
-async function newestOf(debian: DebianPackages, wanted: readonly WantedPackage[]) {
-  const found = await Promise.all(wanted.map((one) => debian.versions(one)));
-  return found.flatMap(([newest]) => (newest === undefined ? [] : [newest]));
-}
-
 async function adapterDigest(): Promise<string> {
   const names = (await readdir(ADAPTER_SOURCES)).filter((name) => name.endsWith('.go')).sort();
-  const contents = await Promise.all(names.map((name) => readFile(join(ADAPTER_SOURCES, name))));
-  return digest(contents.flatMap((content, index) => [names[index] ?? '', content.toString('utf8')]));
+  const contents = await Promise.all(names.map((name) => readFile(join(ADAPTER_SOURCES, name), 'utf8')));
+  return digest(contents.flatMap((content, index) => [names[index] ?? '', content]));
 }
 
 function digest(parts: readonly string[]): string {

@@ -85,6 +85,11 @@ export function goPackages(isOld: boolean, suite: string | null): GoPackages {
   };
 }
 
+/** The Go that packages of one are of. */
+export function goReleaseOf(toolchain: readonly Pick<DebianPackage, 'name'>[]): GoRelease {
+  return toolchain.some(({ name }) => name === 'golang-1.19-go') ? '1.19' : '1.24';
+}
+
 /** Whether a version is from before 0.10. */
 export function isOldVersion(version: string): boolean {
   const [major = 0, minor = 0] = version.split('.').map(Number);
