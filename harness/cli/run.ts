@@ -3,9 +3,7 @@ import { cacheDirectory } from '../../kernels/cache-directory.ts';
 import { loadMatrix } from '../config/load.ts';
 import { showControls } from '../report/formats/control-characters.ts';
 import { renderTerminal } from '../report/formats/terminal.ts';
-import { viewLoaders } from '../report/loaders/loaders-view.ts';
-import { summarizeLoaders } from '../report/loaders/text.ts';
-import { type Paint, paintFor } from '../report/paint.ts';
+import { paintFor } from '../report/paint.ts';
 import { terminalWidth } from '../report/terminal-width.ts';
 import type { RunResults } from '../results/results.ts';
 import { resultsJson } from '../results/results-json.ts';
@@ -93,8 +91,7 @@ async function report(results: RunResults, json: string | undefined): Promise<nu
     await writeOutput(json, resultsJson(results), 'the results');
     return EXIT.ok;
   }
-  const paint = paintFor(process.stdout);
-  process.stdout.write(renderTerminal(results, paint, terminalWidth(process.stdout), loadersLine(results, paint)));
+  process.stdout.write(renderTerminal(results, paintFor(process.stdout), terminalWidth(process.stdout)));
   if (json === undefined) return EXIT.ok;
   try {
     await writeOutput(json, resultsJson(results), 'the results');
@@ -102,15 +99,6 @@ async function report(results: RunResults, json: string | undefined): Promise<nu
   } catch (error) {
     return reportError(error);
   }
-}
-
-/** How much the loaders of the run disagree; nothing if there is one. */
-function loadersLine(results: RunResults, paint: Paint): string[] {
-  const { differences } = results;
-  if (differences === undefined) return [];
-  const view = viewLoaders(results, differences);
-  const text = `${summarizeLoaders(view)}; ksym-matrix compare shows where and why`;
-  return [`${view.unexplained > 0 ? paint.bad(text) : text}\n`];
 }
 
 /** clang's warnings belong to the program's author, who may not be looking at the results. */

@@ -13,8 +13,14 @@ const NOT_RUN = '·';
  *
  * @param width of the terminal in columns: what does not fit becomes symbols, then kernels' names are written downwards, then
  *   the grid is cut into several. Without it everything is written out.
+ * @param shown names of the loaders whose grids are wanted. Default: all.
  */
-export function renderGrid(results: RunResults, paint: Paint, width: number = Number.POSITIVE_INFINITY): string {
+export function renderGrid(
+  results: RunResults,
+  paint: Paint,
+  width: number = Number.POSITIVE_INFINITY,
+  shown: readonly string[] = results.loaders.map(({ name }) => name),
+): string {
   const kernels = oldestFirst(results.kernels).map((kernel) => kernel.name);
   const rows = gridRows(results);
   const nameWidth = Math.max(7, ...rows.map((row) => row.name.length));
@@ -25,7 +31,7 @@ export function renderGrid(results: RunResults, paint: Paint, width: number = Nu
   const words = kernels.map((kernel) => widest.get(kernel) ?? 0);
   const layouts = layOutGrid(kernels, words, nameWidth, width);
   const several = results.loaders.length > 1;
-  const loaders = several ? results.loaders.map(({ name }) => name) : [undefined];
+  const loaders = several ? shown : [undefined];
   const blocks = loaders.flatMap((loader) =>
     layouts.map((layout) => {
       const title = loader === undefined ? [] : [paint.strong(`loader ${loader}`)];

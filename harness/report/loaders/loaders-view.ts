@@ -15,7 +15,7 @@ import { kernelRange } from './kernel-range.ts';
 /** Results as people compare loaders in them. Plain data: `ksym-matrix compare --format json` writes it. */
 export interface LoadersView {
   readonly id: string;
-  readonly loaders: readonly { readonly name: string; readonly version: string; readonly unavailable: string | null }[];
+  readonly loaders: readonly ComparedLoader[];
   /** By name, oldest first. */
   readonly kernels: readonly string[];
   /** Programs on kernels that several loaders were tried on, and those of them on which they disagree. */
@@ -25,6 +25,17 @@ export interface LoadersView {
   readonly rows: readonly LoaderRow[];
   /** Why they disagree: the unexplained last. */
   readonly causes: readonly Cause[];
+}
+
+/** A loader, and how often it stands apart. */
+export interface ComparedLoader {
+  readonly name: string;
+  readonly version: string;
+  /** Why it could not be had; null if it could. */
+  readonly unavailable: string | null;
+  /** Programs on kernels that it was tried on beside others, and those of them on which it does not answer as they do, or not with the same values. */
+  readonly compared: number;
+  readonly apart: number;
 }
 
 /** A program with a variant. */
@@ -72,9 +83,15 @@ export interface Effect {
 export function viewLoaders(results: RunResults, differences: DifferencesResult): LoadersView {
   const kernels = gridOrder(results).kernels.map(({ name }) => name);
   const { compared, disagreements, known } = differences;
+  const places = groupBy(results.cells, placeOf);
+  const shared = new Set([...places].flatMap(([place, cells]) => (cells.length > 1 ? [place] : [])));
   return {
     id: results.id,
-    loaders: results.loaders.map(({ name, version, unavailable = null }) => ({ name, version, unavailable })),
+    loaders: results.loaders.map(({ name, version, unavailable = null }) => ({
+      ...{ name, version, unavailable },
+      compared: results.cells.filter((cell) => cell.loader === name && shared.has(placeOf(cell))).length,
+      apart: disagreements.filter(({ causes }) => causes.some((cause) => cause.loaders.includes(name))).length,
+    })),
     kernels,
     compared,
     disagreements: disagreements.length,

@@ -1,6 +1,6 @@
 import { fencedCode, inlineText, link, tableHead, tableRow, webAddress } from '../markdown/escape.ts';
 import { type Cause, describeEffect, type Effect, type LoaderCell, type LoadersView, titleOf } from './loaders-view.ts';
-import { summarizeLoaders } from './text.ts';
+import { describeApart, summarizeLoaders } from './text.ts';
 
 /**
  * Loaders side by side, in Markdown as GitHub reads it: the summary, the grid, and why they disagree.
@@ -18,6 +18,7 @@ export function renderLoadersMarkdown(view: LoadersView, { all }: { readonly all
           '\n',
           tableHead(['program', ...view.loaders.map(({ name }) => inlineText(name))]),
           ...rows.map(({ name, cells }) => tableRow([inlineText(name), ...cells.map(cellText)])),
+          tableRow(['*differs on*', ...view.loaders.map(describeApart)]),
           `\nThe kernels on which each program works, of ${inlineText(view.kernels.join(', '))} (6.1+: 6.1 and later). ≠ differs on some of them, as explained below; **!** without an explanation.\n`,
         ]),
     ...(left === 0 ? [] : [`\n${left} of ${view.rows.length} programs are the same with all loaders.\n`]),

@@ -4,6 +4,7 @@ import type { Paint } from '../paint.ts';
 import { cutColumns } from './cut-columns.ts';
 import {
   type Cause,
+  type ComparedLoader,
   describeEffect,
   type Effect,
   type LoaderCell,
@@ -64,16 +65,26 @@ export function summarizeLoaders({ compared, disagreements, unexplained, causes 
   return `loaders disagree on ${disagreements} of ${of}: ${why}`;
 }
 
+/** `6 of 63`. */
+export function describeApart({ apart, compared }: ComparedLoader): string {
+  return apart === 0 ? 'none' : `${apart} of ${compared}`;
+}
+
 /** Stands apart from ours on some kernel; without an explanation. */
 const APART = '≠';
 const UNEXPLAINED = '!';
 
 function renderGrid(view: LoadersView, rows: readonly LoaderRow[], { paint, width }: LoadersTextOptions): string[][] {
-  const nameWidth = Math.max('program'.length, ...rows.map(({ name }) => name.length));
+  const counts = view.loaders.map(describeApart);
+  const nameWidth = Math.max('differs on'.length, ...rows.map(({ name }) => name.length));
   const columns = view.loaders.map(({ name }, index) => ({
     name,
     index,
-    width: Math.max(name.length, ...rows.map((row) => textOf(row.cells[index] ?? null).length)),
+    width: Math.max(
+      name.length,
+      counts[index]?.length ?? 0,
+      ...rows.map((row) => textOf(row.cells[index] ?? null).length),
+    ),
   }));
   const blocks = cutColumns(columns, nameWidth, width).map((part) => {
     const line = (name: string, texts: readonly string[]): string => `${name}  ${texts.join('  ')}`.trimEnd();
@@ -89,6 +100,10 @@ function renderGrid(view: LoadersView, rows: readonly LoaderRow[], { paint, widt
           row.name.padEnd(nameWidth),
           part.map((column) => paintCell(row.cells[column.index] ?? null, column.width, paint)),
         ),
+      ),
+      line(
+        'differs on'.padEnd(nameWidth),
+        part.map((column) => (counts[column.index] ?? '').padEnd(column.width)),
       ),
     ];
   });

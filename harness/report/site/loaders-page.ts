@@ -7,7 +7,7 @@ import {
   viewLoaders,
 } from '../loaders/loaders-view.ts';
 import { type SupportCell, viewSupport } from '../loaders/support-view.ts';
-import { summarizeLoaders } from '../loaders/text.ts';
+import { describeApart, summarizeLoaders } from '../loaders/text.ts';
 import { type Html, html, join } from './html.ts';
 import type { Page } from './page.ts';
 import { prose } from './prose.ts';
@@ -43,7 +43,8 @@ ${join(missing.map(({ name, unavailable }) => html`<p><b>${name}</b> cannot be h
 ${supportTable(site)}
 <h2>Where each program works</h2>
 <p>All or none of ${view.kernels.join(', ')}, or the kernels that are named (6.1+: 6.1 and later). ≠ differs on some kernel, as explained below; <b>!</b> without an explanation.</p>
-<div class="scroll tall" tabindex="0" role="region" aria-label="Where each program works, by loader"><table class="list"><thead><tr><th scope="col">Program${heads}</thead><tbody>${join(rows)}</table></div>
+<div class="scroll tall" tabindex="0" role="region" aria-label="Where each program works, by loader"><table class="list"><thead><tr><th scope="col">Program${heads}</thead><tbody>${join(rows)}
+<tr><th scope="row">differs on${join(view.loaders.map((loader) => html`<td>${describeApart(loader)}`))}</table></div>
 <h2>Where they disagree, and why</h2>
 ${view.causes.length === 0 && html`<p class="empty">They agree everywhere.</p>`}
 ${join(view.causes.map(causeArticle))}`,

@@ -1,6 +1,7 @@
 import t from 'tap';
 import { deriveDisagreements } from '../../results/disagreements.ts';
 import type { CellResult, KnownDifferenceResult, RunResults } from '../../results/results.ts';
+import { renderTerminal } from '../formats/terminal.ts';
 import { cutColumns } from '../loaders/cut-columns.ts';
 import { kernelRange } from '../loaders/kernel-range.ts';
 import { type LoadersView, viewLoaders } from '../loaders/loaders-view.ts';
@@ -69,8 +70,9 @@ t.test('loaders stand side by side: where each program works, and below why they
   const text = renderLoadersText(view(sample()), { paint: PLAIN, width: 200, all: false });
   // Written by hand.
   const expected = [
-    'program  ksym-matrix  libbpf-0.3',
-    'other    all          5.10 ≠',
+    'program     ksym-matrix  libbpf-0.3',
+    'other       all          5.10 ≠',
+    'differs on  none         2 of 6',
     '',
     'works on: all or none of 5.10 6.1 6.12, or those named (6.1+: 6.1 and later). ≠ differs on some kernel, as explained below; ! without an explanation.',
     '',
@@ -88,9 +90,32 @@ t.test('loaders stand side by side: where each program works, and below why they
     '',
   ].join('\n');
   t.equal(text, expected);
-  t.match(renderLoadersText(view(sample()), { paint: PLAIN, width: 200, all: true }), /^same {5}all {10}all$/m);
+  t.match(renderLoadersText(view(sample()), { paint: PLAIN, width: 200, all: true }), /^same {8}all {10}all$/m);
   t.end();
 });
+
+t.test(
+  'a run of several loaders shows the grid of the first, what is red of the others, and how much they disagree',
+  (t) => {
+    const run = sample();
+    const text = renderTerminal(run, PLAIN);
+    t.match(text, /^loader ksym-matrix$/m);
+    t.notMatch(text, /^loader libbpf-0\.3$/m);
+    t.notMatch(text, 'no such thing as one', 'an expected failure of another loader is for compare to tell');
+    t.match(text, /^libbpf-0\.3 0\.3: differs on 2 of 6$/m);
+    t.match(text, /^loaders disagree on 2 of 6 .*; ksym-matrix compare shows where and why$/m);
+    const red = renderTerminal(
+      {
+        ...run,
+        cells: run.cells.map((one) => (one.difference ? { ...one, verdict: 'fail', why: 'not what was said' } : one)),
+      },
+      PLAIN,
+    );
+    t.match(red, /^loader libbpf-0\.3$/m);
+    t.match(red, 'not what was said');
+    t.end();
+  },
+);
 
 t.test('what nobody has explained is told last, and counted', (t) => {
   const run = sample();
@@ -98,7 +123,7 @@ t.test('what nobody has explained is told last, and counted', (t) => {
   const differences = deriveDisagreements({ cells, loaders: run.loaders }, []);
   const shown = view({ ...run, cells, ...(differences === undefined ? {} : { differences }) });
   const text = renderLoadersText(shown, { paint: PLAIN, width: 200, all: false });
-  t.match(text, /^other {4}all {10}5\.10 !$/m);
+  t.match(text, /^other {7}all {10}5\.10 !$/m);
   t.match(text, /^UNEXPLAINED: /m);
   t.equal(
     summarizeLoaders(shown),
@@ -124,7 +149,7 @@ t.test('columns that do not fit stand in another block', (t) => {
     ) <= 24,
     true,
   );
-  t.match(narrow, /^program {2}libbpf-0\.3$/m);
+  t.match(narrow, /^program {5}libbpf-0\.3$/m);
   t.end();
 });
 
