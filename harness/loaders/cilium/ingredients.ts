@@ -27,7 +27,7 @@ export interface Ingredients {
 
 /** What {@link findIngredients} works with. */
 export interface IngredientOptions {
-  readonly debian: DebianPackages;
+  readonly debian: Pick<DebianPackages, 'versions' | 'newest' | 'unpackExactly'>;
   readonly cache: string;
   readonly onMessage: (text: string) => void;
   readonly signal: AbortSignal;
@@ -102,7 +102,10 @@ async function choose(
   }
 }
 
-async function newest(debian: DebianPackages, { toolchain, modules }: GoPackages): Promise<readonly DebianPackage[]> {
+async function newest(
+  debian: IngredientOptions['debian'],
+  { toolchain, modules }: GoPackages,
+): Promise<readonly DebianPackage[]> {
   return Promise.all([...toolchain, ...modules].map((one: WantedPackage) => debian.newest(one)));
 }
 

@@ -24,7 +24,7 @@ export interface GoPackages {
 }
 
 /** What is asked of Debian's lists here. */
-type PackageVersions = Pick<DebianPackages, 'versions'>;
+type PackageVersions = Pick<DebianPackages, 'versions'> & Partial<Pick<DebianPackages, 'missing'>>;
 
 const LIBRARY = 'golang-github-cilium-ebpf-dev';
 const SYSTEM = 'golang-golang-x-sys-dev';

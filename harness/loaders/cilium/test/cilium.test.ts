@@ -1,6 +1,10 @@
+import { readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import t from 'tap';
+import type { WantedPackage } from '../../../../kernels/debian/package-files.ts';
 import type { DebianPackage } from '../../../../kernels/debian/package-list.ts';
 import { languageOf } from '../compile.ts';
+import { findIngredients } from '../ingredients.ts';
 import { classify } from '../messages.ts';
 import { findLibrary, goPackages, isOldVersion, libraryVersions } from '../packages.ts';
 import { isWantedOfGo, isWantedSource } from '../source-files.ts';
@@ -121,22 +125,25 @@ t.test('words of cilium/ebpf mean what they mean', async (t) => {
   for (const [version, words, meaning] of SAID) t.strictSame(classify(words), meaning, `${version}: ${words}`);
 });
 
-const DEBIAN: readonly DebianPackage[] = [
-  ['0.22.0+ds1-1', 'forky'],
-  ['0.22.0+ds1-1', 'sid'],
-  ['0.11.0-2', 'trixie'],
-  ['0.9.1-1', 'bookworm'],
-  ['0.2.0-1', 'bullseye'],
-].map(([version = '', suite = '']) => ({
-  name: 'golang-github-cilium-ebpf-dev',
+const debianPackage = (name: string, version: string, suite = ''): DebianPackage => ({
+  name,
   version,
   suite,
   architecture: 'all',
-  filename: '',
-  size: 0,
-  sha256: '',
+  filename: `${name}.deb`,
+  size: 1,
+  sha256: `${name} ${version}`,
   depends: [],
-}));
+});
+const DEBIAN: readonly DebianPackage[] = (
+  [
+    ['0.22.0+ds1-1', 'forky'],
+    ['0.22.0+ds1-1', 'sid'],
+    ['0.11.0-2', 'trixie'],
+    ['0.9.1-1', 'bookworm'],
+    ['0.2.0-1', 'bullseye'],
+  ] as const
+).map(([version, suite]) => debianPackage('golang-github-cilium-ebpf-dev', version, suite));
 const lists = { versions: async () => [...DEBIAN] };
 
 t.test('a version is found among the packages', async (t) => {
@@ -206,3 +213,70 @@ t.test('of the packages of Go only what compiles for x86-64 Linux is unpacked', 
   }
   t.notOk(isWantedSource('usr/share/gocode/src/github.com/cilium/ebpf/cmd/bpf2go/main.go'));
 });
+
+t.test('packages are remembered', async (t) => {
+  const cache = t.testdir();
+  const said: string[] = [];
+  let asked = 0;
+  const debian = {
+    versions: async () => {
+      asked += 1;
+      return [...DEBIAN];
+    },
+    newest: async ({ name, suites }: WantedPackage) => debianPackage(name, '1.24.4-1', suites[0]),
+    unpackExactly: neverAsked,
+  };
+  const options = {
+    debian,
+    cache,
+    onMessage: (text: string) => said.push(text),
+    signal: new AbortController().signal,
+  };
+  const first = await findIngredients({ version: '0.22' }, options);
+  t.match(first, {
+    version: '0.22.0',
+    about: 'golang-github-cilium-ebpf-dev 0.22.0+ds1-1 (forky), Go 1.24.4 (trixie)',
+    toolchain: [{ name: 'golang-1.24-go' }, { name: 'golang-1.24-src' }],
+    modules: [{ name: 'golang-golang-x-sys-dev', suite: 'forky' }],
+  });
+
+  t.test('a second run asks nobody', async (t) => {
+    const again = await findIngredients({ version: '0.22' }, options);
+    t.strictSame(again.digests, first.digests);
+    t.equal(asked, 1);
+  });
+
+  t.test('unless it is told to', async (t) => {
+    await findIngredients({ version: '0.22' }, { ...options, anew: true });
+    t.equal(asked, 2);
+  });
+
+  t.test('a version that Debian has no more is still built from what was used before, and that is said', async (t) => {
+    const file = join(cache, 'loaders', 'chosen', 'cilium-ebpf-0.22.json');
+    await writeFile(file, (await readFile(file, 'utf8')).replace(/"chosen":\d+/, '"chosen":1'));
+    const without = { ...debian, versions: async () => [] };
+    const kept = await findIngredients({ version: '0.22' }, { ...options, debian: without });
+    t.strictSame(kept.digests, first.digests);
+    t.strictSame(said, ['warning: Debian has no cilium/ebpf 0.22: the packages of before are used']);
+    await t.rejects(findIngredients({ version: '0.33' }, { ...options, debian: without }), {
+      code: 'loader-version-unknown',
+    });
+  });
+});
+
+t.test('a checkout of another library, or none, is refused in one message', async (t) => {
+  const folder = t.testdir({ other: { 'go.mod': 'module example.com/other\n' } });
+  const options = {
+    debian: { versions: neverAsked, newest: neverAsked, unpackExactly: neverAsked },
+    cache: folder,
+    onMessage: () => {},
+    signal: new AbortController().signal,
+  };
+  for (const path of [join(folder, 'other'), join(folder, 'nothing')]) {
+    await t.rejects(findIngredients({ path }, options), { code: 'loader-path-unusable', where: path });
+  }
+});
+
+async function neverAsked(): Promise<never> {
+  throw new Error('Debian is not asked for that');
+}
