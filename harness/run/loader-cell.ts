@@ -84,8 +84,16 @@ async function describeRuns(
   if (spec === null) {
     return { phase: 'load', class: 'ok', message: `${name} loaded it; ksym-matrix cannot read where its values are` };
   }
-  return runPrograms(program, reportedRuns(answer, spec, name), context);
+  try {
+    return await runPrograms(program, reportedRuns(answer, spec, name), context);
+  } catch (error) {
+    if (!(error instanceof ExplainedError) || error.code !== VALUE_UNKNOWN) throw error;
+    // An answer that lacks what it has to hold is the loader's, like one that cannot be read.
+    return { phase: 'check', class: 'loader-crashed', message: error.explain() };
+  }
 }
+
+const VALUE_UNKNOWN = 'loader-value-unknown';
 
 /** Test runs that the loader has made already, as it reported them. */
 function reportedRuns(
@@ -114,7 +122,7 @@ function reportedRuns(
       const data = runs[next - 1]?.data[map];
       const bytes = Buffer.from(data ?? '', 'hex').subarray(offset, offset + size);
       if (bytes.length === size) return bytes;
-      throw new ExplainedError('value-unknown', `${loader} does not report the variable ${name}`, {
+      throw new ExplainedError(VALUE_UNKNOWN, `${loader} does not report the variable ${name}`, {
         why: `it tells ${data === undefined ? 'nothing' : `${data.length / 2} bytes`} of ${map}`,
       });
     },

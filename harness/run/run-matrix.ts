@@ -68,7 +68,7 @@ export async function runMatrix(options: RunOptions): Promise<RunResults> {
   const foreign = loaders.some(({ request }) => request.kind !== 'ksym-matrix');
   const differences = foreign ? await knownDifferences(matrix.differences) : [];
   // clang and lld crash on a full disk, and logs that are cut off prove nothing.
-  await requireSpace(cache, RUN_BYTES, 'the logs of a run');
+  await requireSpace(cache, RUN_BYTES * loaders.length, 'the logs of a run');
   const evidence = await EvidenceFolder.create(join(cache, options.runs ?? 'runs'), startedAt.replaceAll(':', '-'));
   const timings: Partial<Record<RunPhase | 'total', number>> = { setup: options.setupMs };
   const timed = async <T>(phase: RunPhase, detail: string, work: () => Promise<T>): Promise<T> => {
@@ -198,7 +198,7 @@ function describeLoader({ name, version, family, about, unavailable }: PreparedL
   };
 }
 
-/** What a run of the default matrix leaves in the cache, with room to spare: initramfs files, objects, logs. */
+/** What a run of the default matrix leaves in the cache for each loader, with room to spare: initramfs files, objects, logs. */
 const RUN_BYTES = 50e6;
 
 async function toolVersion(): Promise<string> {

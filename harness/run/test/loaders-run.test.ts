@@ -4,6 +4,7 @@ import t, { type Test } from 'tap';
 import { buildFreestanding } from '../../../loader/freestanding-build.ts';
 import { PACKAGE_ROOT } from '../../package-root.ts';
 import type { CellResult } from '../../results/results.ts';
+import './observer-tests.ts';
 import './own-loader-tests.ts';
 import { createRunPlace, type Ran, type RunPlace, runReal, type TestProgram } from './real-run.ts';
 
@@ -197,7 +198,7 @@ ${kinds.map((kind) => `  - {command: [${strange}, ${kind}, "{object}"], name: ${
   - {command: [${script}, "{object}"], name: reporting}
   - {libbpf: {path: ./nowhere}, name: no-such}
   - ksym-matrix
-deadlines: {request: 4}
+deadlines: {request: 5}
 variants:
   ordinary: {user: 65534, capabilities: {only: [CAP_BPF, CAP_PERFMON]}}
 `,
@@ -206,7 +207,7 @@ variants:
   const cellOf = (loader: string): CellResult | undefined => results.cells.find((cell) => cell.loader === loader);
   const crashed = { class: 'loader-crashed', phase: 'resolve' };
   t.match(cellOf('crashes')?.outcome, { ...crashed, message: 'crashes was ended by SIGSEGV' });
-  t.match(cellOf('hangs')?.outcome, { class: 'loader-timeout', message: /did not end within 4 s and was killed/ });
+  t.match(cellOf('hangs')?.outcome, { class: 'loader-timeout', message: /did not end within 5 s and was killed/ });
   t.same(cellOf('hangs')?.loaderOutput, ['waiting for what does not come']);
   t.match(cellOf('rubbish')?.outcome, {
     ...crashed,
