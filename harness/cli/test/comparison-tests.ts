@@ -7,9 +7,11 @@ import { DEFAULT_LOADERS } from '../../config/loader-entries.ts';
 import { renderComparison } from '../../report/comparison.ts';
 import { cell, PLAIN, results, sampleKernel } from '../../report/test/samples.ts';
 import { compareResults } from '../../results/compare.ts';
+import { deriveDisagreements } from '../../results/disagreements.ts';
 import { toJson } from '../../results/write.ts';
 import { Durations } from '../../run/durations.ts';
 import { selectKernels } from '../../run/select.ts';
+import { compare } from '../compare.ts';
 import { diff } from '../diff.ts';
 import { merge } from '../merge.ts';
 import { type PlannedKernel, plannedKernels, planShards } from '../shards.ts';
@@ -262,3 +264,36 @@ t.test(
     t.match(many, { code: 2, stdout: '', stderr: /--shards 257: a workflow's matrix makes 256 jobs at most/ });
   },
 );
+
+t.test('compare ends with 1 where a disagreement is unexplained, and refuses the results of one loader', async (t) => {
+  const folder = t.testdir();
+  const known = { id: 'old', loader: 'old', versions: null, what: 'It cannot.', why: 'It is old.', source: ['x'] };
+  const write = (name: string, difference: string | undefined): string => {
+    const refused = { phase: 'resolve', class: 'loader-lacks-feature', message: 'old: no' } as const;
+    const cells = KERNELS.flatMap(({ name: kernel }) => [
+      cell(kernel, 'reads', 'pass'),
+      cell(kernel, 'reads', kernel === '6.12' ? 'pass' : 'xfail', {
+        loader: 'old-0.1',
+        ...(kernel === '6.12' ? {} : { outcome: refused, ...(difference === undefined ? {} : { difference }) }),
+      }),
+    ]);
+    const run = results(cells, { kernels: KERNELS });
+    const differences = deriveDisagreements(run, [{ ...known, from: 'matrix' }]);
+    const path = join(folder, name);
+    writeFileSync(path, toJson({ ...run, ...(differences === undefined ? {} : { differences }) }));
+    return path;
+  };
+  const output = join(folder, 'out');
+  const explained = write('explained.json', 'old');
+  t.equal(await compare(explained, { format: 'text', output }), 0);
+  t.match(readFileSync(output, 'utf8'), /^reads {7}all {10}6\.12\+ ≠$/m);
+  const bare = write('bare.json', undefined);
+  t.equal(await compare(bare, { format: 'json', output }), 1);
+  t.match(JSON.parse(readFileSync(output, 'utf8')), { compared: 3, disagreements: 2, unexplained: 2 });
+  t.equal(await compare(bare, { format: 'markdown', output, kernel: ['6.12'] }), 0, 'they agree on this one');
+  await t.rejects(compare(bare, { format: 'text', output, loader: ['old-*'] }), { code: 'one-loader' });
+  await t.rejects(compare(bare, { format: 'text', output, program: ['raeds'] }), {
+    code: 'no-such-program',
+    message: /did you mean "reads"/,
+  });
+});

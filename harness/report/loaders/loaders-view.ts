@@ -133,7 +133,8 @@ function rowsOf(
       name,
       agrees: !cells.some((cell) => at.has(placeOf(cell))),
       cells: results.loaders.map(({ name: loader }) => {
-        const own = cells.filter((cell) => cell.loader === loader);
+        // Where the harness broke, or the loader could not be had, nothing was tried.
+        const own = cells.filter((cell) => cell.loader === loader && cell.outcome.class !== 'infra');
         if (own.length === 0) return null;
         const causeOf = (cell: CellResult): Disagreement['causes'][number] | undefined =>
           at.get(placeOf(cell))?.causes.find(({ loaders }) => loaders.includes(loader));

@@ -64,7 +64,10 @@ export function viewSupport(results: RunResults): SupportView {
       version,
       unavailable,
       cells: columns.map(({ programs }) => {
-        const own = (tried.get(name) ?? []).filter(({ program }) => programs.includes(program));
+        // A program that its kernel cannot be asked for, such as one of a module that it does not have, says nothing of a loader.
+        const own = (tried.get(name) ?? []).filter(
+          ({ program, outcome }) => programs.includes(program) && !NOT_ASKED.has(outcome.class),
+        );
         return own.length === 0 ? null : cellOf(own, kernels, names);
       }),
     })),
@@ -97,9 +100,7 @@ function nameOf(features: readonly Feature[]): string {
   return inWords.filter((word) => features.includes(word)).join(' ');
 }
 
-function cellOf(cells: readonly CellResult[], all: readonly string[], names: RegExp | null): SupportCell {
-  // A program that its kernel cannot be asked for, such as one of a module that it does not have, says nothing of a loader.
-  const asked = cells.filter(({ outcome }) => !NOT_ASKED.has(outcome.class));
+function cellOf(asked: readonly CellResult[], all: readonly string[], names: RegExp | null): SupportCell {
   const kernels = all.filter((kernel) => asked.some((cell) => cell.kernel === kernel));
   const works = (cell: CellResult): boolean => cell.outcome.class === 'ok';
   const whole = new Set<string>();

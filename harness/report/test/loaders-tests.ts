@@ -195,6 +195,11 @@ t.test('what loaders support is told by the programs that show it, with the exac
     text,
     /### Where weak typeless does not work\n\n- \*\*libbpf-0\.3\*\* on 6\.1\+: loader-lacks-feature \(other\)/,
   );
+  const broken = run.cells.map((one) =>
+    one.loader === 'libbpf-0.3' ? { ...one, outcome: { ...one.outcome, class: 'infra' as const } } : one,
+  );
+  t.same(viewSupport({ ...run, programs, cells: broken }).rows[1]?.cells, [null, null], 'nothing was tried');
+  t.same(view({ ...run, cells: broken }).rows[0]?.cells[1], null);
   // Two programs that show the same: one works, the other does not.
   const partly = viewSupport({ ...run, programs: programs.map((one) => ({ ...one, shows: ['typeless' as const] })) });
   t.match(partly.rows[1]?.cells, [{ works: '5.10', partly: '6.1+', errors: [{ programs: ['other'] }] }]);
