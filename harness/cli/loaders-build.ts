@@ -39,9 +39,11 @@ export async function buildLoaders(names: readonly string[], options: LoaderOpti
     if (prepared === null) return EXIT.interrupted;
     const { name, version, about, unavailable } = prepared;
     const milliseconds = Math.round(performance.now() - started);
+    const alike = unavailable === null ? undefined : built.find((one) => one.unavailable === unavailable);
     built.push({ name, version, about, unavailable, milliseconds });
     if (options.json === true) continue;
-    const text = unavailable === null ? [version, about].filter((part) => part !== '').join('  ') : unavailable;
+    const reason = alike === undefined ? unavailable : `for the reason of ${alike.name}`;
+    const text = reason ?? [version, about].filter((part) => part !== '').join('  ');
     process.stdout.write(`${unavailable === null ? '✓' : '✗'} ${name}  ${text}  ${seconds(milliseconds)}\n`);
   }
   if (options.json === true) process.stdout.write(`${JSON.stringify(built, undefined, 2)}\n`);

@@ -5,6 +5,7 @@ import type { DebianPackages, PackageFiles } from '../../kernels/debian/package-
 import { type DebianPackage, packageSchema } from '../../kernels/debian/package-list.ts';
 import { ExplainedError } from '../../loader/errors.ts';
 import { writeWhole } from '../results/write.ts';
+import type { MissingSuites } from './version-unknown.ts';
 
 /** Packages that are to be unpacked together. */
 export interface PackageChoice {
@@ -20,7 +21,7 @@ export interface PackageChoice {
 export interface ChosenPackagesOptions {
   /** The project's cache; choices are remembered in its `loaders/chosen/`. */
   readonly cache: string;
-  readonly packages: Pick<DebianPackages, 'unpackExactly' | 'newest' | 'versions'>;
+  readonly packages: Pick<DebianPackages, 'unpackExactly' | 'newest' | 'versions'> & MissingSuites;
   readonly onMessage: (text: string) => void;
 }
 
@@ -28,6 +29,13 @@ export interface ChosenPackagesOptions {
 const HOLDS_MS = 7 * 24 * 3600 * 1000;
 /** What a mirror that lists a package may still answer for its file. */
 export const GONE: ReadonlySet<string> = new Set(['package-gone', 'download-failed']);
+/** What Debian may stop having, or not be asked for, without the packages of before becoming useless. */
+export const PASSED: ReadonlySet<string> = new Set([
+  'loader-version-unknown',
+  'package-unknown',
+  'network-failed',
+  'apt-update-failed',
+]);
 
 const choiceSchema = z.object({ chosen: z.number(), packages: z.array(packageSchema).min(1) });
 
@@ -46,10 +54,12 @@ export async function unpackChosen(choice: PackageChoice, options: ChosenPackage
     if (!(files instanceof ExplainedError)) return files;
   }
   let refusal: ExplainedError | undefined;
-  for (const chosen of await choice.alternatives()) {
+  const { choices, isOld } = await alternativesOf(choice, options);
+  for (const chosen of choices) {
     const files = await unlessGone(() => unpack(chosen));
     if (!(files instanceof ExplainedError)) {
-      await rememberChoice(options.cache, name, chosen);
+      // What has passed its time keeps its date: the next run asks again.
+      if (!isOld) await rememberChoice(options.cache, name, chosen);
       return files;
     }
     onMessage(
@@ -58,6 +68,21 @@ export async function unpackChosen(choice: PackageChoice, options: ChosenPackage
     refusal = files;
   }
   throw refusal ?? new ExplainedError('package-unknown', `the mirror has nothing for ${name}`);
+}
+
+/** Without a mirror, or one that has the version, what was chosen long ago still does. */
+async function alternativesOf(
+  { name, alternatives }: PackageChoice,
+  { cache, onMessage }: ChosenPackagesOptions,
+): Promise<{ readonly choices: readonly (readonly DebianPackage[])[]; readonly isOld: boolean }> {
+  try {
+    return { choices: await alternatives(), isOld: false };
+  } catch (error) {
+    const old = await rememberedChoice(cache, name, Number.POSITIVE_INFINITY);
+    if (old === null || !(error instanceof ExplainedError) || !PASSED.has(error.code)) throw error;
+    onMessage(`warning: ${error.message}: the packages of before are used`);
+    return { choices: [old], isOld: true };
+  }
 }
 
 async function unlessGone(unpack: () => Promise<PackageFiles>): Promise<PackageFiles | ExplainedError> {

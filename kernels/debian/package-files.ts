@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { join } from 'node:path';
 import { ExplainedError } from '../../loader/errors.ts';
 import { populateDirectory } from '../populate.ts';
+import type { PackageLists } from './apt.ts';
 import type { DebianPackage } from './package-list.ts';
 import { DebianSource } from './source.ts';
 import type { Suite } from './suites.ts';
@@ -42,10 +43,12 @@ export interface DebianPackagesOptions {
 export class DebianPackages {
   readonly #source: DebianSource;
   readonly #directory: string;
+  readonly #mirror: string;
 
   constructor(options: DebianPackagesOptions) {
     const { directory, state = directory, suites, names, mirror, onMessage, signal } = options;
     this.#directory = directory;
+    this.#mirror = `${state}\0${mirror ?? ''}`;
     this.#source = new DebianSource({
       cache: state,
       suites,
@@ -59,10 +62,15 @@ export class DebianPackages {
 
   /** Every version that the suites have of a package, newest first. Throws as {@link DebianSource.lists}. */
   async versions({ name, suites }: WantedPackage): Promise<DebianPackage[]> {
-    const lists = await this.#source.lists();
+    const lists = await this.#lists();
     return lists.packages
       .filter((one) => one.name === name && suites.includes(one.suite))
       .sort((left, right) => compareVersions(right.version, left.version));
+  }
+
+  /** The suites that the mirror's lists lack, each with apt's reason. Throws as {@link DebianSource.lists}. */
+  async missing(): Promise<PackageLists['missing']> {
+    return (await this.#lists()).missing;
   }
 
   /**
@@ -110,13 +118,33 @@ export class DebianPackages {
     const [found] = await this.versions(wanted);
     if (found !== undefined) return found;
     const { name, suites } = wanted;
-    const lists = await this.#source.lists();
+    const missing = await this.missing();
     throw new ExplainedError('package-unknown', `the mirror has no package ${name} in ${suites.join(' or ')}`, {
-      why: lists.missing.map(({ suite, why }) => `${suite}: ${why}`).join('; '),
+      why: missing.map(({ suite, why }) => `${suite}: ${why}`).join('; '),
       fix: 'Use a mirror with these suites: KSYM_MATRIX_DEBIAN_MIRROR.',
     });
   }
+
+  /** apt tries for several seconds before it gives a mirror up: whoever else wants packages in this process hears of it at once. */
+  async #lists(): Promise<PackageLists> {
+    const refused = refusals.get(this.#mirror);
+    if (refused !== undefined && Date.now() - refused.at < AGAIN_MS) throw refused.error;
+    try {
+      return await this.#source.lists();
+    } catch (error) {
+      if (error instanceof ExplainedError && UNREACHABLE.has(error.code)) {
+        refusals.set(this.#mirror, { error, at: Date.now() });
+      }
+      throw error;
+    }
+  }
 }
+
+/** Mirrors that could not be asked, by the place of their lists. */
+const refusals = new Map<string, { readonly error: ExplainedError; readonly at: number }>();
+const UNREACHABLE: ReadonlySet<string> = new Set(['network-failed', 'apt-update-failed']);
+/** When a mirror is asked again, in milliseconds. */
+const AGAIN_MS = 60_000;
 
 /** Whether a path of a package is of no use to programs. */
 export function isDocumentation(path: string): boolean {

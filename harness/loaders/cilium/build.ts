@@ -63,7 +63,7 @@ async function buildFrom(
   const { version, about, digests } = ingredients;
   const key = digest([...digests, COMPILATION_FLAGS, await adapterDigest()]);
   const directory = join(options.cache, 'loaders', 'cilium', `${version}-${key}`);
-  const onWait = (): void => options.onMessage(`cilium/ebpf ${version}: another run is building it …`);
+  const onWait = (): void => options.onMessage('another run is building the adapter …');
   const fill = (temporary: string): Promise<void> => build(ingredients, debian, temporary, options);
   await populateDirectory(directory, fill, { onWait, signal: options.signal });
   return { version, about, program: adapterProgram(directory) };
@@ -85,7 +85,7 @@ async function build(
   const isFirst = !existsSync(compiled);
   for (const folder of [workspace, compiled]) await mkdir(folder, { recursive: true });
   const once = isFirst ? " and, this once, Go's own library" : '';
-  onMessage(`cilium/ebpf ${version}: compiling the adapter${once} with Go ${release} …`);
+  onMessage(`compiling the adapter${once} with Go ${release} …`);
   const began = Date.now();
   const output = join(temporary, BINARY);
   await compileAdapter({
@@ -99,7 +99,7 @@ async function build(
   });
   await rm(workspace, { recursive: true });
   await chmod(output, 0o755);
-  onMessage(`cilium/ebpf ${version}: compiled in ${((Date.now() - began) / 1000).toFixed(1)} s`);
+  onMessage(`compiled the adapter of cilium/ebpf ${version} in ${((Date.now() - began) / 1000).toFixed(1)} s`);
 }
 
 function adapterProgram(directory: string): LoaderProgram {

@@ -2,7 +2,8 @@ import { join } from 'node:path';
 import type { DebianPackages, WantedPackage } from '../../../kernels/debian/package-files.ts';
 import type { DebianPackage } from '../../../kernels/debian/package-list.ts';
 import { ExplainedError } from '../../../loader/errors.ts';
-import { rememberChoice, rememberedChoice } from '../chosen-packages.ts';
+import { PASSED, rememberChoice, rememberedChoice } from '../chosen-packages.ts';
+import type { MissingSuites } from '../version-unknown.ts';
 import { openCheckout } from './checkout.ts';
 import { LIBRARY_PATH } from './compile.ts';
 import { findLibrary, type GoPackages, goPackages, isOldVersion, upstreamVersion } from './packages.ts';
@@ -27,7 +28,7 @@ export interface Ingredients {
 
 /** What {@link findIngredients} works with. */
 export interface IngredientOptions {
-  readonly debian: Pick<DebianPackages, 'versions' | 'newest' | 'unpackExactly'>;
+  readonly debian: Pick<DebianPackages, 'versions' | 'newest' | 'unpackExactly'> & MissingSuites;
   readonly cache: string;
   readonly onMessage: (text: string) => void;
   readonly signal: AbortSignal;
@@ -74,14 +75,6 @@ async function ofCheckout(path: string, options: IngredientOptions): Promise<Ing
     library: async () => path,
   };
 }
-
-/** What Debian may stop having, or not be asked for, without the packages of before becoming useless. */
-const PASSED: ReadonlySet<string> = new Set([
-  'loader-version-unknown',
-  'package-unknown',
-  'network-failed',
-  'apt-update-failed',
-]);
 
 async function choose(
   name: string,

@@ -1,6 +1,6 @@
 import type { DebianPackages, WantedPackage } from '../../../kernels/debian/package-files.ts';
 import type { DebianPackage } from '../../../kernels/debian/package-list.ts';
-import { ExplainedError } from '../../../loader/errors.ts';
+import { type MissingSuites, versionUnknown } from '../version-unknown.ts';
 
 /** A version of the library as Debian has it. */
 export interface LibraryVersion {
@@ -24,7 +24,7 @@ export interface GoPackages {
 }
 
 /** What is asked of Debian's lists here. */
-type PackageVersions = Pick<DebianPackages, 'versions'> & Partial<Pick<DebianPackages, 'missing'>>;
+type PackageVersions = Pick<DebianPackages, 'versions'> & MissingSuites;
 
 const LIBRARY = 'golang-github-cilium-ebpf-dev';
 const SYSTEM = 'golang-golang-x-sys-dev';
@@ -57,8 +57,10 @@ export async function findLibrary(debian: PackageVersions, version: string): Pro
   const found = all.find((one) => `${upstreamVersion(one.version)}.`.startsWith(`${version}.`));
   if (found !== undefined) return found;
   const known = all.map((one) => `${upstreamVersion(one.version)} (${one.suite})`).join(', ');
-  throw new ExplainedError('loader-version-unknown', `Debian has no cilium/ebpf ${version}`, {
-    why: known === '' ? `no suite of this mirror has ${LIBRARY}` : `it has ${known}`,
+  throw await versionUnknown(debian, {
+    library: 'cilium/ebpf',
+    version,
+    known: known === '' ? `no suite of this mirror has ${LIBRARY}` : `it has ${known}`,
     fix: 'Name one of these, or give a checkout: `cilium/ebpf: { path: … }`.',
   });
 }

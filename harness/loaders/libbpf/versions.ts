@@ -1,7 +1,7 @@
 import type { DebianPackages } from '../../../kernels/debian/package-files.ts';
 import type { DebianPackage } from '../../../kernels/debian/package-list.ts';
-import { ExplainedError } from '../../../loader/errors.ts';
 import { LOADER_SUITES, type LoaderPackagesOptions, loaderPackages } from '../debian-packages.ts';
+import { type MissingSuites, versionUnknown } from '../version-unknown.ts';
 
 /** A version of libbpf that can be asked for. */
 export interface LibbpfVersion {
@@ -13,7 +13,7 @@ export interface LibbpfVersion {
 }
 
 /** What {@link packagesOfVersion} looks into. */
-export type VersionList = Pick<DebianPackages, 'versions'>;
+export type VersionList = Pick<DebianPackages, 'versions'> & MissingSuites;
 
 /** What Debian's suites have today, newest first. Throws the errors of the Debian source. */
 export async function libbpfVersions(options: LoaderPackagesOptions): Promise<readonly LibbpfVersion[]> {
@@ -34,8 +34,10 @@ export async function packagesOfVersion(packages: VersionList, version: string):
   const found = all.filter((one) => `${upstreamOf(one.version)}.`.startsWith(`${version}.`));
   if (found.length > 0) return found;
   const known = [...new Set(all.map((one) => upstreamOf(one.version)))].join(', ');
-  throw new ExplainedError('loader-version-unknown', `Debian has no libbpf ${version}`, {
-    why: known === '' ? 'none of its suites has the package libbpf-dev at this mirror' : `its suites have ${known}`,
+  throw await versionUnknown(packages, {
+    library: 'libbpf',
+    version,
+    known: known === '' ? 'none of its suites has the package libbpf-dev at this mirror' : `its suites have ${known}`,
     fix: 'Take one of these, or a build of your own: `libbpf: {path: …}`.',
   });
 }

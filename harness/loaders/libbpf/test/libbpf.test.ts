@@ -1,3 +1,4 @@
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
 import type { DebianPackage } from '../../../../kernels/debian/package-list.ts';
@@ -168,6 +169,41 @@ t.test('a package that the mirror lists and does not have gives way to the next,
   t.equal((await choose(['0.3-2+deb11u1', '0.3-2'])).packages[0]?.version, '0.3-2');
   t.equal((await choose([])).packages[0]?.version, '0.3-2', 'nothing was asked for again');
   t.strictSame(asked, ['0.3-2+deb11u1', '0.3-2', '0.3-2']);
+});
+
+t.test('a suite that could not be read is named where a version is not found', async (t) => {
+  const why = 'Release file is expired';
+  const lists = { versions: async () => [packageOf('1:1.5.0-3')], missing: async () => [{ suite: 'forky', why }] };
+  await t.rejects(packagesOfVersion(lists, '1.7'), {
+    message: 'the suites of Debian that could be read have no libbpf 1.7',
+    why: 'its suites have 1.5.0; forky could not be read: Release file is expired',
+  });
+});
+
+t.test('without a mirror, what was chosen long ago is used, and the mirror asked again the next time', async (t) => {
+  const cache = t.testdir();
+  const said: string[] = [];
+  const packages = {
+    newest: async () => packageOf('1'),
+    versions: async () => [],
+    unpackExactly: async (all: readonly DebianPackage[], label: string) => ({
+      directory: label,
+      packages: all,
+      key: 'k',
+    }),
+  };
+  const choose = (name: string, alternatives: () => Promise<(readonly DebianPackage[])[]>) =>
+    unpackChosen({ name, alternatives }, { cache, packages, onMessage: (text) => said.push(text) });
+  const offline = async () => {
+    throw new ExplainedError('network-failed', 'the mirror cannot be asked');
+  };
+  await choose('a', async () => [[packageOf('1')]]);
+  const file = join(cache, 'loaders', 'chosen', 'a.json');
+  writeFileSync(file, readFileSync(file, 'utf8').replace(/"chosen":\d+/, '"chosen":1'));
+  for (const _ of [1, 2]) t.equal((await choose('a', offline)).packages[0]?.version, '1');
+  const warning = 'warning: the mirror cannot be asked: the packages of before are used';
+  t.strictSame(said, [warning, warning]);
+  await t.rejects(choose('b', offline), { code: 'network-failed' });
 });
 
 t.test('builds of libbpf are found as `make` and `make install` leave them', async (t) => {
