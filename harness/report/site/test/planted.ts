@@ -17,12 +17,24 @@ const MARKUP = [
 const MARKUP_OF_NAMES = '"><img src=x onerror=__alive=8>\u202e';
 
 /** Names: where they occur, they must all be the same. */
-const NAMES = new Set(['kernel', 'program', 'variant', 'loader', 'name', 'since', 'until', 'kernels', 'axis', 'apart']);
+const NAMES = new Set([
+  'kernel',
+  'program',
+  'variant',
+  'loader',
+  'loaders',
+  'name',
+  'since',
+  'until',
+  'kernels',
+  'axis',
+  'apart',
+]);
 
 /** What is no text: the schema says exactly what may stand there. */
 const FIXED = new Set([
   ...['id', 'startedAt', 'verdict', 'phase', 'result', 'address', 'addresses', 'value', 'truth', 'relation'],
-  ...['commit', 'accelerator', 'isolation', 'when'],
+  ...['commit', 'accelerator', 'isolation', 'when', 'shows', 'from', 'difference'],
 ]);
 
 /** Results in which everything that a program, a kernel, a log or a file could have said ends in markup. They follow the schema all the same. */

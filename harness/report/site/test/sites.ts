@@ -3,9 +3,10 @@ import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { generateResults } from '../../../bench/generated-results.ts';
 import { compareResults } from '../../../results/compare.ts';
+import { deriveDisagreements } from '../../../results/disagreements.ts';
 import { summariseRun } from '../../../results/history.ts';
 import { deriveRanges } from '../../../results/ranges.ts';
-import type { CellResult, RunResults } from '../../../results/results.ts';
+import type { CellResult, KnownDifferenceResult, RunResults } from '../../../results/results.ts';
 import { countVerdicts, VERDICTS } from '../../../results/verdicts.ts';
 import { plantMarkup } from './planted.ts';
 
@@ -22,8 +23,41 @@ export function smallResults(seed: number): RunResults {
       if (index % 31 === 7) return [];
       return cell.program === program?.name ? [cell, { ...cell, variant: 'cap-bpf' }] : [cell];
     });
+  const told = cells.map((cell) => ({
+    ...cell,
+    ...(cell.loader === generated.loaders[1]?.name
+      ? { difference: KNOWN.id, loaderOutput: ['a line of the loader'] }
+      : {}),
+  }));
   const totals = countVerdicts(cells);
-  return { ...generated, id: `small-${seed}`, kernels, cells, totals, ranges: deriveRanges(kernels, cells) };
+  const differences = deriveDisagreements({ cells: told, loaders: generated.loaders }, [KNOWN]);
+  const more = differences === undefined ? {} : { differences };
+  const ranges = deriveRanges(kernels, cells);
+  return {
+    ...generated,
+    id: `small-${seed}`,
+    kernels,
+    cells: told,
+    totals,
+    ranges,
+    programs: shown(generated),
+    ...more,
+  };
+}
+
+const KNOWN: KnownDifferenceResult = {
+  id: 'known-one',
+  loader: 'libbpf',
+  versions: '<1.0',
+  what: 'It does otherwise.',
+  why: 'It was written so.',
+  source: ['https://example.org/commit/1 (1.0)', 'src/lib.c'],
+  from: 'built-in',
+};
+
+/** Programs of which the first shows something. */
+function shown({ programs }: Pick<RunResults, 'programs'>): RunResults['programs'] {
+  return programs.map((program, index) => (index === 0 ? { ...program, shows: ['typeless', 'weak'] } : program));
 }
 
 /** What a site can be made of, beside a run: an earlier one to be compared with, and history. */
