@@ -59,7 +59,8 @@ export function toolMissing(command: string, owner: string): ExplainedError {
 
 /** The error for a tool that failed, with what it said last; `disk-full` if that was it. */
 export function toolFailed(result: ToolResult, code: string, message: string, where: string): ExplainedError {
-  if (/No space left on device|Disk quota exceeded/.test(result.stderr)) return diskFull(where);
+  // Go says it without a capital.
+  if (/No space left on device|Disk quota exceeded/i.test(result.stderr)) return diskFull(where);
   const said = result.stderr.trim().split('\n').slice(-5).join('\n    ');
   return new ExplainedError(code, message, { where, why: said || `it ended with ${result.exitCode}` });
 }

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { mkdir, readdir, readFile, symlink, writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import type { PackageFiles } from '../../../kernels/debian/package-files.ts';
+import { diskFull } from '../../../kernels/free-space.ts';
 import { populateDirectory } from '../../../kernels/populate.ts';
 import { ExplainedError } from '../../../loader/errors.ts';
 import { runGuarded } from '../../../loader/guarded-process.ts';
@@ -52,7 +53,7 @@ const GUEST_FOLDER = '/run/ksym-matrix/loaders';
 /**
  * Builds the adapter with a libbpf from Debian's packages or from a folder of the user's, as a static program. A build that is in the cache is used as it
  * is: its folder is named by a digest of the sources, the library, the sysroot, the flags and the compiler.
- * @throws ExplainedError `loader-version-unknown`, `loader-path-unusable`, `loader-compiler-missing`, `loader-build-failed`, `interrupted`, and those of the
+ * @throws ExplainedError `loader-version-unknown`, `loader-path-unusable`, `loader-compiler-missing`, `loader-build-failed`, `disk-full`, `interrupted`, and those of the
  * Debian source
  */
 export async function buildLibbpf(
@@ -153,6 +154,7 @@ async function run(
   }
   if (exitCode === 0) return stdout.toString('utf8');
   const messages = stderr.trim();
+  if (/No space left on device|Disk quota exceeded/.test(messages)) throw diskFull(options.cwd ?? clang);
   const noLinker = /invalid linker name|unable to execute command.*ld/.test(messages);
   throw new ExplainedError('loader-build-failed', 'the adapter of libbpf cannot be built', {
     where: clang,
