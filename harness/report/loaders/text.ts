@@ -56,7 +56,7 @@ export function renderLoadersText(view: LoadersView, options: LoadersTextOptions
 
 /** How much loaders disagree about, in one line without an end. */
 export function summarizeLoaders({ compared, disagreements, unexplained, causes }: LoadersView): string {
-  const of = `${compared} programs on kernels`;
+  const of = `${compared} pairs of program and kernel`;
   if (disagreements === 0) return `loaders agree on all of ${of}`;
   const known = causes.filter(({ difference }) => difference !== null).length;
   const reasons = `${known} known ${known === 1 ? 'difference' : 'differences'}`;

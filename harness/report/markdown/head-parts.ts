@@ -1,5 +1,7 @@
 import { CHANGE_KINDS, type Comparison } from '../../results/compare.ts';
 import type { Origin, RunResults } from '../../results/results.ts';
+import { viewLoaders } from '../loaders/loaders-view.ts';
+import { summarizeLoaders } from '../loaders/text.ts';
 import type { Part } from './budget.ts';
 import { codeSpan, inlineText, link, tableHead, tableRow, webAddress } from './escape.ts';
 import { CELLS, counted, countRed, countsInWords, elsewhere, type MarkdownOptions } from './phrases.ts';
@@ -65,6 +67,9 @@ export function fullHead(results: RunResults, { comparison, siteUrl }: MarkdownO
         .join(', '),
     ],
   ];
+  const { differences } = results;
+  if (differences !== undefined)
+    rows.push(['Compared', inlineText(summarizeLoaders(viewLoaders(results, differences)))]);
   if (comparison !== undefined) rows.push(['Difference', changesLine(comparison)]);
   const title = matrix.title === null ? 'ksym-matrix' : inlineText(matrix.title);
   const site = webAddress(siteUrl) === null ? '' : ` · ${elsewhere(siteUrl, null)}`;

@@ -86,7 +86,7 @@ t.test('loaders stand side by side: where each program works, and below why they
     '    see: https://github.com/libbpf/libbpf/commit/0e752094 (v0.5.0)',
     '    see: src/libbpf.c 0.3',
     '',
-    'loaders disagree on 2 of 6 programs on kernels: all explained by 1 known difference',
+    'loaders disagree on 2 of 6 pairs of program and kernel: all explained by 1 known difference',
     '',
   ].join('\n');
   t.equal(text, expected);
@@ -127,7 +127,7 @@ t.test('what nobody has explained is told last, and counted', (t) => {
   t.match(text, /^UNEXPLAINED: /m);
   t.equal(
     summarizeLoaders(shown),
-    'loaders disagree on 2 of 6 programs on kernels: 2 UNEXPLAINED, the others by 0 known differences',
+    'loaders disagree on 2 of 6 pairs of program and kernel: 2 UNEXPLAINED, the others by 0 known differences',
   );
   t.end();
 });
