@@ -1,11 +1,13 @@
 import { cpSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
+import { cacheDirectory } from '../../../kernels/cache-directory.ts';
 import { buildFreestanding } from '../../../loader/freestanding-build.ts';
+import { GuestKernels } from '../../cli/guest-kernels.ts';
 import { PACKAGE_ROOT } from '../../package-root.ts';
 import type { CellResult } from '../../results/results.ts';
-import './observer-tests.ts';
 import './own-loader-tests.ts';
+import { testObserver } from './observer-tests.ts';
 import { createRunPlace, type Ran, type RunPlace, runReal, type TestProgram } from './real-run.ts';
 
 const PROGRAMS = [
@@ -101,6 +103,16 @@ const OF_CILIUM: Readonly<Record<string, string>> = {
   'typed-write-refused': LACKS,
   'xdp-report-1354': LACKS,
 };
+
+t.test('the observer makes a command who it is told to be, and sees what it asks of the kernel', async (t) => {
+  const { signal } = new AbortController();
+  const guests = await GuestKernels.create({ accel: 'auto', templates: true }, cacheDirectory(), signal);
+  const [kernel] = await guests.select(['6.12']);
+  if (kernel === undefined) throw new TypeError('no kernel 6.12');
+  const guest = await guests.open(kernel, false, signal);
+  t.teardown(() => guest.close());
+  await testObserver(t, guest.machine.agent);
+});
 
 t.test('libbpf and cilium/ebpf run beside ours on real kernels, and what they load is the same', async (t) => {
   const place = createRunPlace();
