@@ -130,7 +130,8 @@ export class DebianPackages {
     const refused = refusals.get(this.#mirror);
     if (refused !== undefined && Date.now() - refused.at < AGAIN_MS) throw refused.error;
     try {
-      return await this.#source.lists();
+      const onAsk = (): void => this.#source.say('asking Debian what it has …');
+      return await this.#source.lists({ onAsk });
     } catch (error) {
       if (error instanceof ExplainedError && UNREACHABLE.has(error.code)) {
         refusals.set(this.#mirror, { error, at: Date.now() });

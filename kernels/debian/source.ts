@@ -26,6 +26,14 @@ export interface DebianSourceOptions {
   readonly keepIndex?: boolean;
 }
 
+/** How {@link DebianSource.lists} is to get the lists. */
+export interface ListsOptions {
+  /** Ask the mirror, however young they are. */
+  readonly refresh?: boolean;
+  /** Called before the mirror is asked, which takes seconds for each suite. */
+  readonly onAsk?: () => void;
+}
+
 /** Debian packages through apt, one state for every run on this machine that shares the cache. Nothing happens until it is asked. */
 export class DebianSource {
   readonly #options: DebianSourceOptions;
@@ -60,7 +68,7 @@ export class DebianSource {
    *
    * @throws ExplainedError `no-lists-offline`, and those of {@link findMirror} and {@link Apt.update}
    */
-  async lists(options: { readonly refresh?: boolean } = {}): Promise<PackageLists> {
+  async lists(options: ListsOptions = {}): Promise<PackageLists> {
     const apt = await this.#getApt();
     const asked = Date.now();
     const { offline } = this.#options;
@@ -78,6 +86,7 @@ export class DebianSource {
       // Somebody else may have asked the mirror while this run waited.
       const current = await apt.lists();
       if (current !== null && usable(current)) return current;
+      options.onAsk?.();
       try {
         const lists = await apt.update();
         for (const { suite, why } of lists.missing) this.say(`warning: Debian's suite ${suite} cannot be used: ${why}`);
