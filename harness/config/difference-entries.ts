@@ -11,9 +11,14 @@ export function checkDifferences(
   variants: ReadonlyMap<string, unknown> | null,
 ): Finding[] {
   const ids = entries.map(({ id }) => id);
-  return entries.flatMap(({ id, when = {} }, index) => {
+  return entries.flatMap(({ id, when = {}, externs = [], resolves }, index) => {
     const path = ['differences', index];
     const twice = ids.indexOf(id) === index ? [] : [{ path: [...path, 'id'], message: `"${id}" is there twice` }];
-    return [...twice, ...checkCondition(when, [...path, 'when'], variants)];
+    const isAboutNone = externs.every((phrase) => phrase.startsWith('no '));
+    const nothing =
+      resolves !== undefined && isAboutNone
+        ? [{ path: [...path, 'resolves'], message: '`externs` names none that could resolve to it' }]
+        : [];
+    return [...twice, ...nothing, ...checkCondition(when, [...path, 'when'], variants)];
   });
 }

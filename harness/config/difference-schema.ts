@@ -54,6 +54,12 @@ export const differenceSchema = z.strictObject({
       'What the object has, all of it: "typeless", "weak typed missing", "no typed", "const typeless" (declared so), "any". What an extern is on the kernel (found, missing, ambiguous, mismatched, hidden, zero) is by the rules of ksym-matrix.',
     ),
   outcome,
+  resolves: z
+    .enum(['address', 'btf-id', 'null'])
+    .optional()
+    .describe(
+      'What the loader may make of the externs that `externs` names, where the rules of ksym-matrix make something else of them. Without it nothing else will do, if the outcome is `works`.',
+    ),
   what: oneLine.min(10).max(200).describe('One line, for people: what the loader does.'),
   why: z.string().min(20).describe('The cause, in the loader or the kernel.'),
   source: z

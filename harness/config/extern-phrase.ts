@@ -57,6 +57,11 @@ export function phraseHolds(phrase: ExternPhrase, externs: readonly AskedExtern[
   return externs.some((extern) => isSuch(extern, phrase)) !== phrase.none;
 }
 
+/** Whether a phrase is about an extern that the object has: one that begins with `no` is about none. */
+export function isAbout(phrase: ExternPhrase, extern: AskedExtern): boolean {
+  return !phrase.none && isSuch(extern, phrase);
+}
+
 function isSuch(extern: AskedExtern, { binding, kind, state, place, isConst }: ExternPhrase): boolean {
   if (isConst && extern.isConst !== true) return false;
   if (binding !== null && extern.weak !== (binding === 'weak')) return false;

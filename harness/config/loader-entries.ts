@@ -21,10 +21,18 @@ export type LoaderRequest =
   /** A program of the user's own; `{object}` stands for the object's path. Relative paths count from `directory`. */
   | { readonly kind: 'command'; readonly command: readonly [string, ...string[]]; readonly directory: string };
 
+/** A library, and which version of it. */
+export interface LibraryVersion {
+  readonly library: Library;
+  readonly version: string;
+}
+
 /** A loader of the matrix under its name in the grid. */
 export interface MatrixLoader {
   readonly name: string;
   readonly request: LoaderRequest;
+  /** What the matrix says that it is made with: what is known of that holds for it as well. */
+  readonly like?: LibraryVersion;
   /** An error at the loader's place in the matrix; none if it is not from a file. */
   readonly complain?: (message: string) => ConfigError;
 }
@@ -68,9 +76,11 @@ export function readLoaders(
   return entries.map((entry, index) => {
     const request = toRequest(entry, directory);
     const path = ['loaders', index, ...(request.kind === 'ksym-matrix' ? [] : [request.kind])];
+    const like = typeof entry === 'string' ? undefined : toLibraryVersion(entry.like ?? {});
     return {
       name: (typeof entry === 'string' ? undefined : entry.name) ?? defaultName(request),
       request,
+      ...(like === undefined ? {} : { like }),
       ...(fail === undefined ? {} : { complain: (message) => fail([{ path, message }]) }),
     };
   });
@@ -97,6 +107,14 @@ function toRequest(entry: LoaderEntry, directory: string): LoaderRequest {
   throw new TypeError('an entry without a loader');
 }
 
+function toLibraryVersion(like: Readonly<Partial<Record<Library, string | undefined>>>): LibraryVersion | undefined {
+  const [found] = LIBRARIES.flatMap((library) => {
+    const version = like[library];
+    return version === undefined ? [] : [{ library, version }];
+  });
+  return found;
+}
+
 const KEYS = [...LIBRARIES, 'command'] as const;
 
 function checkEntry(entry: LoaderEntry): { key?: string; message: string }[] {
@@ -108,10 +126,25 @@ function checkEntry(entry: LoaderEntry): { key?: string; message: string }[] {
   if (second !== undefined) {
     return [{ key: second, message: `a loader has one of these keys, and this one has two: ${first} and ${second}` }];
   }
+  const mistake = mistakeOfLike(entry);
+  if (mistake !== undefined) return [{ key: 'like', message: mistake }];
   if (entry.command === undefined) return [];
   if (wordsOf(entry.command).length === 0) return [{ key: 'command', message: 'the command is empty' }];
   if (entry.command.includes('{object}')) return [];
   return [{ key: 'command', message: "`{object}` has to stand in it: that is where the object's path goes" }];
+}
+
+function mistakeOfLike(entry: Exclude<LoaderEntry, string>): string | undefined {
+  if (entry.like === undefined) return undefined;
+  const named = LIBRARIES.filter((library) => entry.like?.[library] !== undefined);
+  const [first] = named;
+  if (first === undefined || named.length > 1) {
+    return 'one library and its version are wanted, as in { libbpf: "1.5" }';
+  }
+  const own = LIBRARIES.find((library) => entry[library] !== undefined);
+  if (own === undefined) return undefined;
+  if (typeof entry[own] === 'string') return `a version of Debian's is what it is: \`like\` is for a command or a path`;
+  return own === first ? undefined : `a build of ${own} is like a version of ${own}, and not of ${first}`;
 }
 
 /** A command's words. Nothing is quoted and no shell is asked: an argument with spaces wants a script of its own. */

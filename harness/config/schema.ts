@@ -186,10 +186,12 @@ const localLoader = z.strictObject(
   { path: z.string().min(1) },
   { error: 'a version in quotes, as in "1.5", or a path, as in { path: ../libbpf/src }' },
 );
-const libraryVersion = z
+const libraryNumber = z
   .string({ error: 'a version is a string: put it in quotes, as in "1.5"' })
-  .regex(/^\d+(\.\d+){0,3}$/, 'a version is written as in "1.5"')
-  .describe('The newest that Debian serves of this version: "1.5" stands for any 1.5.x.');
+  .regex(/^\d+(\.\d+){0,3}$/, 'a version is written as in "1.5"');
+const libraryVersion = libraryNumber.describe(
+  'The newest that Debian serves of this version: "1.5" stands for any 1.5.x.',
+);
 
 const loaderSchema = z
   .union([
@@ -201,6 +203,12 @@ const loaderSchema = z
         .union([z.string().min(1), z.array(z.string().min(1)).min(1)])
         .optional()
         .describe("A loader of one's own; `{object}` stands for the object's path. Its exit code is the verdict."),
+      like: z
+        .strictObject({ libbpf: libraryNumber.optional(), 'cilium/ebpf': libraryNumber.optional() })
+        .optional()
+        .describe(
+          'Of a command or a path: the library that it is made with, and its version. What is known of them holds for it.',
+        ),
       name: z
         .string()
         .regex(/^[A-Za-z0-9][A-Za-z0-9._+/-]*$/, 'a name has letters, digits, dots, dashes, slashes')

@@ -3,6 +3,7 @@ import { isDiskFull } from '../../kernels/free-space.ts';
 import { ExplainedError } from '../../loader/errors.ts';
 import { type MatrixLoader, OUR_LOADER } from '../config/loader-entries.ts';
 import { ConfigError } from '../config/yaml-file.ts';
+import type { CommandLoader } from './command/prepare-command.ts';
 import { rememberLoaders } from './loader-index.ts';
 import { buildObserver } from './observer/build.ts';
 import type { LoaderProgram, PreparedLoader } from './prepared-loader.ts';
@@ -50,6 +51,15 @@ export async function prepareLoaders(
   return { loaders, observer: await buildObserver({ cache, signal }) };
 }
 
+/**
+ * Looks for the programs of the user's own among loaders, before anything is fetched or compiled for the others.
+ * @throws ConfigError at the place in the matrix of the first command that cannot be run
+ */
+export async function checkCommands(wanted: readonly MatrixLoader[]): Promise<void> {
+  for (const { request, ...loader } of wanted)
+    if (request.kind === 'command') await findCommand({ ...loader, request });
+}
+
 /** A loader that was built, or found in the cache. */
 interface Build {
   readonly version: string;
@@ -59,6 +69,7 @@ interface Build {
 
 async function prepare(loader: MatrixLoader, options: PrepareLoadersOptions): Promise<PreparedLoader> {
   const { name, request } = loader;
+  const like = loader.like === undefined ? {} : { like: loader.like };
   const { signal, onMessage, onBuilt, ownVersion } = options;
   if (request.kind === 'ksym-matrix') {
     return { name, version: ownVersion, family: OUR_LOADER, about: '', program: null, unavailable: null };
@@ -72,14 +83,20 @@ async function prepare(loader: MatrixLoader, options: PrepareLoadersOptions): Pr
     onMessage(`${name}: ${text}`);
   };
   try {
-    const built = { name, family, ...(await build(loader, { ...options, onMessage: say })), unavailable: null };
+    const built = {
+      name,
+      family,
+      ...like,
+      ...(await build(loader, { ...options, onMessage: say })),
+      unavailable: null,
+    };
     if (said) onBuilt?.(built, performance.now() - started);
     return built;
   } catch (error) {
     if (signal.aborted) throw signal.reason;
     if (!(error instanceof ExplainedError) || stopsEverything(error)) throw error;
     const version = 'version' in request ? request.version : '';
-    return { name, family, version, about: '', program: null, unavailable: error.explain() };
+    return { name, family, version, ...like, about: '', program: null, unavailable: error.explain() };
   }
 }
 
@@ -102,10 +119,13 @@ async function build(loader: MatrixLoader, options: PrepareLoadersOptions): Prom
       return (await import('./libbpf/build.ts')).buildLibbpf(request, options);
     case 'cilium/ebpf':
       return (await import('./cilium/build.ts')).buildCilium(request, options);
-    case 'command': {
-      const { prepareCommand } = await import('./command/prepare-command.ts');
-      const { classifyKnownWords } = await import('./known-words.ts');
-      return prepareCommand({ ...loader, request }, { path: process.env.PATH ?? '', classify: classifyKnownWords });
-    }
+    case 'command':
+      return findCommand({ ...loader, request });
   }
+}
+
+async function findCommand(loader: CommandLoader): Promise<Build> {
+  const { prepareCommand } = await import('./command/prepare-command.ts');
+  const { classifyKnownWords } = await import('./known-words.ts');
+  return prepareCommand(loader, { path: process.env.PATH ?? '', classify: classifyKnownWords });
 }

@@ -1,3 +1,4 @@
+import type { LibraryVersion } from '../config/loader-entries.ts';
 import type { FailureClass } from '../config/schema.ts';
 import type { GuestFile } from '../guest/guest-file.ts';
 
@@ -36,6 +37,8 @@ export interface PreparedLoader {
   readonly version: string;
   /** The library without its version: libbpf, cilium/ebpf, ksym-matrix, or the name of a user's own. */
   readonly family: string;
+  /** What the matrix says that it is made with: known differences of that are its own as well. */
+  readonly like?: LibraryVersion;
   /** What it was built from, for people; empty for ours. */
   readonly about: string;
   /** Null for ours, which is built in, and for one that cannot be had. */

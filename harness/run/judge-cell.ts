@@ -18,7 +18,7 @@ export interface JudgeOptions {
   readonly matrix: Pick<Matrix, 'exceptions'>;
   readonly compiled: ReadonlyMap<string, Pick<CompiledProgram, 'spec'>>;
   /** The loaders of the run; one that is not among them is judged as of an unknown version. */
-  readonly loaders: readonly Pick<PreparedLoader, 'name' | 'family' | 'version'>[];
+  readonly loaders: readonly Pick<PreparedLoader, 'name' | 'family' | 'version' | 'like'>[];
   readonly differences: readonly KnownDifference[];
 }
 
@@ -62,6 +62,7 @@ function loaderSituation(cell: Cell, attempt: Attempt, { compiled, loaders }: Ju
     ...situationOf(cell, attempt),
     family: prepared?.family ?? loader.name,
     loaderVersion: prepared?.version ?? '',
+    like: prepared?.like,
     program: program.name,
     spec,
     externs: rulesFor(spec, attempt),

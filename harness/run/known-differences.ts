@@ -1,6 +1,7 @@
 import type { ObjectContent } from '../../loader/object/spec.ts';
 import type { ExternResolution } from '../../loader/resolve/outcome.ts';
 import { type AskedExtern, parseExternPhrase, phraseHolds } from '../config/extern-phrase.ts';
+import type { LibraryVersion } from '../config/loader-entries.ts';
 import { isLoaderVersionIn } from '../config/loader-version.ts';
 import type { KnownDifference } from '../loaders/differences.ts';
 import { nameMatches } from './select.ts';
@@ -11,6 +12,8 @@ export interface LoaderSituation extends CellSituation {
   readonly family: string;
   /** Of the loader, as it tells it. */
   readonly loaderVersion: string;
+  /** What the loader is made with, as the matrix says. */
+  readonly like?: LibraryVersion | undefined;
   readonly program: string;
   /** The object; null if it could not be read. */
   readonly spec: (Pick<ObjectContent, 'programs'> & Partial<Pick<ObjectContent, 'btf'>>) | null;
@@ -26,14 +29,16 @@ export function findDifference(
   return differences.find((difference) => appliesTo(difference, situation));
 }
 
-/** Whether a difference is about this loader at all. */
+/** Whether a difference is about this loader at all, or about what it is made with. */
 export function isOf(
   difference: Pick<KnownDifference, 'loader' | 'versions'>,
-  loader: Pick<LoaderSituation, 'family' | 'loaderVersion'>,
+  { family, loaderVersion, like }: Pick<LoaderSituation, 'family' | 'loaderVersion' | 'like'>,
 ): boolean {
-  const { versions } = difference;
-  if (difference.loader !== loader.family) return false;
-  return versions === undefined || isLoaderVersionIn(loader.loaderVersion, versions);
+  const { loader, versions } = difference;
+  const holds = (version: string): boolean => versions === undefined || isLoaderVersionIn(version, versions);
+  // What a local build says of its version may be a branch's name: the matrix knows better.
+  if (loader === like?.library) return holds(like.version);
+  return loader === family && holds(loaderVersion);
 }
 
 function appliesTo(difference: KnownDifference, situation: LoaderSituation): boolean {

@@ -7,8 +7,9 @@ import { isOf } from './known-differences.ts';
 
 /** A known difference as the results tell it. */
 export function describeDifference(difference: KnownDifference): KnownDifferenceResult {
-  const { id, loader, versions, what, why, source, from } = difference;
-  return { id, loader, versions: versions ?? null, what, why, source, from };
+  const { id, loader, versions, what, why, source, from, resolves } = difference;
+  const told = { id, loader, versions: versions ?? null, what, why, source, from };
+  return resolves === undefined ? told : { ...told, resolves };
 }
 
 /**
@@ -17,7 +18,7 @@ export function describeDifference(difference: KnownDifference): KnownDifference
  */
 export function unusedDifferences(
   differences: readonly KnownDifference[],
-  loaders: readonly Pick<PreparedLoader, 'family' | 'version' | 'unavailable'>[],
+  loaders: readonly Pick<PreparedLoader, 'family' | 'version' | 'like' | 'unavailable'>[],
   matrixPath: string,
   used: ReadonlySet<string>,
 ): readonly KnownDifference[] {
@@ -27,6 +28,6 @@ export function unusedDifferences(
     (difference) =>
       !used.has(difference.id) &&
       (difference.from === 'matrix' || isOwn) &&
-      run.some(({ family, version }) => isOf(difference, { family, loaderVersion: version })),
+      run.some(({ version, ...loader }) => isOf(difference, { ...loader, loaderVersion: version })),
   );
 }

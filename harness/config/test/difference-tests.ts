@@ -96,3 +96,49 @@ for (const [what, text, message] of [
     t.match(await complaint(path), message);
   });
 }
+
+const LOADERS = (entries: string): string => `kernels: [{debian: "6.12"}]\nprograms: [one]\nloaders: ${entries}\n`;
+
+t.test('a loader of one’s own may be like a version of a library', async (t) => {
+  const entries = '[{command: "./a {object}", like: {libbpf: "1.5"}}, {libbpf: {path: ./b}}, ksym-matrix]';
+  const { loaders } = await loadMatrix(folder(t, LOADERS(entries)));
+  t.strictSame(
+    loaders.map(({ name, like }) => [name, like]),
+    [
+      ['a', { library: 'libbpf', version: '1.5' }],
+      ['libbpf-local', undefined],
+      ['ksym-matrix', undefined],
+    ],
+  );
+});
+
+for (const [what, entries, message] of [
+  [
+    'a library of Debian',
+    '[{libbpf: "1.5", like: {libbpf: "1.4"}}]',
+    /loaders\[0\]\.like: a version of Debian's is what/,
+  ],
+  ['a build of another library', '[{libbpf: {path: b}, like: {cilium/ebpf: "0.22"}}]', /a build of libbpf is like/],
+  ['two libraries', '[{command: "./a {object}", like: {libbpf: "1", cilium/ebpf: "0.2"}}]', /one library and its/],
+  ['none', '[{command: "./a {object}", like: {}}]', /one library and its version are wanted/],
+  ['a number', '[{command: "./a {object}", like: {libbpf: 1.5}}]', /put it in quotes, as in "1\.5"/],
+] as const) {
+  t.test(`like: ${what} is told at its place`, async (t) => {
+    t.match(await complaint(folder(t, LOADERS(entries))), message);
+  });
+}
+
+for (const [what, entries, message] of [
+  ['no object', '[{command: "./a"}]', /loaders\[0\]\.command: `\{object\}` has to stand in it/],
+  ['two loaders in one', '[{command: "./a {object}", libbpf: "1.5"}]', /this one has two: libbpf and command/],
+  ['neither', '[{name: a}]', /a loader is `ksym-matrix`, or has one of the keys/],
+  [
+    'a name that is there twice',
+    '[libbpf: "1.5", {libbpf: {path: b}, name: libbpf-1.5}]',
+    /another loader of the name/,
+  ],
+] as const) {
+  t.test(`loaders: ${what} is told at its place`, async (t) => {
+    t.match(await complaint(folder(t, LOADERS(entries))), message);
+  });
+}

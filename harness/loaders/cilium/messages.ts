@@ -31,12 +31,16 @@ const PHRASES: readonly (readonly [FailureClass, RegExp])[] = [
   ['loader-lacks-feature', /reference to \.(?:ksyms|kconfig): not supported/],
   // 0.2 looks for an ELF section of that name to learn its size from.
   ['loader-lacks-feature', /load BTF: data section \.ksyms: missing size/],
-  // Before 0.14, weak kfuncs.
+  // Before 0.14, weak kfuncs; weak maps in all of them.
   ['loader-lacks-feature', /asm relocation: (?<names>\S+): unsupported binding: STB_WEAK/],
+  ['loader-lacks-feature', /map "[^"]+": unsupported binding: STB_WEAK/],
+  // What a map is declared with, and data sections of other names, such as `.data.own`.
+  ['loader-lacks-feature', /unrecognized field \S+ in BTF map definition/],
+  ['loader-lacks-feature', /reference to "[^"]+" in section \S+: not supported/],
   // 0.2 takes every global variable that is not static for a map.
   ['loader-lacks-feature', /^program \S+: missing map \S+$/],
-  // A kernel's BTF has kinds that the version is too old for.
-  ['loader-lacks-feature', /can't read types: type id \d+: unknown kind: /],
+  // BTF has kinds that the version is too old for. 0.2 takes some of them for others, and loses its way (`kind Section: can't read …`).
+  ['loader-lacks-feature', /can't read types: type id \d+: (?:unknown kind: |kind )/],
   ['loader-lacks-feature', /^program \S+ is left out: nothing is known of section /],
   ['kallsyms-hidden', /symbol (?<names>\S+): restricted by kernel\.kptr_restrict/],
   ['kallsyms-unreadable', /open \/proc\/kallsyms: /],

@@ -88,6 +88,8 @@ const RULES: readonly Rule[] = [
     pattern: /^prog '(?<program>[^']+)': bad map relo against '[^']*' in section '/m,
     means: 'loader-lacks-feature',
   },
+  // parse_btf_map_def(): what a map is declared with; in 0.3, arrays of programs with their first contents.
+  { pattern: /^map '[^']+': (?:unknown field '|should be map-in-map)/m, means: 'loader-lacks-feature' },
   // libbpf_find_attach_btf_id(): the function that the program's section names.
   { pattern: /^prog '(?<program>[^']+)': failed to find kernel BTF type ID of/m, means: 'loader-refused' },
   { pattern: /^Error loading \.BTF into kernel: .*BTF is mandatory/m, means: 'btf-rejected' },

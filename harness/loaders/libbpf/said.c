@@ -109,6 +109,19 @@ static void note_failure(const char *text)
 		failure.program = program;
 }
 
+/* A warning is what its first line says; a log of what the kernel finds wrong with BTF follows in others. */
+static void add_lines(char *text, bool warning)
+{
+	char *line = strtok_r(text, "\n", &text);
+
+	if (!line)
+		return;
+	add(line, warning);
+	note_failure(line);
+	while ((line = strtok_r(NULL, "\n", &text)))
+		add(line, false);
+}
+
 static int listen(enum libbpf_print_level level, const char *format, va_list arguments)
 {
 	char *all, *text;
@@ -119,11 +132,8 @@ static int listen(enum libbpf_print_level level, const char *format, va_list arg
 	if (vasprintf(&all, format, arguments) < 0)
 		or_die(NULL);
 	text = starts(all, "libbpf: ") ? all + strlen("libbpf: ") : all;
-	if (!take_log(text)) {
-		text[strcspn(text, "\n")] = '\0';
-		add(text, level != LIBBPF_INFO);
-		note_failure(text);
-	}
+	if (!take_log(text))
+		add_lines(text, level != LIBBPF_INFO);
 	free(all);
 	return 0;
 }
@@ -151,11 +161,15 @@ static bool is_consequence(const char *text)
 		(strstr(text, "': failed to load: ") || strstr(text, "': failed to prepare load attributes: ")));
 }
 
-/* A warning after which libbpf goes on: the object's BTF is not needed in the kernel, a map can do without it. */
+/*
+ * A warning after which libbpf goes on: the object's BTF is not needed in the kernel, a map can do without it. Where the BTF is needed, another line
+ * says so.
+ */
 static bool is_harmless(const char *text)
 {
 	return strstr(text, "BTF is optional, ignoring") || strstr(text, "Retrying without BTF") ||
-	       strstr(text, "Ignored and continue");
+	       strstr(text, "Ignored and continue") || starts(text, "BTF loading error: ") ||
+	       starts(text, "-- BEGIN BTF LOAD LOG --");
 }
 
 /* The same line comes once for each attempt. */

@@ -61,6 +61,26 @@ t.test('a difference applies where its loader, version, program, variant, sectio
   t.end();
 });
 
+t.test('a loader that is like a library has the known differences of that version, and its own', (t) => {
+  const own: LoaderSituation = {
+    ...HERE,
+    family: 'mine',
+    loaderVersion: '3fa9c0de1122',
+    like: { library: 'libbpf', version: '1.4' },
+  };
+  const applies = (more: Partial<KnownDifference>, at: LoaderSituation = own): boolean =>
+    findDifference([{ ...DIFFERENCE, ...more }], at) !== undefined;
+  t.ok(applies({ versions: '<1.5' }));
+  t.notOk(applies({ versions: '1.5' }));
+  t.notOk(applies({ loader: 'cilium/ebpf' }));
+  t.ok(applies({ loader: 'mine' }));
+  t.notOk(applies({ loader: 'mine', versions: '1.4' }), 'its own version is a digest');
+  t.notOk(applies({}, { ...own, like: undefined }), 'by its name alone it is no libbpf');
+  const branch: LoaderSituation = { ...own, family: 'libbpf', loaderVersion: 'unknown' };
+  t.ok(applies({ versions: '1.4' }, branch), 'a local build whose version nothing tells');
+  t.end();
+});
+
 t.test('the first difference counts, those of the matrix before what is built in, and then the program', async (t) => {
   const program = sampleProgram('typeless-one');
   const own: KnownDifference = { ...DIFFERENCE, id: 'mine', outcome: 'works', from: 'matrix' };

@@ -39,15 +39,16 @@ func verifierLogOf(err error) *string {
 	if !found.IsValid() {
 		return nil
 	}
-	var text string
+	var log strings.Builder // A log may have a hundred thousand lines.
 	if lines := found.FieldByName("Log"); lines.IsValid() {
 		for index := 0; index < lines.Len(); index++ {
-			text += lines.Index(index).String() + "\n"
+			log.WriteString(lines.Index(index).String())
+			log.WriteByte('\n')
 		}
-	} else if log := found.FieldByName("log"); log.IsValid() {
-		text = log.String()
+	} else if whole := found.FieldByName("log"); whole.IsValid() {
+		log.WriteString(whole.String())
 	}
-	text = strings.TrimRight(text, "\n")
+	text := strings.TrimRight(log.String(), "\n")
 	return &text
 }
 

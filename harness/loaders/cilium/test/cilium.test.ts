@@ -41,6 +41,26 @@ const SAID: readonly (readonly [version: string, words: string, meaning: ReturnT
   ],
   [
     '0.2',
+    "file /run/x.o: load BTF: can't read types: type id 6: kind Section: can't read []btf.btfVarSecinfo: unexpected EOF",
+    { class: 'loader-lacks-feature' },
+  ],
+  [
+    '0.11',
+    'file /run/x.o: load BTF maps: map bloom_map: unrecognized field map_extra in BTF map definition',
+    { class: 'loader-lacks-feature' },
+  ],
+  [
+    '0.22',
+    'file /run/x.o: load relocations: section "tc": reference to "glock" in section SHN_UNDEF+7: not supported',
+    { class: 'loader-lacks-feature' },
+  ],
+  [
+    '0.22',
+    'file /run/x.o: load programs: section .text: offset 64: relocating instruction: map "ids": unsupported binding: STB_WEAK',
+    { class: 'loader-lacks-feature' },
+  ],
+  [
+    '0.2',
     'program p is left out: nothing is known of section "fentry/bpf_fentry_test1"',
     { class: 'loader-lacks-feature', program: 'p' },
   ],

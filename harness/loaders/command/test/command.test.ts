@@ -1,12 +1,13 @@
 import { chmod, mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
-import { readLoaders } from '../../../config/loader-entries.ts';
+import { type MatrixLoader, readLoaders } from '../../../config/loader-entries.ts';
 import type { LoaderEntry } from '../../../config/schema.ts';
 import { matrixSchema } from '../../../config/schema.ts';
 import { ConfigError, readYamlFile } from '../../../config/yaml-file.ts';
 import type { AdapterAnswer } from '../../adapter-answer.ts';
 import { classifyKnownWords } from '../../known-words.ts';
+import { checkCommands } from '../../prepare-loaders.ts';
 import { type CommandSearch, type PreparedCommand, prepareCommand } from '../prepare-command.ts';
 import { readCommandEnd } from '../read-end.ts';
 
@@ -168,6 +169,15 @@ t.test('a document of the protocol is the whole answer', async (t) => {
   t.match(end({ ...answer, protocol: 9 }, 0), { kind: 'broken', message: /PROTOCOL\.md[\s\S]*protocol/ });
   t.match(end({ ...answer, runs: [{ program: 'p' }] }, 0), { kind: 'broken', message: /runs\[0\]\.cpu/ });
 });
+
+t.test('what cannot be run is found before anything is fetched for the others', async (t) => {
+  const request = { kind: 'command', command: ['./nowhere', '{object}'], directory: t.testdir({}) } as const;
+  await checkCommands([OTHER]);
+  await t.rejects(checkCommands([OTHER, { name: 'mine', request }]), { message: /nowhere/ });
+});
+
+/** Asking Debian for it would fail. */
+const OTHER: MatrixLoader = { name: 'libbpf', request: { kind: 'libbpf', version: '99' } };
 
 async function prepare(command: [string, ...string[]], directory: string): Promise<PreparedCommand> {
   return prepareCommand({ request: { kind: 'command', command, directory } }, SEARCH);
