@@ -7,7 +7,7 @@ import type { LoaderProgram, PreparedLoader } from '../loaders/prepared-loader.t
 import { type LoaderRun, runLoader } from '../loaders/run-loader.ts';
 import type { ExternResult } from '../results/results.ts';
 import { capabilitiesAfter } from './credentials.ts';
-import { describeLoaderRun, type LoaderOutcome, printedBy } from './loader-outcome.ts';
+import { describeLoaderRun, type LoaderOutcome, printedBy, refusedByKernel } from './loader-outcome.ts';
 import type { Outcome } from './outcome.ts';
 import { type CheckContext, type LoadedPrograms, runPrograms, wantedRuns } from './run-programs.ts';
 
@@ -67,14 +67,15 @@ export async function runLoaderCell(
 /** The outcome of an object that was loaded. */
 async function describeRuns(
   program: Program,
-  { answer, observation }: LoaderRun,
+  run: LoaderRun,
   spec: ObjectContent | null,
   { name }: GuestLoader,
   context: CheckContext,
 ): Promise<LoaderOutcome> {
+  const { answer } = run;
   if (answer === null) {
-    const refused = observation?.loads.findLast(({ errno }) => errno !== 0);
-    const though = refused === undefined ? '' : `, though the kernel refused a program (${refused.name || 'unnamed'})`;
+    const refusal = refusedByKernel(run, spec);
+    const though = refusal === null ? '' : `, though the kernel refused ${refusal.program}`;
     return {
       phase: 'load',
       class: 'ok',

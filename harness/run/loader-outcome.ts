@@ -121,7 +121,7 @@ function firstComplaint(
 }
 
 /** A BPF program that the kernel did not load. */
-interface KernelRefusal {
+export interface KernelRefusal {
   /** The function's name. */
   readonly program: string;
   readonly errno: string | null;
@@ -129,7 +129,7 @@ interface KernelRefusal {
 }
 
 /** The object's program that was refused last: loaders stop at the first one, and may have tried it in several ways. */
-function refusedByKernel(run: LoaderRun, spec: ObjectContent | null): KernelRefusal | null {
+export function refusedByKernel(run: LoaderRun, spec: ObjectContent | null): KernelRefusal | null {
   const { answer } = run;
   const loads = loadsOf(run, spec);
   const last = loads.at(-1);
