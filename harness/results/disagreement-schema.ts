@@ -8,6 +8,10 @@ const knownDifference = z.object({
   why: z.string(),
   source: z.array(z.string()),
   from: z.enum(['built-in', 'matrix']),
+  resolves: z
+    .string()
+    .optional()
+    .describe('What it makes of externs, where loaders that do the same see other values; absent: it explains none.'),
 });
 
 const disagreement = z

@@ -25,11 +25,12 @@ export function deriveDisagreements(
     places.set(key, [...(places.get(key) ?? []), cell]);
   }
   const compared = [...places.values()].filter((place) => place.length > 1);
+  const byId = new Map(known.map((one) => [one.id, one]));
   const used = new Set(cells.map(({ difference }) => difference));
   return {
     compared: compared.length,
     known: known.filter(({ id }) => used.has(id)),
-    disagreements: compared.flatMap((place) => disagreementAt(place, families) ?? []),
+    disagreements: compared.flatMap((place) => disagreementAt(place, families, byId) ?? []),
   };
 }
 
@@ -42,19 +43,42 @@ export function mergeDisagreements(
   return deriveDisagreements(merged, [...known.values()]);
 }
 
-function disagreementAt(place: readonly CellResult[], families: ReadonlyMap<string, string>): Disagreement | undefined {
+function disagreementAt(
+  place: readonly CellResult[],
+  families: ReadonlyMap<string, string>,
+  known: ReadonlyMap<string, KnownDifferenceResult>,
+): Disagreement | undefined {
   const reference = referenceOf(place);
   if (reference === undefined) return undefined;
   const kind = kindOf(reference);
-  const alike = place.filter((cell) => kindOf(cell) === kind);
-  const values = differingValues(reference, alike);
-  const odd = place.filter((cell) => !alike.includes(cell) || values.loaders.has(cell.loader));
-  if (odd.length === 0) return undefined;
-  const told = odd.map((cell) => ({ loader: cell.loader, difference: explanationOf(cell) }));
+  // Others that agree with each other and not with the reference have to see the same, too.
+  const alike = group(place, kindOf)
+    .map(([, own]) => (own.includes(reference) ? reference : own[0]))
+    .flatMap((measure) =>
+      measure === undefined
+        ? []
+        : differingValues(
+            measure,
+            place.filter((cell) => kindOf(cell) === kindOf(measure)),
+          ),
+    );
+  const otherValues = new Set(alike.flatMap(({ loaders }) => [...loaders]));
+  const isRed = RED_VERDICTS.has(reference.verdict);
+  const told = place.flatMap((cell) => {
+    const otherAnswer = kindOf(cell) !== kind;
+    // The same answer by its kind, and yet not what was expected: with another errno, say.
+    const unexpected = !isRed && RED_VERDICTS.has(cell.verdict);
+    const otherValue = otherValues.has(cell.loader);
+    if (!otherAnswer && !unexpected && !otherValue) return [];
+    const reason = explanationOf(cell, known);
+    const explainsValues = reason !== null && known.get(reason)?.resolves !== undefined;
+    return [{ loader: cell.loader, difference: otherValue && !explainsValues ? null : reason }];
+  });
+  if (told.length === 0) return undefined;
   const { kernel, program, variant } = reference;
   const alone =
     reference.loader === OUR_LOADER && standsAlone(reference, place, families)
-      ? [{ loader: OUR_LOADER, difference: explanationOf(reference) }]
+      ? [{ loader: OUR_LOADER, difference: explanationOf(reference, known) }]
       : [];
   const causes = group([...told, ...alone], ({ difference }) => difference).map(([difference, own]) => ({
     difference,
@@ -69,7 +93,7 @@ function disagreementAt(place: readonly CellResult[], families: ReadonlyMap<stri
       class: own[0]?.outcome.class ?? '',
       loaders: own.map(({ loader }) => loader),
     })),
-    values: values.list,
+    values: alike.flatMap(({ list }) => list),
     causes,
     explained: causes.every(({ difference }) => difference !== null),
   };
@@ -84,20 +108,21 @@ function kindOf(cell: CellResult): string {
   return answerKind(cell.outcome.class);
 }
 
-/** A known difference that says something else than what happened explains nothing. */
-function explanationOf({ verdict, difference }: CellResult): string | null {
-  return RED_VERDICTS.has(verdict) ? null : (difference ?? null);
+/** A known difference that says something else than what happened explains nothing, nor does one that nobody knows. */
+function explanationOf(
+  { verdict, difference }: CellResult,
+  known: ReadonlyMap<string, KnownDifferenceResult>,
+): string | null {
+  return difference === undefined || RED_VERDICTS.has(verdict) || !known.has(difference) ? null : difference;
 }
 
-/** Whether others, of more than one family, agree with each other and not with ours. */
+/** Whether loaders of more than one family agree with each other, and none with ours. */
 function standsAlone(ours: CellResult, place: readonly CellResult[], families: ReadonlyMap<string, string>): boolean {
   const others = place.filter((cell) => cell !== ours && cell.outcome.class !== 'loader-lacks-feature');
-  const kinds = new Set(others.map(kindOf));
-  return (
-    kinds.size === 1 &&
-    !kinds.has(kindOf(ours)) &&
-    new Set(others.map(({ loader }) => families.get(loader) ?? loader)).size > 1
-  );
+  const answers = group(others, kindOf);
+  const familiesOf = (cells: readonly CellResult[]): number =>
+    new Set(cells.map(({ loader }) => families.get(loader) ?? loader)).size;
+  return answers.every(([kind]) => kind !== kindOf(ours)) && answers.some(([, cells]) => familiesOf(cells) > 1);
 }
 
 /** Items by key, in the order of their first. */
