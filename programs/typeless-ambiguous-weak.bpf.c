@@ -2,7 +2,7 @@
 #include <linux/bpf.h>
 #include <bpf/bpf_helpers.h>
 
-extern const void s_show __ksym __weak;
+extern void s_show __ksym __weak;
 
 __u64 address;
 

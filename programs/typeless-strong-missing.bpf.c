@@ -2,7 +2,7 @@
 #include <linux/bpf.h>
 #include <bpf/bpf_helpers.h>
 
-extern const void ksym_matrix_no_such_symbol __ksym;
+extern void ksym_matrix_no_such_symbol __ksym;
 
 __u64 address;
 

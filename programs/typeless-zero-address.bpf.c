@@ -3,7 +3,7 @@
 #include <linux/bpf.h>
 #include <bpf/bpf_helpers.h>
 
-extern const void __per_cpu_start __ksym;
+extern void __per_cpu_start __ksym;
 
 __u64 address = 1;
 
