@@ -10,6 +10,7 @@
 
 /* Beyond all that Linux has (include/uapi/asm-generic/errno.h and include/linux/errno.h). */
 #define ERRNO_END 600
+#define LOG_KEPT (1u << 20)
 
 struct line {
 	char *text;
@@ -68,6 +69,20 @@ static bool starts(const char *text, const char *with)
 	return !strncmp(text, with, strlen(with));
 }
 
+/* A log may be of 100 MB, and why the program is refused stands at its end. */
+static char *end_of_log(char *log)
+{
+	size_t length = log ? strlen(log) : 0, left = length > LOG_KEPT ? length - LOG_KEPT : 0;
+	char *end;
+
+	if (!left)
+		return log;
+	if (asprintf(&end, "(%zu bytes of the log are left out here)\n%s", left, log + left) < 0)
+		or_die(NULL);
+	free(log);
+	return end;
+}
+
 /* Takes the verifier's log out of what libbpf says; false if the message is none. */
 static bool take_log(char *text)
 {
@@ -75,7 +90,7 @@ static bool take_log(char *text)
 
 	if (program) {
 		failure.program = program;
-		failure.log = between(text, "-- BEGIN PROG LOAD LOG --\n", "-- END PROG LOAD LOG --");
+		failure.log = end_of_log(between(text, "-- BEGIN PROG LOAD LOG --\n", "-- END PROG LOAD LOG --"));
 		return true;
 	}
 	if (starts(text, "-- BEGIN DUMP LOG")) {
@@ -87,7 +102,7 @@ static bool take_log(char *text)
 	if (!log_is_next)
 		return false;
 	log_is_next = false;
-	failure.log = or_die(strdup(text + strspn(text, "\n")));
+	failure.log = end_of_log(or_die(strdup(text + strspn(text, "\n"))));
 	return true;
 }
 

@@ -2,6 +2,7 @@ package main
 
 import (
 	"errors"
+	"fmt"
 	"reflect"
 	"strings"
 	"syscall"
@@ -48,8 +49,19 @@ func verifierLogOf(err error) *string {
 	} else if whole := found.FieldByName("log"); whole.IsValid() {
 		log.WriteString(whole.String())
 	}
-	text := strings.TrimRight(log.String(), "\n")
+	text := endOfLog(strings.TrimRight(log.String(), "\n"))
 	return &text
+}
+
+const logKept = 1 << 20
+
+// endOfLog is a log without its beginning, if it is long: why the program is refused stands at the end.
+func endOfLog(log string) string {
+	left := len(log) - logKept
+	if left <= 0 {
+		return log
+	}
+	return fmt.Sprintf("(%d bytes of the log are left out here)\n%s", left, log[left:])
 }
 
 // verifierError looks for a VerifierError, which is not exported by the first versions: a struct, or an invalid value if there is none.
