@@ -31,8 +31,7 @@ export function describeLoaderRun(
   const broken = describeBreakdown(run, spec, loader, seconds);
   if (broken !== null) return broken;
   const { answer } = run;
-  if (answer?.loaded === true) return null;
-  if (answer === null && run.exitCode === 0) return null;
+  if (answer?.loaded === true || (answer === null && run.exitCode === 0)) return describeIdle(run, spec, loader);
   const { last, words } = wordsOf(run);
   const refusal = refusedByKernel(run, spec);
   if (refusal !== null) return describeRefusal(refusal, last, loader.name);
@@ -42,10 +41,13 @@ export function describeLoaderRun(
   const told = answer === null ? (understood?.text ?? last) : last;
   const errno = answer?.failure?.errno ?? null;
   const kind = complaint?.class ?? 'loader-refused';
+  // It came further than to resolve externs, and why it is not content is its own affair.
+  const isTaken = complaint === undefined && loadsOf(run, spec).length > 0;
+  const though = isTaken ? '; the kernel refused none of its programs' : '';
   return {
-    phase: PHASE_OF.get(kind) ?? 'resolve',
+    phase: isTaken ? 'load' : (PHASE_OF.get(kind) ?? 'resolve'),
     class: kind,
-    message: `${loader.name}: ${told ?? `ended with ${run.exitCode}, and said nothing`}`,
+    message: `${loader.name}: ${told ?? `ended with ${run.exitCode}, and said nothing`}${though}`,
     ...(errno === null ? {} : { errno }),
     ...(complaint?.extern === undefined ? {} : { extern: complaint.extern }),
     ...(complaint?.program === undefined ? {} : { program: complaint.program }),
@@ -81,6 +83,18 @@ function describeBreakdown(
     return { phase, class: 'loader-crashed', message: `${name} was ended by ${signal}${said}` };
   }
   return fault === null ? null : { phase, class: 'loader-crashed', message: `${name}: ${fault}${said}` };
+}
+
+/** A loader that says that it is done, and has asked the kernel for no program at all; null if it did, or nobody knows. */
+function describeIdle(
+  { observation }: LoaderRun,
+  spec: ObjectContent | null,
+  { name }: NamedLoader,
+): LoaderOutcome | null {
+  if (observation?.complete !== true || observation.left > 0 || observation.loads.length > 0) return null;
+  if (spec?.programs.some(({ autoload }) => autoload) !== true) return null;
+  const message = `${name} says that all was loaded, and the kernel was asked for no program until it ended`;
+  return { phase: 'resolve', class: 'loader-crashed', message };
 }
 
 /** Classes of what the kernel refused; any other is the loader's own refusal, before it. */
@@ -134,9 +148,10 @@ export function refusedByKernel(run: LoaderRun, spec: ObjectContent | null): Ker
   const loads = loadsOf(run, spec);
   const last = loads.at(-1);
   if (last !== undefined && last.load.errno !== 0) {
-    const { program, load } = last;
+    const { load } = last;
+    const program = wholeName(last, run);
     const logs = loads
-      .filter((one) => one.program === program && one.load.errno !== 0)
+      .filter((one) => one.load.name === load.name && one.load.errno !== 0)
       .map((one) => one.load.verifierLog);
     const told = answer?.programs.find(({ name }) => name === program)?.verifierLog ?? '';
     const observed = longest(logs);
@@ -160,6 +175,15 @@ function loadsOf(
     const program = names.get(load.name);
     return program === undefined ? [] : [{ program, load }];
   });
+}
+
+/** Of several programs whose names begin alike, the one that the loader tells something of. */
+function wholeName(
+  { program, load: { name } }: { program: string; load: ObservedLoad },
+  { answer }: LoaderRun,
+): string {
+  const told = answer?.programs.find((one) => !one.loaded && one.message !== null && one.name.startsWith(name));
+  return told?.name ?? program;
 }
 
 function longest(texts: readonly string[]): string {

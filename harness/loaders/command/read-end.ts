@@ -25,6 +25,9 @@ export function readCommandEnd(end: {
   readonly stderr: string;
 }): CommandVerdict {
   const document = asDocument(end.stdout);
+  if (document === 'cut') {
+    return { kind: 'broken', message: `what it printed begins as a document of PROTOCOL.md and does not end as one` };
+  }
   if (document === null) return byExitCode(end);
   const result = adapterAnswerSchema.safeParse(document);
   if (!result.success) {
@@ -36,14 +39,14 @@ export function readCommandEnd(end: {
   return { kind: 'answer', answer: result.data };
 }
 
-/** JSON with the key `protocol`; any other output is for people. */
-function asDocument(stdout: string): object | null {
+/** JSON with the key `protocol`, or what was to become that; any other output is for people. */
+function asDocument(stdout: string): object | 'cut' | null {
   if (!stdout.trimStart().startsWith('{')) return null;
   try {
     const value: unknown = JSON.parse(stdout);
     return typeof value === 'object' && value !== null && 'protocol' in value ? value : null;
   } catch {
-    return null;
+    return /^\s*\{\s*"protocol"\s*:/.test(stdout) ? 'cut' : null;
   }
 }
 

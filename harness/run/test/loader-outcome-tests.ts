@@ -126,6 +126,46 @@ t.test('a loader without a protocol is told by its exit code, and in the words t
   t.end();
 });
 
+t.test('a loader that says that it is done is held against what the kernel was asked', (t) => {
+  const done = { answer: null, stdout: '', stderr: '', exitCode: 0 };
+  t.match(describe({ ...done, observation: observed() }), {
+    phase: 'resolve',
+    class: 'loader-crashed',
+    message: 'other-1 says that all was loaded, and the kernel was asked for no program until it ended',
+  });
+  const answer = { ...ANSWER, loaded: true, failure: null };
+  t.match(describe({ answer, observation: observed() }), { class: 'loader-crashed' }, 'a document changes nothing');
+  t.equal(
+    describe({ ...done, observation: observed(load('__loader.prog', 0)) }),
+    null,
+    'a program that loads programs',
+  );
+  t.equal(describe({ ...done, observation: { ...observed(), complete: false } }), null, 'who knows what it did');
+  t.match(describe({ ...done, exitCode: 1, observation: observed(load('main', 0)) }), {
+    phase: 'load',
+    class: 'loader-refused',
+    message: 'other-1: ended with 1, and said nothing; the kernel refused none of its programs',
+  });
+  t.end();
+});
+
+t.test('of programs whose names begin alike, the one that the loader tells of was refused', (t) => {
+  const [first = raise()] = SPEC.programs;
+  const names = ['sleepable_access_in_array', 'sleepable_access_in_hash'];
+  const spec = { ...SPEC, programs: names.map((name) => ({ ...first, name })) };
+  const programs = names.map((name, index) => ({
+    ...{ name, loaded: false, errno: 'EPERM', verifierLog: null },
+    message: index === 0 ? `program ${name}: not permitted` : null,
+  }));
+  const run = { ...RUN, answer: { ...ANSWER, programs }, observation: observed(load('sleepable_acces', 1)) };
+  t.match(describeLoaderRun(run, spec, LOADER, 60), { program: names[0], class: 'load-refused' });
+  t.end();
+});
+
+function raise(): never {
+  throw new TypeError('no program');
+}
+
 t.test('a loader that breaks is no verdict on the object, and how far it came is told', (t) => {
   const broken = { answer: null, exitCode: null, stderr: 'a\nlast\n' };
   t.match(describe({ ...broken, timedOut: true }), {

@@ -193,7 +193,7 @@ t.test('what a strange loader does is told of its cell alone', async (t) => {
   writeFileSync(script, '#!/bin/sh\nid -u\ngrep CapEff /proc/self/status\necho "cannot load $1: no reason"\nexit 3\n', {
     mode: 0o755,
   });
-  const kinds = ['crashes', 'hangs', 'rubbish', 'leaves', 'pins', 'nothing'];
+  const kinds = ['crashes', 'hangs', 'rubbish', 'leaves', 'pins', 'nothing', 'idles'];
   const program: TestProgram = {
     name: 'nothing',
     code: 'SEC("socket") int go(void *ctx) { return 0; }\n',
@@ -232,6 +232,10 @@ variants:
     [/^program \d+ is still there$/],
     'what stays in the kernel is charged to who left it',
   );
+  t.match(cellOf('idles')?.outcome, {
+    ...crashed,
+    message: /says that all was loaded, and the kernel was asked for no/,
+  });
   t.match(cellOf('nothing')?.outcome, { class: 'loader-refused', message: 'nothing: ended with 2, and said nothing' });
   t.match(cellOf('reporting')?.outcome, { class: 'loader-refused', message: /^reporting: cannot load .*: no reason$/ });
   t.match(cellOf('no-such'), { verdict: 'infra', outcome: { class: 'infra', message: /^no-such cannot be had: / } });

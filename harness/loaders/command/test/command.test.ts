@@ -166,6 +166,12 @@ t.test('a document of the protocol is the whole answer', async (t) => {
   t.strictSame(end(answer, 1), { kind: 'answer', answer }, 'a refusal may have its exit code as well');
   t.has(end({ ...answer, loaded: true, failure: null }, 0), { kind: 'answer' });
   t.match(end({ ...answer, loaded: true, failure: null }, 3), { kind: 'broken', message: /ended with 3/ });
+  const half = JSON.stringify(answer).slice(0, 40);
+  t.match(readCommandEnd({ exitCode: 0, stdout: half, stderr: '' }), {
+    kind: 'broken',
+    message: /does not end as one/,
+  });
+  t.match(readCommandEnd({ exitCode: 0, stdout: '{braces} for people', stderr: '' }), { kind: 'loaded' });
   t.match(end({ ...answer, protocol: 9 }, 0), { kind: 'broken', message: /PROTOCOL\.md[\s\S]*protocol/ });
   t.match(end({ ...answer, runs: [{ program: 'p' }] }, 0), { kind: 'broken', message: /runs\[0\]\.cpu/ });
 });

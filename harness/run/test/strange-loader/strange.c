@@ -15,8 +15,8 @@ static void say(const char *text) {
   write_some(1, text, length);
 }
 
-/* A program that returns 0, pinned: it is there after everybody who could use it has ended. */
-static int pin(void) {
+/* A program that returns 0. */
+static long load(void) {
   static const struct bpf_insn code[] = {
       {.code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = BPF_REG_0},
       {.code = BPF_JMP | BPF_EXIT},
@@ -27,7 +27,12 @@ static int pin(void) {
       .insn_cnt = 2,
       .license = (uint64_t) "GPL",
   };
-  long program = bpf(BPF_PROG_LOAD, &attr);
+  return bpf(BPF_PROG_LOAD, &attr);
+}
+
+/* It is there after everybody who could use it has ended. */
+static int pin(void) {
+  long program = load();
   if (program < 0) return 1;
   union bpf_attr place = {.pathname = (uint64_t) "/sys/fs/bpf/strange", .bpf_fd = (uint32_t)program};
   return bpf(BPF_OBJ_PIN, &place) < 0;
@@ -35,6 +40,7 @@ static int pin(void) {
 
 /* A process in a session of its own that nobody waits for. */
 static int leave(void) {
+  if (load() < 0) return 1;
   long child = CALL2(SYS_clone, SIGCHLD, 0);
   if (child == 0) {
     CALL0(NR_SETSID);
@@ -61,6 +67,8 @@ static int behave(long *stack) {
       return pin();
     case 'l':
       return leave();
+    case 'i':
+      return 0;
   }
   return 2;
 }
