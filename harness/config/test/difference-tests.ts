@@ -55,6 +55,11 @@ t.test("a loader's version lies in a range by its numbers", (t) => {
   t.notOk(isLoaderVersionIn('0.11.0', '>=0.17'), '11 is less than 17, though not by the alphabet');
   t.ok(isLoaderVersionIn('1.1.2', '<0.5 || 1.1'));
   t.notOk(isLoaderVersionIn('1.10.0', '1.1'));
+  t.notOk(isLoaderVersionIn('0.10.0', '>=0.9 <0.10'), 'an end is not part of it');
+  t.ok(isLoaderVersionIn('0.9.1', '>=0.9 <0.10'));
+  t.notOk(isLoaderVersionIn('1.4.6', '>=0.5 <1.4'), 'a release of a line is not before it');
+  t.notOk(isLoaderVersionIn('1.4.6', '<=1.4'), 'but after its first');
+  t.ok(isLoaderVersionIn('1.4', '1.4'));
   t.ok(isLoaderVersionIn('v0.3', '<=0.3'));
   t.notOk(isLoaderVersionIn('3fa9c0de1122', '>=0.1'), 'a digest is no version, though it begins with a number');
   t.notOk(isLoaderVersionIn('', '>=0.0'));
@@ -88,6 +93,11 @@ for (const [what, text, message] of [
     'an unknown class',
     `{${KNOWN.replace('works', '{phase: load, class: verifier-rejectd}')}}`,
     /did you mean "verifier-rejected"/,
+  ],
+  [
+    'what externs resolve to, of none',
+    `{${KNOWN}, externs: [no typed], resolves: "null"}`,
+    /differences\[0\].resolves: `externs` names none that could resolve to it/,
   ],
   ['an id that is there twice', `{${KNOWN}}\n  - {${KNOWN}}`, /differences\[1\].id: "a-b" is there twice/],
 ] as const) {

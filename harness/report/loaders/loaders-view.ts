@@ -8,8 +8,8 @@ import type {
   KnownDifferenceResult,
   RunResults,
 } from '../../results/results.ts';
-import { gatherAlike } from '../alike.ts';
 import { groupBy } from '../group-by.ts';
+import { type Cause, causesOf, placeOf } from './causes.ts';
 import { kernelRange } from './kernel-range.ts';
 
 /** Results as people compare loaders in them. Plain data: `ksym-matrix compare --format json` writes it. */
@@ -23,7 +23,7 @@ export interface LoadersView {
   readonly disagreements: number;
   readonly unexplained: number;
   readonly rows: readonly LoaderRow[];
-  /** Why they disagree: the unexplained last. */
+  /** Why they disagree: the unexplained first. */
   readonly causes: readonly Cause[];
 }
 
@@ -36,6 +36,12 @@ export interface ComparedLoader {
   /** Programs on kernels that it was tried on beside others, and those of them on which it does not answer as they do, or not with the same values. */
   readonly compared: number;
   readonly apart: number;
+  /** Known differences behind that, by id, the most frequent first; null for what nobody has explained. */
+  readonly reasons: readonly { readonly difference: string | null; readonly count: number }[];
+  /** Programs on kernels that others were tried on and this one was not, be it that the harness broke. */
+  readonly untried: number;
+  /** Programs on kernels that it loaded without anybody seeing what became of externs that ours resolved. */
+  readonly unseen: number;
 }
 
 /** A program with a variant. */
@@ -51,32 +57,12 @@ export interface LoaderRow {
 export interface LoaderCell {
   /** The kernels on which it works. */
   readonly works: string;
+  /** It works on no kernel, as it has to be: it is refused by loader or kernel on all of them. */
+  readonly refused: boolean;
   /** The kernels on which this loader stands apart: `none` where it does nowhere. */
   readonly apart: string;
   /** Whether there is no known difference behind some of that. */
   readonly unexplained: boolean;
-}
-
-/** What is behind disagreements. */
-export interface Cause {
-  /** Null for what nobody has explained. */
-  readonly difference: KnownDifferenceResult | null;
-  readonly count: number;
-  readonly effects: readonly Effect[];
-}
-
-/** Disagreements that are alike. */
-export interface Effect {
-  readonly loaders: readonly string[];
-  readonly programs: readonly string[];
-  /** As {@link kernelRange} tells them. */
-  readonly kernels: string;
-  /** Class of what happens with these loaders, and with the one that they are held against. */
-  readonly answer: string;
-  readonly against: { readonly loader: string; readonly answer: string };
-  /** The loader's own words, or the kernel's, in one of the cells; null if it works. */
-  readonly says: string | null;
-  readonly values: Disagreement['values'];
 }
 
 /** Results with {@link RunResults.differences}, as people compare loaders in them. */
@@ -84,13 +70,15 @@ export function viewLoaders(results: RunResults, differences: DifferencesResult)
   const kernels = gridOrder(results).kernels.map(({ name }) => name);
   const { compared, disagreements, known } = differences;
   const places = groupBy(results.cells, placeOf);
-  const shared = new Set([...places].flatMap(([place, cells]) => (cells.length > 1 ? [place] : [])));
+  const shared = [...places.values()].map((cells) => cells.filter(wasTried)).filter((cells) => cells.length > 1);
   return {
     id: results.id,
     loaders: results.loaders.map(({ name, version, unavailable = null }) => ({
       ...{ name, version, unavailable },
-      compared: results.cells.filter((cell) => cell.loader === name && shared.has(placeOf(cell))).length,
+      compared: shared.filter((cells) => cells.some(({ loader }) => loader === name)).length,
       apart: disagreements.filter(({ causes }) => causes.some((cause) => cause.loaders.includes(name))).length,
+      reasons: reasonsOf(name, disagreements),
+      ...gapsOf(name, places),
     })),
     kernels,
     compared,
@@ -101,20 +89,53 @@ export function viewLoaders(results: RunResults, differences: DifferencesResult)
   };
 }
 
-/** `verifier-rejected, where ksym-matrix works`. */
-export function describeEffect({ answer, against, values }: Effect): string {
-  if (values.length > 0 && answer === against.answer) return `${answer}, but with other values than ${against.loader}`;
-  return `${answer}, where ${against.loader} ${against.answer === 'works' ? 'works' : `says ${against.answer}`}`;
-}
-
 /** A known difference in a line: `libbpf <0.4: An object with a kfunc cannot be opened.` */
 export function titleOf({ loader, versions, what }: KnownDifferenceResult): string {
   return `${loader}${versions === null ? '' : ` ${versions}`}: ${what}`;
 }
 
-function placeOf({ kernel, program, variant }: Pick<CellResult, 'kernel' | 'program' | 'variant'>): string {
-  return JSON.stringify([kernel, program, variant]);
+function reasonsOf(loader: string, disagreements: readonly Disagreement[]): ComparedLoader['reasons'] {
+  const own = disagreements.flatMap(({ causes }) => causes.filter(({ loaders }) => loaders.includes(loader)));
+  return [...groupBy(own, ({ difference }) => difference)]
+    .map(([difference, causes]) => ({ difference, count: causes.length }))
+    .sort((left, right) => right.count - left.count);
 }
+
+/** What was not found out is no answer. */
+function wasTried({ outcome, verdict }: CellResult): boolean {
+  return outcome.class !== 'infra' && verdict !== 'flaky';
+}
+
+/** What a comparison does not know of a loader. */
+function gapsOf(
+  loader: string,
+  places: ReadonlyMap<string, readonly CellResult[]>,
+): Pick<ComparedLoader, 'untried' | 'unseen'> {
+  let untried = 0;
+  let unseen = 0;
+  for (const cells of places.values()) {
+    const tried = cells.filter(wasTried);
+    const own = tried.find((cell) => cell.loader === loader);
+    const ours = tried.find((cell) => cell.loader === OUR_LOADER)?.externs ?? [];
+    if (own === undefined) untried += tried.length > 0 ? 1 : 0;
+    else if (own.outcome.class === 'ok' && ours.some(({ name }) => !own.externs.some((one) => one.name === name)))
+      unseen++;
+  }
+  return { untried, unseen };
+}
+
+/** By what is expected of the program, which what is known of a loader does not change. */
+function mustFail(cells: readonly CellResult[]): boolean {
+  const expected = cells.flatMap(({ difference, expected: own, loader }) =>
+    own === null || (difference !== undefined && loader !== OUR_LOADER) ? [] : [own.outcome],
+  );
+  return expected.length > 0 && !expected.includes('works');
+}
+
+const REFUSALS: ReadonlySet<CellResult['outcome']['phase']> = new Set<CellResult['outcome']['phase']>([
+  'resolve',
+  'load',
+]);
 
 function rowsOf(
   results: RunResults,
@@ -129,96 +150,23 @@ function rowsOf(
     const tried = kernels.filter((kernel) => cells.some((cell) => cell.kernel === kernel));
     const rangeOf = (own: readonly CellResult[]): string =>
       kernelRange(new Set(own.map(({ kernel }) => kernel)), tried);
+    const isToFail = mustFail(cells);
     return {
       name,
       agrees: !cells.some((cell) => at.has(placeOf(cell))),
       cells: results.loaders.map(({ name: loader }) => {
         // Where the harness broke, or the loader could not be had, nothing was tried.
-        const own = cells.filter((cell) => cell.loader === loader && cell.outcome.class !== 'infra');
+        const own = cells.filter((cell) => cell.loader === loader && wasTried(cell));
         if (own.length === 0) return null;
         const causeOf = (cell: CellResult): Disagreement['causes'][number] | undefined =>
           at.get(placeOf(cell))?.causes.find(({ loaders }) => loaders.includes(loader));
         return {
           works: rangeOf(own.filter(({ outcome }) => outcome.class === 'ok')),
+          refused: isToFail && own.every(({ outcome }) => REFUSALS.has(outcome.phase)),
           apart: rangeOf(own.filter((cell) => causeOf(cell) !== undefined)),
           unexplained: own.some((cell) => causeOf(cell)?.difference === null),
         };
       }),
     };
   });
-}
-
-/** A loader that stands apart at one place. */
-interface Apart {
-  readonly cell: CellResult;
-  readonly against: CellResult;
-  readonly values: Disagreement['values'];
-}
-
-function causesOf(
-  { cells }: RunResults,
-  disagreements: readonly Disagreement[],
-  known: readonly KnownDifferenceResult[],
-  kernels: readonly string[],
-): Cause[] {
-  const at = groupBy(cells, placeOf);
-  const apart = disagreements.flatMap((one) => {
-    const place = at.get(placeOf(one)) ?? [];
-    return one.causes.flatMap(({ difference, loaders }) =>
-      loaders.flatMap((loader) => {
-        const cell = place.find((candidate) => candidate.loader === loader);
-        const against = referenceAt(place, loader, one);
-        return cell === undefined || against === undefined
-          ? []
-          : [{ difference, apart: { cell, against, values: one.values } satisfies Apart }];
-      }),
-    );
-  });
-  const byCause = groupBy(apart, ({ difference }) => difference);
-  const causes = [...byCause].map(([id, items]) => ({
-    difference: known.find((one) => one.id === id) ?? null,
-    count: items.length,
-    effects: effectsOf(
-      items.map((item) => item.apart),
-      kernels,
-    ),
-  }));
-  return [
-    ...causes.filter(({ difference }) => difference !== null),
-    ...causes.filter((one) => one.difference === null),
-  ];
-}
-
-/** What a loader is held against: ours; for ours, and where ours was not run, one that does not stand apart. */
-function referenceAt(place: readonly CellResult[], loader: string, { causes }: Disagreement): CellResult | undefined {
-  const odd = new Set(causes.flatMap(({ loaders }) => loaders));
-  return (
-    place.find((cell) => cell.loader === OUR_LOADER && cell.loader !== loader) ??
-    place.find((cell) => cell.loader !== loader && (loader === OUR_LOADER || !odd.has(cell.loader)))
-  );
-}
-
-function effectsOf(items: readonly Apart[], kernels: readonly string[]): Effect[] {
-  const groups = gatherAlike(
-    items,
-    ({ cell }) => cell,
-    ({ cell, against, values }) =>
-      JSON.stringify([cell.outcome.class, against.loader, against.outcome.class, values.map(({ name }) => name)]),
-    () => true,
-  );
-  return groups.map(({ loaders, programs, kernels: own, example }) => ({
-    loaders,
-    programs,
-    kernels: kernelRange(new Set(own), kernels),
-    answer: answerOf(example.cell),
-    against: { loader: example.against.loader, answer: answerOf(example.against) },
-    says: example.cell.outcome.class === 'ok' ? null : example.cell.outcome.message,
-    values: example.values,
-  }));
-}
-
-/** `works`, or the class of the failure with its errno. */
-function answerOf({ outcome }: CellResult): string {
-  if (outcome.class === 'ok') return 'works';
-  return outcome.errno === undefined ? outcome.class : `${outcome.class} (${outcome.errno})`;
 }

@@ -1,6 +1,7 @@
 import { fencedCode, inlineText, link, tableHead, tableRow, webAddress } from '../markdown/escape.ts';
-import { type Cause, describeEffect, type Effect, type LoaderCell, type LoadersView, titleOf } from './loaders-view.ts';
-import { describeApart, summarizeLoaders } from './text.ts';
+import { type Cause, describeEffect, type Effect } from './causes.ts';
+import { type LoaderCell, type LoadersView, titleOf } from './loaders-view.ts';
+import { describeApart, describeGaps, describeWorks, summarizeLoaders } from './text.ts';
 
 /**
  * Loaders side by side, in Markdown as GitHub reads it: the summary, the grid, and why they disagree.
@@ -9,7 +10,10 @@ import { describeApart, summarizeLoaders } from './text.ts';
 export function renderLoadersMarkdown(view: LoadersView, { all }: { readonly all: boolean }): string {
   const rows = view.rows.filter((row) => all || !row.agrees);
   const left = view.rows.length - rows.length;
-  const missing = view.loaders.filter(({ unavailable }) => unavailable !== null);
+  const gaps = view.loaders.flatMap((loader) => {
+    const gap = describeGaps(loader);
+    return gap === null ? [] : `${loader.name}: ${gap}`;
+  });
   return [
     `${inlineText(summarizeLoaders(view))}.\n`,
     ...(rows.length === 0
@@ -17,12 +21,12 @@ export function renderLoadersMarkdown(view: LoadersView, { all }: { readonly all
       : [
           '\n',
           tableHead(['program', ...view.loaders.map(({ name }) => inlineText(name))]),
-          ...rows.map(({ name, cells }) => tableRow([inlineText(name), ...cells.map(cellText)])),
+          ...rows.map((row) => tableRow([inlineText(row.name), ...row.cells.map(cellText)])),
           tableRow(['*differs on*', ...view.loaders.map(describeApart)]),
-          `\nThe kernels on which each program works, of ${inlineText(view.kernels.join(', '))} (6.1+: 6.1 and later). ≠ differs on some of them, as explained below; **!** without an explanation.\n`,
+          `\nThe kernels on which each program works, of ${inlineText(view.kernels.join(', '))} (6.1+: 6.1 and later); *refused*: on all, as it has to be. ≠ another answer, or other values, on some of them, as explained below; **!** without an explanation.\n`,
         ]),
     ...(left === 0 ? [] : [`\n${left} of ${view.rows.length} programs are the same with all loaders.\n`]),
-    ...missing.map(({ name, unavailable }) => `\n${inlineText(`${name} cannot be had: ${unavailable ?? ''}`)}\n`),
+    ...gaps.map((gap) => `\n${inlineText(gap)}\n`),
     ...view.causes.map(renderCause),
   ].join('');
 }
@@ -30,7 +34,8 @@ export function renderLoadersMarkdown(view: LoadersView, { all }: { readonly all
 function cellText(cell: LoaderCell | null): string {
   if (cell === null) return '·';
   const mark = cell.apart === 'none' ? '' : cell.unexplained ? ' **!**' : ' ≠';
-  return `${cell.works}${mark}`;
+  const text = describeWorks(cell);
+  return `${text === 'refused' ? '*refused*' : text}${mark}`;
 }
 
 function renderCause({ difference, effects }: Cause): string {
@@ -56,15 +61,18 @@ export function sourceLink(source: string): string {
 }
 
 function renderEffect(effect: Effect): string {
-  const { loaders, programs, kernels, says, values } = effect;
-  const where = kernels === 'all' ? 'all kernels' : kernels;
+  const { loaders, places, says, values } = effect;
   const lines = [
-    `\n- **${inlineText(loaders.join(', '))}** on ${where}: ${inlineText(describeEffect(effect))}: ${inlineText(programs.join(', '))}\n`,
+    `\n- **${inlineText(loaders.join(', '))}**: ${inlineText(describeEffect(effect))}\n`,
+    ...places.map(
+      ({ kernels, programs }) =>
+        `  - ${kernels === 'all' ? 'all kernels' : kernels}: ${inlineText(programs.join(', '))}\n`,
+    ),
     ...values.map(
       ({ name, seen }) =>
         `  - ${inlineText(`${name}: ${seen.map(({ value, loaders: own }) => `${value} (${own.join(', ')})`).join('; ')}`)}\n`,
     ),
-    ...(says === null ? [] : [indented(fencedCode(says))]),
+    ...(says === null ? [] : [`\n${indented(fencedCode(says))}`]),
   ];
   return lines.join('');
 }

@@ -1,13 +1,7 @@
-import {
-  type Cause,
-  describeEffect,
-  type Effect,
-  type LoaderCell,
-  titleOf,
-  viewLoaders,
-} from '../loaders/loaders-view.ts';
+import { type Cause, describeEffect, type Effect } from '../loaders/causes.ts';
+import { type LoaderCell, titleOf, viewLoaders } from '../loaders/loaders-view.ts';
 import { type SupportCell, viewSupport } from '../loaders/support-view.ts';
-import { describeApart, summarizeLoaders } from '../loaders/text.ts';
+import { describeApart, describeGaps, describeWorks, summarizeLoaders } from '../loaders/text.ts';
 import { type Html, html, join } from './html.ts';
 import type { Page } from './page.ts';
 import { prose } from './prose.ts';
@@ -22,15 +16,18 @@ export function renderLoadersPage(site: Site): Page | null {
   const { differences } = results;
   if (differences === undefined) return null;
   const view = viewLoaders(results, differences);
-  const missing = view.loaders.filter(({ unavailable }) => unavailable !== null);
+  const gaps = view.loaders.flatMap((loader) => {
+    const gap = describeGaps(loader);
+    return gap === null ? [] : { name: loader.name, gap };
+  });
   const heads = join(
     results.loaders.map(
       ({ name, version }) => html`<th scope="col"><a href="${gridPage(site, name)}" title="${version}">${name}</a>`,
     ),
   );
   const rows = view.rows.map(
-    ({ name, cells }) => html`
-<tr><th scope="row">${name}${join(cells.map((cell) => html`<td>${cellText(cell)}`))}`,
+    (row) => html`
+<tr><th scope="row">${row.name}${join(row.cells.map((cell) => html`<td>${cellText(cell)}`))}`,
   );
   return {
     path: 'loaders.html',
@@ -39,10 +36,10 @@ export function renderLoadersPage(site: Site): Page | null {
     section: 'loaders',
     body: html`<h1>Loaders</h1>
 <p class="lead">${summarizeLoaders(view)}</p>
-${join(missing.map(({ name, unavailable }) => html`<p><b>${name}</b> cannot be had: ${prose(unavailable ?? '')}</p>`))}
+${join(gaps.map(({ name, gap }) => html`<p><b>${name}</b>: ${prose(gap)}</p>`))}
 ${supportTable(site)}
 <h2>Where each program works</h2>
-<p>All or none of ${view.kernels.join(', ')}, or the kernels that are named (6.1+: 6.1 and later). ≠ differs on some kernel, as explained below; <b>!</b> without an explanation.</p>
+<p>All or none of ${view.kernels.join(', ')}, or the kernels that are named (6.1+: 6.1 and later); <i>refused</i>: on all, as it has to be. ≠ another answer, or other values, on some kernel, as explained below; <b>!</b> without an explanation.</p>
 <div class="scroll tall" tabindex="0" role="region" aria-label="Where each program works, by loader"><table class="list"><thead><tr><th scope="col">Program${heads}</thead><tbody>${join(rows)}
 <tr><th scope="row">differs on${join(view.loaders.map((loader) => html`<td>${describeApart(loader)}`))}</table></div>
 <h2>Where they disagree, and why</h2>
@@ -84,8 +81,9 @@ function supportText(cell: SupportCell | null): Html {
 
 function cellText(cell: LoaderCell | null): Html {
   if (cell === null) return html`·`;
-  const { works, apart, unexplained } = cell;
-  return html`${works}${apart !== 'none' && (unexplained ? html` <b>!</b>` : ' ≠')}`;
+  const { apart, unexplained } = cell;
+  const text = describeWorks(cell);
+  return html`${text === 'refused' ? html`<i>refused</i>` : text}${apart !== 'none' && (unexplained ? html` <b>!</b>` : ' ≠')}`;
 }
 
 function causeArticle({ difference, effects }: Cause): Html {
@@ -101,11 +99,15 @@ ${
 }
 
 function effectItem(effect: Effect): Html {
-  const { loaders, programs, kernels, says, values } = effect;
+  const { loaders, places, says, values } = effect;
+  const where = places.map(
+    ({ kernels, programs }) =>
+      html`<br>${kernels === 'all' ? 'all kernels' : kernels}: <span class="soft">${programs.join(', ')}</span>`,
+  );
   const lists = values.map(
     ({ name, seen }) =>
       html`<br><code>${name}</code>: ${seen.map(({ value, loaders: own }) => `${value} (${own.join(', ')})`).join('; ')}`,
   );
   return html`
-<li><b>${loaders.join(', ')}</b> on ${kernels === 'all' ? 'all kernels' : kernels}: ${describeEffect(effect)}<br><span class="soft">${programs.join(', ')}</span>${join(lists)}${says !== null && html`<pre class="log" tabindex="0">${says}</pre>`}`;
+<li><b>${loaders.join(', ')}</b>: ${describeEffect(effect)}${join(where)}${join(lists)}${says !== null && html`<pre class="log" tabindex="0">${says}</pre>`}`;
 }

@@ -67,24 +67,29 @@ t.test('kernels are told in a few characters', (t) => {
 });
 
 t.test('loaders stand side by side: where each program works, and below why they disagree', (t) => {
-  const text = renderLoadersText(view(sample()), { paint: PLAIN, width: 200, all: false });
+  const text = renderLoadersText(view(sample()), { paint: PLAIN, width: 250, all: false });
   // Written by hand.
   const expected = [
-    'program     ksym-matrix  libbpf-0.3',
-    'other       all          5.10 ≠',
-    'differs on  none         2 of 6',
+    'loaders disagree on 2 of 6 pairs of program and kernel: all explained by 1 known difference',
     '',
-    'works on: all or none of 5.10 6.1 6.12, or those named (6.1+: 6.1 and later). ≠ differs on some kernel, as explained below; ! without an explanation.',
-    '',
-    '1 of 2 programs are the same with all loaders (--all shows them)',
+    'ksym-matrix  differs on none',
+    'libbpf-0.3   differs on 2 of 6  libbpf-old 2',
     '',
     'libbpf-old libbpf <1.0: It cannot do it.',
-    '    libbpf-0.3 on 6.1+: loader-lacks-feature, where ksym-matrix works',
-    '        other',
+    '    libbpf-0.3: loader-lacks-feature, where ksym-matrix works',
+    '        6.1+: other',
     '        says: libbpf-0.3: no such thing as one',
     '    why: It came later.',
     '    see: https://github.com/libbpf/libbpf/commit/0e752094 (v0.5.0)',
     '    see: src/libbpf.c 0.3',
+    '',
+    'program     ksym-matrix  libbpf-0.3',
+    'other       all          5.10 ≠',
+    'differs on  none         2 of 6',
+    '',
+    'works on: all or none of 5.10 6.1 6.12, or those named (6.1+: 6.1 and later); refused: on all, as it has to be. ≠ another answer, or other values, on some kernel, as explained above; ! without an explanation.',
+    '',
+    '1 of 2 programs are the same with all loaders (--all shows all)',
     '',
     'loaders disagree on 2 of 6 pairs of program and kernel: all explained by 1 known difference',
     '',
@@ -117,18 +122,90 @@ t.test(
   },
 );
 
-t.test('what nobody has explained is told last, and counted', (t) => {
+t.test('what nobody has explained is told first, and counted', (t) => {
   const run = sample();
   const cells = run.cells.map(({ difference: _difference, ...one }) => one);
   const differences = deriveDisagreements({ cells, loaders: run.loaders }, []);
   const shown = view({ ...run, cells, ...(differences === undefined ? {} : { differences }) });
   const text = renderLoadersText(shown, { paint: PLAIN, width: 200, all: false });
   t.match(text, /^other {7}all {10}5\.10 !$/m);
-  t.match(text, /^UNEXPLAINED: /m);
+  t.match(text, /^libbpf-0\.3 {3}differs on 2 of 6 {2}UNEXPLAINED 2\n\nUNEXPLAINED: /m);
   t.equal(
     summarizeLoaders(shown),
     'loaders disagree on 2 of 6 pairs of program and kernel: 2 UNEXPLAINED, the others by 0 known differences',
   );
+  t.end();
+});
+
+t.test('a program that has to be refused, and is, is not shown like one that does not work', (t) => {
+  const run = sample();
+  const toFail = { outcome: { phase: 'resolve', class: 'ksym-ambiguous' }, reason: 'so', source: 'here' } as const;
+  const refused = { phase: 'resolve', class: 'ksym-ambiguous', message: 'two of them' } as const;
+  const cells = run.cells.map((one) =>
+    one.program === 'same' ? { ...one, outcome: refused, verdict: 'xfail' as const, expected: toFail } : one,
+  );
+  const rows = (own: readonly CellResult[]): string =>
+    renderLoadersText(view({ ...run, cells: [...own] }), { paint: PLAIN, width: 200, all: true });
+  t.match(rows(cells), /^same {8}refused {6}refused$/m);
+  t.match(renderLoadersMarkdown(view({ ...run, cells }), { all: true }), '| same | *refused* | *refused* |');
+  const loads = cells.map((one) =>
+    one.program === 'same' && one.loader === 'libbpf-0.3'
+      ? { ...one, outcome: { phase: 'check' as const, class: 'wrong-value' as const, message: 'NULL' } }
+      : one,
+  );
+  t.match(rows(loads), /^same {8}refused {6}none$/m, 'it was loaded: that is no refusal');
+  const breaks = cells.map((one) => (one.program === 'same' ? { ...one, expected: null } : one));
+  t.match(rows(breaks), /^same {8}none {9}none$/m, 'nobody expects it');
+  t.end();
+});
+
+t.test('what was not compared is told of each loader', (t) => {
+  const run = sample();
+  const extern = {
+    name: 'x',
+    kind: 'typeless' as const,
+    weak: false,
+    result: 'address' as const,
+    address: '0x1' as const,
+  };
+  const [first, ...others] = run.cells.filter(({ loader, kernel }) => loader !== 'libbpf-0.3' || kernel !== '6.12');
+  const cells = first === undefined ? [] : [{ ...first, externs: [extern] }, ...others];
+  const shown = view({ ...run, cells });
+  t.match(shown.loaders, [
+    { untried: 0, unseen: 0 },
+    { untried: 2, unseen: 1, compared: 4 },
+  ]);
+  t.match(
+    renderLoadersText(shown, { paint: PLAIN, width: 200, all: false }),
+    '(not tried on 2 that others were tried on, not seen what it made of externs on 1)',
+  );
+  t.end();
+});
+
+t.test('what differs in values stands with the loaders that see it, and with no other', (t) => {
+  const id = { name: 'x', kind: 'kfunc' as const, weak: true, result: 'btf-id' as const, btfId: 7 };
+  const number = { ...id, result: 'address' as const, address: '0x7' as const };
+  const cells = [
+    cell('6.12', 'one', 'pass', { externs: [id] }),
+    cell('6.12', 'one', 'xfail', { ...UNABLE, loader: 'old', difference: 'old' }),
+    cell('6.12', 'one', 'pass', { loader: 'go', externs: [number], difference: 'go' }),
+  ];
+  const loaders = ['ksym-matrix', 'old', 'go'].map((name) => ({ name, version: '1.0', family: name }));
+  const known = [
+    { ...KNOWN, id: 'old' },
+    { ...KNOWN, id: 'go', resolves: 'address' },
+  ];
+  const kernels = [sampleKernel('6.12')];
+  const differences = deriveDisagreements({ cells, loaders }, known);
+  const { causes } = viewLoaders(
+    results(cells, { kernels, loaders }),
+    differences ?? { compared: 0, known: [], disagreements: [] },
+  );
+  t.match(causes, [
+    { difference: { id: 'old' }, effects: [{ loaders: ['old'], values: [] }] },
+    { difference: { id: 'go' }, effects: [{ loaders: ['go'], values: [{ name: 'x' }] }] },
+  ]);
+  t.same(causes[0]?.effects[0]?.values, []);
   t.end();
 });
 

@@ -23,6 +23,9 @@ const KNOWN: KnownDifferenceResult = {
   from: 'built-in',
 };
 
+/** One that is about what a loader makes of externs. */
+const SEES: KnownDifferenceResult = { ...KNOWN, id: 'sees', resolves: 'null' };
+
 function refused(kind: CellResult['outcome']['class']): CellResult['outcome'] {
   return { phase: 'resolve', class: kind, message: 'it says so' };
 }
@@ -35,7 +38,7 @@ function by(loader: string, more: Partial<CellResult> = {}): CellResult {
 
 function disagreements(...cells: readonly CellResult[]): readonly Disagreement[] {
   const loaders = LOADERS.filter(({ name }) => cells.some((one) => one.loader === name));
-  return deriveDisagreements({ cells, loaders }, [KNOWN])?.disagreements ?? [];
+  return deriveDisagreements({ cells, loaders }, [KNOWN, SEES, { ...KNOWN, id: 'alone' }])?.disagreements ?? [];
 }
 
 const [OURS, OLD, NEW, GO] = ['ksym-matrix', 'libbpf-1.1', 'libbpf-1.5', 'cilium/ebpf-0.22'] as const;
@@ -71,6 +74,13 @@ t.test('one that stands apart is explained by its known difference, if that says
     { causes: [{ difference: null, loaders: [NEW] }], explained: false },
   ]);
   t.match(disagreements(by(OURS), by(NEW, { outcome: refused('ksym-ambiguous') })), [{ explained: false }]);
+  t.match(disagreements(by(OURS), by(NEW, { ...apart, difference: 'made-up' })), [{ explained: false }]);
+  t.match(
+    disagreements(by(OURS), by(NEW, { verdict: 'fail' })),
+    [{ causes: [{ difference: null, loaders: [NEW] }] }],
+    'what is red with one loader alone, though the answer is the same',
+  );
+  t.same(disagreements(by(OURS, { verdict: 'fail' }), by(NEW, { verdict: 'fail' })), [], 'they are red together');
   t.end();
 });
 
@@ -93,6 +103,17 @@ t.test('ours needs a reason of its own where two families agree with each other 
   ]);
   t.match(disagreements(by(OURS, { difference: 'alone' }), by(NEW, apart), by(GO, apart)), [{ explained: true }]);
   t.match(disagreements(by(OURS), by(OLD, apart), by(NEW, apart)), [{ explained: true }], 'one family is one opinion');
+  t.match(
+    disagreements(
+      by(OURS),
+      by(OLD, { outcome: refused('loader-crashed'), difference: 'known' }),
+      by(NEW, apart),
+      by(GO, apart),
+    ),
+    [{ explained: false }],
+    'a third answer does not help it',
+  );
+  t.match(disagreements(by(OURS), by(OLD), by(NEW, apart), by(GO, apart)), [{ explained: true }], 'one is with it');
   const unable = { outcome: refused('loader-lacks-feature'), difference: 'known' };
   t.match(disagreements(by(OURS), by(NEW, unable), by(GO, unable)), [{ explained: true }], 'who cannot has no opinion');
   t.end();
@@ -131,7 +152,18 @@ t.test('addresses must agree within one boot, BTF ids on every one', (t) => {
   t.same(disagreements(by(OURS, id(7)), by(NEW)), [], 'what is not known is not compared');
   const none: Partial<CellResult> = { externs: [{ name: 'x', kind: 'typeless', weak: true, result: 'null' }] };
   t.same(disagreements(by(OURS, none), by(NEW, at('0x0'))), [], 'an address of 0 is NULL to the program');
-  t.match(disagreements(by(OURS, at('0x10')), by(NEW, { ...none, difference: 'known' })), [{ explained: true }]);
+  t.match(disagreements(by(OURS, at('0x10')), by(NEW, { ...none, difference: 'sees' })), [{ explained: true }]);
+  t.match(
+    disagreements(by(OURS, at('0x10')), by(NEW, { ...none, difference: 'known' })),
+    [{ causes: [{ difference: null, loaders: [NEW] }], explained: false }],
+    'a difference that says nothing of values explains none',
+  );
+  const apart = { outcome: { phase: 'check', class: 'wrong-value', message: 'v' } as const, difference: 'known' };
+  t.match(
+    disagreements(by(OURS), by(OLD, { ...apart, ...at('0x10') }), by(NEW, { ...apart, ...at('0x20') })),
+    [{ values: [{ name: 'x' }], causes: [{ difference: 'known' }, { difference: null, loaders: [NEW] }] }],
+    'those that agree with each other alone have to see the same, too',
+  );
   t.end();
 });
 

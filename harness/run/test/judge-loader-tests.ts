@@ -107,6 +107,7 @@ t.test('what a program expects of any loader is compared by kinds of answers', (
   t.equal(verdict(failed('ksym-not-in-kallsyms', { extern: 'x' }), noVars), 'fail');
   t.equal(verdict(failed('loader-lacks-feature'), noVars), 'fail', 'what a loader cannot do is a difference');
   t.equal(verdict(OK, noVars), 'xpass');
+  t.equal(verdict(failed('btf-missing'), noVars), 'fail', 'the kernel has BTF: the loader could not read it');
   const hidden = { phase: 'resolve', class: 'kallsyms-hidden' } as const;
   t.equal(verdict(failed('ksym-not-in-kallsyms'), hidden), 'fail', 'hidden is not absent');
   const rejected = { phase: 'load', class: 'verifier-rejected', errno: 'EACCES', log: 'rdonly_mem' } as const;
@@ -154,6 +155,72 @@ t.test('what externs resolved to is compared where the observer saw it, and addr
   const address = { ...expect('works'), externs: { z: 'address' as const } };
   t.equal(judgeLoader(none, address, [start]).verdict, 'pass', 'nobody can tell them apart');
   t.equal(judgeLoader(none, address, []).verdict, 'fail');
+  t.end();
+});
+
+t.test('what the kernel got is held against our own rules, unless a known difference says otherwise', (t) => {
+  const head = { name: 'x', kind: 'typeless', weak: false } as const;
+  const rule: ExternResolution = { ...head, outcome: { result: 'address', address: 0x10n } };
+  const id = { result: 'btf-id', id: 7, type: 'int', declaration: 'int y' } as const;
+  const typed: ExternResolution = { ...head, name: 'y', kind: 'typed', outcome: { ...id, module: null } };
+  const ofModule: ExternResolution = { ...typed, outcome: { ...id, module: 'dummy' } };
+  const hidden: ExternResolution = {
+    ...head,
+    outcome: { result: 'error', reason: 'KALLSYMS_RESTRICTED', explanation: '', fix: '' },
+  };
+  const saw = (more: Partial<NonNullable<Outcome['externs']>[number]>): Outcome => ({
+    ...OK,
+    externs: [{ ...head, result: 'address', ...more }],
+  });
+  const y = { name: 'y', kind: 'typed', result: 'btf-id', btfId: 7 } as const;
+  const verdict = (outcome: Outcome, rules: ExternResolution[], difference?: Partial<KnownDifference>): string => {
+    const known =
+      difference === undefined ? {} : { difference: { ...DIFFERENCE, outcome: 'works' as const, ...difference } };
+    return judgeLoader(outcome, { ...expect('works'), ...known }, rules).verdict;
+  };
+  t.equal(verdict(saw({ address: '0x10' }), [rule]), 'pass');
+  t.equal(verdict(saw({ address: '0x20' }), [rule]), 'fail');
+  t.equal(verdict(saw({ result: 'null' }), [rule]), 'fail');
+  t.equal(verdict(saw(y), [typed]), 'pass');
+  t.equal(verdict(saw({ ...y, btfId: 8 }), [typed]), 'fail');
+  t.equal(verdict(saw(y), [ofModule]), 'fail', "a module's ids are its own");
+  t.equal(verdict(saw({ ...y, module: 'dummy' }), [ofModule]), 'pass');
+  t.equal(verdict(saw({ result: 'null' }), [hidden]), 'pass', 'what our rules refuse is no measure');
+  t.equal(verdict(OK, [rule]), 'pass', 'nobody saw it');
+  const about = { externs: ['typeless hidden'], resolves: 'null' } as const;
+  t.equal(verdict(saw({ result: 'null' }), [hidden], { ...about, externs: [...about.externs] }), 'pass');
+  t.equal(verdict(saw({ address: '0x30' }), [hidden], { ...about, externs: [...about.externs] }), 'fail');
+  t.equal(verdict(saw({ address: '0x30' }), [rule], { externs: ['typeless'] }), 'fail', 'it says nothing of values');
+  t.equal(
+    verdict(
+      {
+        ...OK,
+        externs: [
+          { ...head, result: 'null' },
+          { ...head, ...y, btfId: 9 },
+        ],
+      },
+      [hidden, typed],
+      {
+        ...about,
+        externs: [...about.externs],
+      },
+    ),
+    'fail',
+    'it is about another extern',
+  );
+  const wrong: Outcome = { ...saw({ address: '0x30' }), phase: 'check', class: 'wrong-value' };
+  const toFail = {
+    externs: ['typeless hidden'],
+    resolves: 'null',
+    outcome: { phase: 'check', class: 'wrong-value' },
+  } as const;
+  const expected = {
+    ...expect(toFail.outcome),
+    difference: { ...DIFFERENCE, ...toFail, externs: [...toFail.externs] },
+  };
+  t.equal(judgeLoader(wrong, expected, [hidden]).verdict, 'fail', 'the wrong value has another cause');
+  t.equal(judgeLoader({ ...wrong, externs: [{ ...head, result: 'null' }] }, expected, [hidden]).verdict, 'xfail');
   t.end();
 });
 
