@@ -46,6 +46,11 @@ struct capability_sets {
   uint32_t effective, permitted, inheritable;
 };
 
+bool has_filters(void) {
+  /* A kernel without CONFIG_SECCOMP_FILTER knows no such mode; any other looks for the filter first. */
+  return CALL3(SYS_prctl, PR_SET_SECCOMP, SECCOMP_MODE_FILTER, NULL) != -EINVAL;
+}
+
 static void install_filter(void) {
   struct filter_program program = {sizeof FILTER / sizeof *FILTER, FILTER};
   long result = CALL3(SYS_prctl, PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program);
@@ -92,7 +97,7 @@ static void take_credentials(const struct command *command) {
 }
 
 _Noreturn void become(const struct command *command) {
-  install_filter();
+  if (command->is_filtered) install_filter();
   if (command->has_user || command->has_capabilities) take_credentials(command);
   long result = CALL3(SYS_execve, command->argv[0], command->argv, command->environment);
   give_up("the command cannot be started:", command->argv[0], -result);

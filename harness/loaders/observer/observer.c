@@ -88,6 +88,7 @@ __attribute__((used)) _Noreturn void observer_main(char **stack) {
   if (record == NULL || *at == NULL || at[1] == NULL)
     give_up("usage: --record FILE [--user N] [--capabilities HEXMASK] -- COMMAND [ARGUMENT...]", NULL, 0);
   command.argv = at + 1;
+  command.is_filtered = has_filters();
   open_record(record);
 
   /* The child waits until it is traced: a byte comes through the pipe then. */
@@ -112,5 +113,5 @@ __attribute__((used)) _Noreturn void observer_main(char **stack) {
   }
   write_some(pipe[1], &go, 1);
   close_fd(pipe[1]);
-  exit_now(follow(child));
+  exit_now(follow(child, command.is_filtered));
 }

@@ -11,6 +11,7 @@ struct command {
   uint32_t user;
   bool has_capabilities;
   uint64_t capabilities; /* a bit each, by number */
+  bool is_filtered;      /* stops at the calls that are recorded alone, not at every one */
 };
 
 /* Says why on standard error and ends the process. `error` is an errno, or 0. */
@@ -19,8 +20,11 @@ _Noreturn void give_up(const char *what, const char *about, long error);
 /* In the child, once it is traced: takes on the user and the capabilities, and becomes the command. */
 _Noreturn void become(const struct command *command);
 
+/* Whether the kernel has seccomp filters (CONFIG_SECCOMP_FILTER). */
+bool has_filters(void);
+
 /* Follows `child` and everything it starts until it has ended; returns the exit status to end with. */
-int follow(long child);
+int follow(long child, bool is_filtered);
 
 /* What a process has in its memory; how many bytes of it could be read. */
 size_t read_memory(long pid, uint64_t from, void *to, size_t length);

@@ -1,6 +1,7 @@
 /**
  * A program that makes bpf(2) calls of every kind that the observer records, from a thread, a child and itself, and prints their results as lines of hexadecimal
- * digits. It needs no privileges: a refused call is one as well. `big`: calls with more than a record holds. `wait`: goes on for ever. Ends with 7.
+ * digits. It needs no privileges: a refused call is one as well. `big`: calls with more than a record holds. `wait`: goes on for ever. `plain`:
+ * becomes the command that follows, for which the kernel has no seccomp filters. Ends with 7.
  */
 export const CALLER_SOURCE = `
 #include "interfaces.h"
@@ -63,8 +64,29 @@ static void run_thread(void) {
   while (!thread_done) sleep_ms(1);
 }
 
+/* What prctl(2) says without CONFIG_SECCOMP_FILTER (kernel/seccomp.c, do_seccomp): EINVAL. */
+static void become_plain(char **argv) {
+  static const struct {
+    uint16_t code;
+    uint8_t if_true, if_false;
+    uint32_t value;
+  } steps[] = {
+      {0x20, 0, 0, 0},  {0x15, 0, 3, SYS_prctl}, {0x20, 0, 0, 16}, {0x15, 0, 1, PR_SET_SECCOMP}, {0x06, 0, 0, 0x50000 | EINVAL},
+      {0x06, 0, 0, SECCOMP_RET_ALLOW},
+  };
+  struct {
+    uint16_t length;
+    const void *steps;
+  } program = {sizeof steps / sizeof *steps, steps};
+  system_call(SYS_prctl, PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0, 0);
+  CALL3(SYS_prctl, PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program);
+  CALL3(SYS_execve, argv[0], argv, 0 /* no environment */);
+  exit_now(8);
+}
+
 __attribute__((used)) void caller_main(char **arguments) {
   char mode = arguments[0] == (char *)1 ? 0 : arguments[2][0];
+  if (mode == 'p') become_plain(arguments + 3);
   if (mode == 'b') {
     unsigned char *code = map_memory(2u << 20);
     for (unsigned i = 0; i < (3u << 19); i++) code[i] = 'x';

@@ -99,6 +99,28 @@ t.test(
   },
 );
 
+t.test('a kernel without seccomp filters is no reason to see less', async (t) => {
+  const plain = (command: readonly [string, ...string[]]) => {
+    const [program, args, record] = prepare(command);
+    const { status, stdout, stderr } = spawnSync(caller, ['plain', program, ...args], {
+      ...unprivileged,
+      timeout: 60_000,
+    });
+    return { status, stdout: stdout.toString(), stderr: stderr.toString(), record };
+  };
+  const { status, stderr, record } = plain([caller]);
+  t.equal(stderr, '');
+  t.equal(status, 7);
+  t.same(readFileSync(record), readFileSync(observe([caller]).record), 'each call once, with the result that it had');
+  t.equal(
+    plain(['/bin/grep', 'Seccomp_filters', '/proc/self/status']).stdout,
+    'Seccomp_filters:\t1\n',
+    "the test's own alone",
+  );
+  t.equal(plain(['/bin/sh', '-c', 'kill -SEGV $$']).status, 128 + 11);
+  t.equal(plain(['/bin/sh', '-c', 'trap "exit 9" USR1; kill -USR1 $$; exit 1']).status, 9);
+});
+
 t.test('what is longer than a record holds is cut or left out, and counted', async (t) => {
   const { status, record } = observe([caller, 'big']);
   t.equal(status, 7);
