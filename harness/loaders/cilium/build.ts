@@ -3,6 +3,7 @@ import { existsSync } from 'node:fs';
 import { chmod, mkdir, readdir, readFile, rm } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import type { DebianPackages } from '../../../kernels/debian/package-files.ts';
+import { requireSpace } from '../../../kernels/free-space.ts';
 import { populateDirectory } from '../../../kernels/populate.ts';
 import { ExplainedError } from '../../../loader/errors.ts';
 import { GONE } from '../chosen-packages.ts';
@@ -34,6 +35,9 @@ export interface BuiltLoader {
 }
 
 const BINARY = 'adapter';
+/** What Go keeps of its own library and of ours, and its workspace. */
+const FIRST_BUILD_BYTES = 120e6;
+const BUILD_BYTES = 40e6;
 
 /**
  * The adapter for a version of cilium/ebpf, built by Debian's packages of Go into `loaders/cilium/VERSION-KEY/` unless it is there.
@@ -84,6 +88,7 @@ async function build(
   const compiled = join(cache, 'loaders', 'go-cache', go.key);
   const isFirst = !existsSync(compiled);
   for (const folder of [workspace, compiled]) await mkdir(folder, { recursive: true });
+  await requireSpace(compiled, isFirst ? FIRST_BUILD_BYTES : BUILD_BYTES, `the adapter of cilium/ebpf ${version}`);
   const once = isFirst ? " and, this once, Go's own library" : '';
   onMessage(`compiling the adapter${once} with Go ${release} …`);
   const began = Date.now();

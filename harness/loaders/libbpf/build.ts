@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { mkdir, readdir, readFile, symlink, writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import type { PackageFiles } from '../../../kernels/debian/package-files.ts';
-import { diskFull } from '../../../kernels/free-space.ts';
+import { diskFull, requireSpace } from '../../../kernels/free-space.ts';
 import { populateDirectory } from '../../../kernels/populate.ts';
 import { ExplainedError } from '../../../loader/errors.ts';
 import { runGuarded } from '../../../loader/guarded-process.ts';
@@ -46,6 +46,8 @@ const FLAGS = [
   '-Wl,--wrap=__isoc23_fscanf',
 ];
 const LIBRARIES = ['-lelf', '-lz'];
+/** Several times what a build takes. */
+const BUILD_BYTES = 8e6;
 const SOURCES = join(PACKAGE_ROOT, 'harness', 'loaders', 'libbpf');
 /** Where loaders lie in the guest. */
 const GUEST_FOLDER = '/run/ksym-matrix/loaders';
@@ -130,6 +132,8 @@ async function compile(
     signal,
   }: { headers: string; sysroot: PackageFiles; temporary: string; signal: AbortSignal },
 ): Promise<void> {
+  // lld dies of SIGBUS where a disk that is full cannot hold its output.
+  await requireSpace(temporary, BUILD_BYTES, 'the adapter of libbpf');
   const include = [...library.before, headers].flatMap((folder) => ['-isystem', folder]);
   const sources = await filesOf(SOURCES, /\.c$/);
   const version = `-DVERSION_OF_LIBBPF="${library.version}"`;
