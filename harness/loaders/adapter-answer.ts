@@ -38,7 +38,9 @@ export const adapterAnswerSchema = z.object({
   externs: z
     .array(z.object({ name: z.string(), address: z.string().regex(/^0x[0-9a-f]+$/) }))
     .optional()
-    .describe('What externs were resolved to, where the loader can tell.'),
+    .describe(
+      'Addresses of typeless externs, where the loader can tell: looked at where its bpf(2) calls do not show them.',
+    ),
   runs: z
     .array(
       z.object({

@@ -5,6 +5,7 @@ import type { GuestLoaders } from '../loaders/guest-loaders.ts';
 import { observedExterns } from '../loaders/observer/observed-externs.ts';
 import type { LoaderProgram, PreparedLoader } from '../loaders/prepared-loader.ts';
 import { type LoaderRun, runLoader } from '../loaders/run-loader.ts';
+import { withToldExterns } from '../loaders/told-externs.ts';
 import type { ExternResult } from '../results/results.ts';
 import { capabilitiesAfter } from './credentials.ts';
 import { describeLoaderRun, type LoaderOutcome, printedBy, refusedByKernel } from './loader-outcome.ts';
@@ -131,11 +132,13 @@ function reportedRuns(
 }
 
 async function externsOf(
-  { observation }: LoaderRun,
+  { answer, observation }: LoaderRun,
   spec: ObjectContent,
   { guest }: LoaderCellContext,
 ): Promise<ExternResult[]> {
-  if (observation === null || spec.externs.length === 0) return [];
+  if (spec.externs.length === 0) return [];
+  if (observation === null) return withToldExterns(spec, [], answer?.externs);
   const names = observation.btfIds.size === 0 ? new Map<number, string>() : await guest.btfNames();
-  return observedExterns(spec, observation, (id) => names.get(id) ?? null);
+  const observed = observedExterns(spec, observation, (id) => names.get(id) ?? null);
+  return withToldExterns(spec, observed, answer?.externs);
 }

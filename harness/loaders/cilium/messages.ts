@@ -36,6 +36,7 @@ const PHRASES: readonly (readonly [FailureClass, RegExp])[] = [
   ['loader-lacks-feature', /map "[^"]+": unsupported binding: STB_WEAK/],
   // What a map is declared with, and data sections of other names, such as `.data.own`.
   ['loader-lacks-feature', /unrecognized field \S+ in BTF map definition/],
+  ['loader-lacks-feature', /got '[^']+' section: not supported/],
   ['loader-lacks-feature', /reference to "[^"]*" in section \S+: not supported/],
   // 0.2 takes every global variable that is not static for a map.
   ['loader-lacks-feature', /^program \S+: missing map \S+$/],

@@ -75,6 +75,8 @@ const RULES: readonly Rule[] = [
   },
   { pattern: /^failed to find BTF for extern '(?<extern>[^']+)'/m, means: 'loader-refused' },
   { pattern: /^unrecognized extern section '/m, means: 'loader-lacks-feature' },
+  // 0.3 knows one setting that is no kernel configuration, LINUX_KERNEL_VERSION.
+  { pattern: /^unrecognized extern 'LINUX_/m, means: 'loader-lacks-feature' },
   { pattern: /^extern '(?<extern>[^']+)': unrecognized extern kind/m, means: 'loader-lacks-feature' },
   { pattern: /^extern function (?<extern>\S+) is unsupported under/m, means: 'loader-refused' },
   { pattern: /^extern \(kcfg\) '?(?<extern>[^'=]+)'?[:= ]/m, means: 'loader-refused' },

@@ -184,7 +184,8 @@ static bool is_harmless(const char *text)
 {
 	return strstr(text, "BTF is optional, ignoring") || strstr(text, "Retrying without BTF") ||
 	       strstr(text, "Ignored and continue") || starts(text, "BTF loading error: ") ||
-	       starts(text, "-- BEGIN BTF LOAD LOG --");
+	       starts(text, "-- BEGIN BTF LOAD LOG --") || starts(text, "Error loading BTF: ") ||
+	       starts(text, "magic: 0x");
 }
 
 /* The same line comes once for each attempt. */

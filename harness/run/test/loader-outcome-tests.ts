@@ -1,4 +1,5 @@
 import t from 'tap';
+import type { ExternSpec } from '../../../loader/object/spec.ts';
 import { FakeAgent } from '../../../loader/syscall/test/fake-agent.ts';
 import { initramfsPlace } from '../../guest/guest-place.ts';
 import type { AdapterAnswer } from '../../loaders/adapter-answer.ts';
@@ -7,6 +8,7 @@ import { GuestLoaders } from '../../loaders/guest-loaders.ts';
 import type { Observation, ObservedLoad } from '../../loaders/observation.ts';
 import { prepareLoaders } from '../../loaders/prepare-loaders.ts';
 import type { LoaderRun } from '../../loaders/run-loader.ts';
+import { withToldExterns } from '../../loaders/told-externs.ts';
 import { describeLoaderRun, printedBy } from '../loader-outcome.ts';
 import { SPEC } from './fake-machine.ts';
 
@@ -165,6 +167,21 @@ t.test('of programs whose names begin alike, the one that the loader tells of wa
 function raise(): never {
   throw new TypeError('no program');
 }
+
+t.test('addresses that a loader tells count where its calls showed none', (t) => {
+  const extern = (name: string, kind: ExternSpec['kind']) => ({ name, kind, weak: false, typeId: 0 });
+  const externs = [extern('seen', 'typeless'), extern('told', 'typeless'), extern('zero', 'typeless')];
+  const seen = { name: 'seen', kind: 'typeless', weak: false, result: 'address', address: '0x1' } as const;
+  const told = ['seen', 'told', 'typed', 'nobody'].map((name) => ({ name, address: '0x00ff' }));
+  const all = { externs: [...externs, extern('typed', 'typed')] };
+  t.same(withToldExterns(all, [seen], [...told, { name: 'zero', address: '0x0' }]), [
+    seen,
+    { name: 'told', kind: 'typeless', weak: false, result: 'address', address: '0xff' },
+    { name: 'zero', kind: 'typeless', weak: false, result: 'null' },
+  ]);
+  t.same(withToldExterns(all, [seen]), [seen]);
+  t.end();
+});
 
 t.test('a loader that breaks is no verdict on the object, and how far it came is told', (t) => {
   const broken = { answer: null, exitCode: null, stderr: 'a\nlast\n' };

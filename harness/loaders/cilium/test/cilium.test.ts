@@ -51,6 +51,11 @@ const SAID: readonly (readonly [version: string, words: string, meaning: ReturnT
   ],
   [
     '0.22',
+    'file /run/x.o: section ".struct_ops": got \'.struct_ops\' section: not supported',
+    { class: 'loader-lacks-feature' },
+  ],
+  [
+    '0.22',
     'file /run/x.o: load relocations: section "tc": reference to "glock" in section SHN_UNDEF+7: not supported',
     { class: 'loader-lacks-feature' },
   ],

@@ -50,6 +50,7 @@ const SAID: readonly (readonly [version: string, message: string, means: LoaderC
     { class: 'loader-lacks-feature' },
   ],
   ['0.3', 'failed to find valid kernel BTF\nError loading vmlinux BTF: -3', { class: 'btf-missing' }],
+  ['0.3', "unrecognized extern 'LINUX_HAS_SYSCALL_WRAPPER'", { class: 'loader-lacks-feature' }],
   ['0.3', "map 'bloom_map': unknown field 'map_extra'.", { class: 'loader-lacks-feature' }],
   ['0.3', "map 'prog_array_init': should be map-in-map.", { class: 'loader-lacks-feature' }],
   [
