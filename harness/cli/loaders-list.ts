@@ -7,6 +7,7 @@ import type { MatrixLoader } from '../config/loader-entries.ts';
 import { ConfigError } from '../config/yaml-file.ts';
 import { prepareCommand } from '../loaders/command/prepare-command.ts';
 import { type LoaderIndex, loaderKey, readLoaderIndex } from '../loaders/loader-index.ts';
+import { checkOwnLoaders } from '../loaders/prepare-loaders.ts';
 import { formatBytes } from '../report/bytes.ts';
 import { type Paint, paintFor } from '../report/paint.ts';
 import { renderTable } from '../report/table.ts';
@@ -24,7 +25,7 @@ export interface ListedLoader {
   readonly name: string;
   /** The library's own; null before it is built, as the newest of a version is looked up then. */
   readonly version: string | null;
-  /** `unusable`: it is a command, and cannot be run. */
+  /** `unusable`: it is a command that cannot be run, or a folder that is not there. */
   readonly state: 'built-in' | 'ready' | 'not-built' | 'unusable';
   /** What it was built from, or why it is unusable. */
   readonly about: string;
@@ -65,15 +66,16 @@ async function describe(loader: MatrixLoader, cache: string, index: LoaderIndex)
   const { name, request } = loader;
   const nothing = { name, version: null, about: '', bytes: 0 };
   if (request.kind === 'ksym-matrix') return { ...nothing, version: packageVersion(), state: 'built-in' };
+  try {
+    await checkOwnLoaders([loader]);
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error;
+    return { ...nothing, about: error.explain(), state: 'unusable' };
+  }
   if (request.kind === 'command') {
-    try {
-      const search = { path: process.env.PATH ?? '', classify: () => null };
-      const { version, about } = await prepareCommand({ ...loader, request }, search);
-      return { ...nothing, version, about, state: 'ready' };
-    } catch (error) {
-      if (!(error instanceof ConfigError)) throw error;
-      return { ...nothing, about: error.explain(), state: 'unusable' };
-    }
+    const search = { path: process.env.PATH ?? '', classify: () => null };
+    const { version, about } = await prepareCommand({ ...loader, request }, search);
+    return { ...nothing, version, about, state: 'ready' };
   }
   const known = index[loaderKey(request)];
   const folders = (known?.builds ?? []).map((build) => join(cache, 'loaders', build));
@@ -122,7 +124,7 @@ const STATE_WORDS: Readonly<Record<ListedLoader['state'], string>> = {
   'built-in': 'built in',
   ready: 'ready',
   'not-built': 'not built yet',
-  unusable: 'cannot be run',
+  unusable: 'cannot be used',
 };
 
 const COLUMNS = [

@@ -50,17 +50,27 @@ export function checkLoaders(entries: readonly LoaderEntry[]): Finding[] {
     })),
   );
   if (findings.length > 0) return findings;
-  const names = readLoaders(entries, '/').map(({ name }) => name);
-  return names.flatMap((name, index) =>
-    names.indexOf(name) === index
-      ? []
-      : [
-          {
-            path: ['loaders', index],
-            message: `there is another loader of the name "${name}": give one of them a name of its own`,
-          },
-        ],
-  );
+  const loaders = readLoaders(entries, '/');
+  const folders = loaders.map(({ name }) => loaderFolder(name));
+  return loaders.flatMap(({ name, request }, index) => {
+    const path = ['loaders', index];
+    if (name === OUR_LOADER && request.kind !== 'ksym-matrix') {
+      return [{ path, message: `"${OUR_LOADER}" is this project's own loader: give it another name` }];
+    }
+    const first = folders.indexOf(loaderFolder(name));
+    const other = loaders[first]?.name;
+    if (first === index) return [];
+    const message =
+      other === name
+        ? `there is another loader of the name "${name}": give one of them a name of its own`
+        : `"${name}" and "${other}" are the same folder in a run: give one of them another name`;
+    return [{ path, message }];
+  });
+}
+
+/** A loader's name as that of a folder. */
+export function loaderFolder(name: string): string {
+  return name.replaceAll('/', '-');
 }
 
 /**

@@ -182,40 +182,46 @@ const exceptionFields = {
   reason: z.string().min(10).describe('Why this cell differs, with a link where there is one.'),
 };
 
-const localLoader = z.strictObject(
-  { path: z.string().min(1) },
-  { error: 'a version in quotes, as in "1.5", or a path, as in { path: ../libbpf/src }' },
-);
+const localLoader = z.strictObject({ path: z.string().min(1) });
 const libraryNumber = z
   .string({ error: 'a version is a string: put it in quotes, as in "1.5"' })
   .regex(/^\d+(\.\d+){0,3}$/, 'a version is written as in "1.5"');
-const libraryVersion = libraryNumber.describe(
-  'The newest that Debian serves of this version: "1.5" stands for any 1.5.x.',
+const librarySchema = z.union(
+  [
+    libraryNumber.describe('The newest that Debian serves of this version: "1.5" stands for any 1.5.x.'),
+    localLoader.describe("A build, or a source tree, of one's own."),
+  ],
+  { error: 'a version in quotes is wanted, as in "1.5", or a folder, as in { path: ../libbpf/src }' },
 );
 
 const loaderSchema = z
-  .union([
-    z.literal('ksym-matrix').describe("This project's own."),
-    z.strictObject({
-      libbpf: z.union([libraryVersion, localLoader]).optional(),
-      'cilium/ebpf': z.union([libraryVersion, localLoader]).optional(),
-      command: z
-        .union([z.string().min(1), z.array(z.string().min(1)).min(1)])
-        .optional()
-        .describe("A loader of one's own; `{object}` stands for the object's path. Its exit code is the verdict."),
-      like: z
-        .strictObject({ libbpf: libraryNumber.optional(), 'cilium/ebpf': libraryNumber.optional() })
-        .optional()
-        .describe(
-          'Of a command or a path: the library that it is made with, and its version. What is known of them holds for it.',
-        ),
-      name: z
-        .string()
-        .regex(/^[A-Za-z0-9][A-Za-z0-9._+/-]*$/, 'a name has letters, digits, dots, dashes, slashes')
-        .optional()
-        .describe('Name in the grid. Default: the library and its version, as in libbpf-1.5.'),
-    }),
-  ])
+  .union(
+    [
+      z.literal('ksym-matrix').describe("This project's own."),
+      z.strictObject({
+        libbpf: librarySchema.optional(),
+        'cilium/ebpf': librarySchema.optional(),
+        command: z
+          .union([z.string().min(1), z.array(z.string().min(1)).min(1)], {
+            error: 'a command is a text or a list of words, as in ./my-loader {object}',
+          })
+          .optional()
+          .describe("A loader of one's own; `{object}` stands for the object's path. Its exit code is the verdict."),
+        like: z
+          .strictObject({ libbpf: libraryNumber.optional(), 'cilium/ebpf': libraryNumber.optional() })
+          .optional()
+          .describe(
+            'Of a command or a path: the library that it is made with, and its version. What is known of them holds for it.',
+          ),
+        name: z
+          .string()
+          .regex(/^[A-Za-z0-9][A-Za-z0-9._+/-]*$/, 'a name has letters, digits, dots, dashes, slashes')
+          .optional()
+          .describe('Name in the grid. Default: the library and its version, as in libbpf-1.5.'),
+      }),
+    ],
+    { error: 'a loader is `ksym-matrix`, or what it is and which one, as in libbpf: "1.5"' },
+  )
   .describe('What loads the programs.');
 
 /** What a cell's result is where it is not what the program expects; `when` says of which cells it is asked. */

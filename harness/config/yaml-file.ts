@@ -120,10 +120,14 @@ function toFindings(issue: z.core.$ZodIssue, schema: z.ZodType, document: Docume
     if (deepest !== undefined && depth(deepest) > path.length) return deepest;
     if (value === undefined) return [{ path, message: 'missing' }];
     const literals = issue.errors.flat().flatMap((inner) => (inner.code === 'invalid_value' ? inner.values : []));
+    const isExplained = issue.message !== 'Invalid input';
     if (typeof value === 'string' && literals.length > 0) {
-      return [{ path, message: unknownWord('value', value, literals.map(String)) }];
+      const words = literals.map(String);
+      if (!isExplained || suggest(value, words) !== undefined) {
+        return [{ path, message: unknownWord('value', value, words) }];
+      }
     }
-    if (issue.message !== 'Invalid input') return [{ path, message: issue.message }];
+    if (isExplained) return [{ path, message: issue.message }];
     return [{ path, message: 'none of the forms that are allowed here (see docs/matrix-yaml.md)' }];
   }
   if (value === undefined) return [{ path, message: 'missing' }];

@@ -1,3 +1,4 @@
+import { stat } from 'node:fs/promises';
 import pLimit from 'p-limit';
 import { isDiskFull } from '../../kernels/free-space.ts';
 import { ExplainedError } from '../../loader/errors.ts';
@@ -52,12 +53,22 @@ export async function prepareLoaders(
 }
 
 /**
- * Looks for the programs of the user's own among loaders, before anything is fetched or compiled for the others.
- * @throws ConfigError at the place in the matrix of the first command that cannot be run
+ * Looks for the programs and the folders of the user's own among loaders, before anything is fetched or compiled for the others.
+ * @throws ConfigError at the place in the matrix of the first command that cannot be run, or folder that is not there
  */
-export async function checkCommands(wanted: readonly MatrixLoader[]): Promise<void> {
-  for (const { request, ...loader } of wanted)
+export async function checkOwnLoaders(wanted: readonly MatrixLoader[]): Promise<void> {
+  for (const { request, ...loader } of wanted) {
     if (request.kind === 'command') await findCommand({ ...loader, request });
+    else if ('path' in request) await requireFolder(request.path, loader.complain);
+  }
+}
+
+/** @throws ConfigError */
+async function requireFolder(path: string, complain: MatrixLoader['complain']): Promise<void> {
+  const found = await stat(path).catch(() => null);
+  if (found?.isDirectory() === true) return;
+  const message = found === null ? `there is no folder ${path}` : `${path} is no folder`;
+  throw complain?.(message) ?? new ConfigError('config-invalid', message);
 }
 
 /** A loader that was built, or found in the cache. */
@@ -116,8 +127,10 @@ async function build(loader: MatrixLoader, options: PrepareLoadersOptions): Prom
     case 'ksym-matrix':
       throw new TypeError('our own loader is built in');
     case 'libbpf':
+      await checkOwnLoaders([loader]);
       return (await import('./libbpf/build.ts')).buildLibbpf(request, options);
     case 'cilium/ebpf':
+      await checkOwnLoaders([loader]);
       return (await import('./cilium/build.ts')).buildCilium(request, options);
     case 'command':
       return findCommand({ ...loader, request });

@@ -1,6 +1,6 @@
 import { basename, join, relative } from 'node:path';
 import type { Matrix, Program } from '../config/load.ts';
-import { OUR_LOADER } from '../config/loader-entries.ts';
+import { loaderFolder, OUR_LOADER } from '../config/loader-entries.ts';
 import type { KnownDifference } from '../loaders/differences.ts';
 import type { PreparedLoader } from '../loaders/prepared-loader.ts';
 import { cellName } from '../results/cell-name.ts';
@@ -303,7 +303,7 @@ function nameWithLoader({ loader, program, variant }: Cell): string {
 /** Cells of other loaders lie in a folder of their loader. */
 function evidenceFolder({ loader, program, variant }: Cell): string {
   const name = cellName(program.name, variant.name);
-  return loader.name === OUR_LOADER ? name : join('loaders', loader.name.replaceAll('/', '-'), name);
+  return loader.name === OUR_LOADER ? name : join('loaders', loaderFolder(loader.name), name);
 }
 
 function key(cell: Cell): string {

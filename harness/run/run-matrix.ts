@@ -7,7 +7,7 @@ import type { KernelLock } from '../../kernels/lock-file.ts';
 import { KernelStore } from '../../kernels/store.ts';
 import type { Matrix } from '../config/load.ts';
 import { knownDifferences } from '../loaders/differences.ts';
-import { checkCommands, prepareLoaders } from '../loaders/prepare-loaders.ts';
+import { checkOwnLoaders, prepareLoaders } from '../loaders/prepare-loaders.ts';
 import type { PreparedLoader } from '../loaders/prepared-loader.ts';
 import { PACKAGE_ROOT } from '../package-root.ts';
 import type { LoaderResult, RunResults } from '../results/results.ts';
@@ -66,7 +66,7 @@ export async function runMatrix(options: RunOptions): Promise<RunResults> {
   const programs = selectPrograms(matrix, options.filters);
   const loaders = selectLoaders(matrix, options.filters);
   const foreign = loaders.some(({ request }) => request.kind !== 'ksym-matrix');
-  await checkCommands(loaders);
+  await checkOwnLoaders(loaders);
   const differences = foreign ? await knownDifferences(matrix.differences) : [];
   // clang and lld crash on a full disk, and logs that are cut off prove nothing.
   await requireSpace(cache, RUN_BYTES * loaders.length, 'the logs of a run');

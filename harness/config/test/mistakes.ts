@@ -164,6 +164,42 @@ export const MATRIX_MISTAKES: readonly (readonly [string, string, string, RegExp
     '4:17',
     /a list is wanted, as in \[one, two\], not "nokaslr"/,
   ],
+  [
+    "a library's version without quotes",
+    'kernels: [{debian: "6.12"}]\nprograms: [one]\nloaders:\n  - libbpf: 1.5\n',
+    '4:13',
+    /a version in quotes is wanted, as in "1\.5", or a folder/,
+  ],
+  [
+    'a library without a version',
+    'kernels: [{debian: "6.12"}]\nprograms: [one]\nloaders:\n  - ksym-matrix\n  - libbpf\n',
+    '5:5',
+    /a loader is `ksym-matrix`, or what it is and which one, as in libbpf: "1\.5"/,
+  ],
+  [
+    'our loader, misspelt',
+    'kernels: [{debian: "6.12"}]\nprograms: [one]\nloaders: [ksym-matrx]\n',
+    '3:11',
+    /unknown value "ksym-matrx" \(did you mean "ksym-matrix"\?\)/,
+  ],
+  [
+    'a command that is a number',
+    'kernels: [{debian: "6.12"}]\nprograms: [one]\nloaders:\n  - command: 5\n',
+    '4:14',
+    /a command is a text or a list of words/,
+  ],
+  [
+    'two loaders whose files would lie in one folder',
+    'kernels: [{debian: "6.12"}]\nprograms: [one]\nloaders:\n  - cilium/ebpf: "0.9"\n  - {cilium/ebpf: "0.11", name: cilium-ebpf-0.9}\n',
+    '5:5',
+    /"cilium-ebpf-0\.9" and "cilium\/ebpf-0\.9" are the same folder in a run/,
+  ],
+  [
+    'a loader that has the name of ours',
+    'kernels: [{debian: "6.12"}]\nprograms: [one]\nloaders:\n  - {libbpf: "1.5", name: ksym-matrix}\n',
+    '4:5',
+    /"ksym-matrix" is this project's own loader: give it another name/,
+  ],
   ['a list of kernels that is empty', 'kernels: []\nprograms: [one]\n', '1:10', /kernels: /],
 ];
 

@@ -7,7 +7,7 @@ import { matrixSchema } from '../../../config/schema.ts';
 import { ConfigError, readYamlFile } from '../../../config/yaml-file.ts';
 import type { AdapterAnswer } from '../../adapter-answer.ts';
 import { classifyKnownWords } from '../../known-words.ts';
-import { checkCommands } from '../../prepare-loaders.ts';
+import { checkOwnLoaders } from '../../prepare-loaders.ts';
 import { type CommandSearch, type PreparedCommand, prepareCommand } from '../prepare-command.ts';
 import { readCommandEnd } from '../read-end.ts';
 
@@ -178,8 +178,13 @@ t.test('a document of the protocol is the whole answer', async (t) => {
 
 t.test('what cannot be run is found before anything is fetched for the others', async (t) => {
   const request = { kind: 'command', command: ['./nowhere', '{object}'], directory: t.testdir({}) } as const;
-  await checkCommands([OTHER]);
-  await t.rejects(checkCommands([OTHER, { name: 'mine', request }]), { message: /nowhere/ });
+  await checkOwnLoaders([OTHER]);
+  await t.rejects(checkOwnLoaders([OTHER, { name: 'mine', request }]), { message: /nowhere/ });
+  const folder = { kind: 'libbpf', path: join(t.testdir({}), 'src') } as const;
+  await t.rejects(checkOwnLoaders([OTHER, { name: 'local', request: folder }]), {
+    code: 'config-invalid',
+    message: /there is no folder .*\/src/,
+  });
 });
 
 /** Asking Debian for it would fail. */
