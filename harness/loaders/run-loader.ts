@@ -93,7 +93,7 @@ function readAnswer(
   }
   if (said.kind === 'broken') return { answer: null, fault: inShort(said.message) };
   if (program.speaks === 'either') return { answer: null, fault: null };
-  const [line = ''] = end.stdout.trim().split('\n');
+  const [line = ''] = end.stdout.trim().split('\n', 1);
   const printed = line === '' ? 'it printed nothing' : `it printed "${line.slice(0, 120)}"`;
   return { answer: null, fault: `${printed}, and ended with ${end.exitCode}` };
 }

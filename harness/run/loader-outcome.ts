@@ -6,6 +6,7 @@ import type { ObservedLoad } from '../loaders/observation.ts';
 import type { LoaderComplaint, PreparedLoader } from '../loaders/prepared-loader.ts';
 import type { LoaderRun } from '../loaders/run-loader.ts';
 import { classOfRefusal } from './cell.ts';
+import { excerpt, shown, soonUnderstood } from './loader-words.ts';
 import type { Outcome, PrintedByLoader } from './outcome.ts';
 
 /** An outcome before what is known of the externs is put beside it. */
@@ -47,7 +48,7 @@ export function describeLoaderRun(
   return {
     phase: isTaken ? 'load' : (PHASE_OF.get(kind) ?? 'resolve'),
     class: kind,
-    message: `${loader.name}: ${told ?? `ended with ${run.exitCode}, and said nothing`}${though}`,
+    message: `${loader.name}: ${told === undefined ? `ended with ${run.exitCode}, and said nothing` : shown(told)}${though}`,
     ...(errno === null ? {} : { errno }),
     ...(complaint?.extern === undefined ? {} : { extern: complaint.extern }),
     ...(complaint?.program === undefined ? {} : { program: complaint.program }),
@@ -74,7 +75,7 @@ function describeBreakdown(
   const { timedOut, signal, fault, stderr } = run;
   // What it had done by then says how far it came.
   const phase = loadsOf(run, spec).length > 0 ? 'load' : 'resolve';
-  const last = stderr.trimEnd().split('\n').at(-1) ?? '';
+  const last = excerpt(stderr).trimEnd().split('\n').at(-1) ?? '';
   const said = last === '' ? '' : `; the last that it said: ${last.slice(0, 300)}`;
   if (timedOut) {
     return { phase, class: 'loader-timeout', message: `${name} did not end within ${seconds} s and was killed${said}` };
@@ -113,13 +114,13 @@ function wordsOf({ answer, stdout, stderr }: LoaderRun): {
 } {
   const isSaid = (text: string): boolean => text.trim() !== '';
   if (answer === null) {
-    const [errors, others] = [stderr, stdout].map((text) => text.split('\n').filter(isSaid));
-    return { last: errors?.at(-1) ?? others?.at(-1), words: [...(errors ?? []), ...(others ?? [])] };
+    const [errors, others] = [stderr, stdout].map((text) => excerpt(text).split('\n').filter(isSaid));
+    return { last: errors?.at(-1) ?? others?.at(-1), words: soonUnderstood([...(errors ?? []), ...(others ?? [])]) };
   }
   const message = answer.failure?.message ?? '';
   const ofPrograms = answer.programs.flatMap((program) => (program.loaded ? [] : [program.message ?? '']));
   const words = [message, ...message.split('\n'), ...ofPrograms, ...answer.messages].filter(isSaid);
-  return { last: words[0], words };
+  return { last: words[0], words: soonUnderstood(words) };
 }
 
 /** The first message that the loader's words tell the meaning of. */
@@ -200,7 +201,12 @@ function describeRefusal(
   return {
     phase: 'load',
     class: classOfRefusal(verifierLog),
-    message: [`${name}: the kernel does not load the program`, program, errno, summary === '' ? last : summary]
+    message: [
+      `${name}: the kernel does not load the program`,
+      program,
+      errno,
+      shown(summary === '' ? (last ?? '') : summary),
+    ]
       .filter((part) => part !== null && part !== undefined && part !== '')
       .join(': '),
     ...(errno === null ? {} : { errno }),

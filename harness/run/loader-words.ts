@@ -1,0 +1,25 @@
+/** Characters of either end of a text that it is understood by: a loader may print any amount. */
+const END_CHARACTERS = 256 * 1024;
+/** Characters of a message that people are shown. */
+const SHOWN_CHARACTERS = 2000;
+
+/** Of a text of more than half a million characters its beginning and its end: a refusal is the first or the last that is said. */
+export function excerpt(text: string): string {
+  if (text.length <= 2 * END_CHARACTERS) return text;
+  return `${text.slice(0, END_CHARACTERS)}\n${text.slice(-END_CHARACTERS)}`;
+}
+
+/** Messages in their order, each once and as an {@link excerpt}; no more of them than are understood within a second or so. */
+export function soonUnderstood(messages: readonly string[]): string[] {
+  let room = 4 * END_CHARACTERS;
+  return [...new Set(messages)].flatMap((text) => {
+    if (room <= 0) return [];
+    room -= text.length + 1;
+    return [excerpt(text)];
+  });
+}
+
+/** A message for people, cut off where it is no message any more. */
+export function shown(text: string): string {
+  return text.length <= SHOWN_CHARACTERS ? text : `${text.slice(0, SHOWN_CHARACTERS)} …`;
+}

@@ -1,0 +1,30 @@
+import t from 'tap';
+import { classifyKnownWords } from '../../loaders/known-words.ts';
+import type { LoaderRun } from '../../loaders/run-loader.ts';
+import { describeLoaderRun } from '../loader-outcome.ts';
+
+const LOADER = { name: 'mine', classify: classifyKnownWords };
+
+const refuse = (stderr: string) => {
+  const nothing = { answer: null, fault: null, signal: null, timedOut: false, stdout: '', observation: null };
+  const run: LoaderRun = { ...nothing, exitCode: 1, stderr };
+  return describeLoaderRun(run, null, LOADER, 60);
+};
+
+t.test('a loader that prints without end is understood by what it said first and last, and soon', (t) => {
+  const why = "libbpf: extern (var ksym) 'x': not found in kernel BTF\n";
+  const understood = { class: refuse(why)?.class, extern: 'x' };
+  t.not(understood.class, 'loader-refused', 'these are words that are known');
+  const started = performance.now();
+  const flood = 'y\n'.repeat(8 << 20);
+  t.match(refuse(why + flood), understood);
+  t.match(refuse(flood + why), understood);
+  const numbered = Array.from({ length: 1 << 19 }, (_, at) => `${at}\n`).join('');
+  t.match(refuse(numbered + why), understood);
+  const line = refuse('x'.repeat(32 << 20));
+  t.match(line, { class: 'loader-refused', message: /^mine: x{2000} …$/ });
+  const seconds = (performance.now() - started) / 1000;
+  // Each of the floods took most of a minute when every line was looked at.
+  t.ok(seconds < 20, `${seconds} s`);
+  t.end();
+});
