@@ -1,7 +1,7 @@
 import { z } from 'zod';
 
 /** Version of what an adapter prints; PROTOCOL.md describes it. */
-export const ADAPTER_PROTOCOL = 1;
+const ADAPTER_PROTOCOL = 1;
 
 const errno = z
   .string()

@@ -11,13 +11,13 @@ export interface KnownDifference extends Difference {
 }
 
 /** The file with what this program knows of libbpf and cilium/ebpf. */
-export const BUILT_IN_DIFFERENCES = join(PACKAGE_ROOT, 'harness', 'loaders', 'differences.yaml');
+const BUILT_IN_DIFFERENCES = join(PACKAGE_ROOT, 'harness', 'loaders', 'differences.yaml');
 
 /**
  * Reads a file of known differences.
  * @throws ConfigError with file, line and column of everything that is wrong with it
  */
-export async function readDifferences(path: string): Promise<readonly Difference[]> {
+async function readDifferences(path: string): Promise<readonly Difference[]> {
   const file = await readYamlFile(path, differencesFileSchema);
   const { differences } = file.value;
   const findings = checkDifferences(differences, null);

@@ -74,8 +74,8 @@ static const char *section_of(const struct bpf_map *map)
 	return NULL;
 }
 
-/* So that the document stays one that can be read: it has every section once for each run. */
-#define LONGEST_SECTION (1u << 20)
+/* Bytes of sections that may be told still, so that the document stays one that is read whole: each run has all of them. */
+static size_t bytes_left = 12u << 20;
 
 static void print_data(struct bpf_object *object)
 {
@@ -85,15 +85,17 @@ static void print_data(struct bpf_object *object)
 	bpf_object__for_each_map(map, object) {
 		const char *section = section_of(map);
 		size_t size = bpf_map__value_size(map);
-		void *value = section && size <= LONGEST_SECTION ? malloc(size) : NULL;
+		void *value = section && size <= bytes_left ? malloc(size) : NULL;
 		__u32 key = 0;
 
-		if (section && size > LONGEST_SECTION)
-			fprintf(stderr, "%s is not told: it has %zu bytes\n", section, size);
-		else if (value && bpf_map_lookup_elem(bpf_map__fd(map), &key, value) == 0)
+		if (section && size > bytes_left) {
+			fprintf(stderr, "%s is not told: it has %zu bytes, which are too many\n", section, size);
+		} else if (value && bpf_map_lookup_elem(bpf_map__fd(map), &key, value) == 0) {
 			json_hex(section, value, size);
-		else if (section)
+			bytes_left -= size;
+		} else if (section) {
 			fprintf(stderr, "%s cannot be read\n", section);
+		}
 		free(value);
 	}
 	json_close('}');
