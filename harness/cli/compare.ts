@@ -27,18 +27,28 @@ export interface CompareOptions {
 export async function compare(place: string | undefined, options: CompareOptions): Promise<number> {
   const { output } = options;
   if (output !== undefined && output !== '-') await requirePlace(output, 'file', '--output');
-  const results = choose(await readResults(place), options);
+  const all = await readResults(place);
+  const results = choose(all, options);
   const differences = deriveDisagreements(results, results.differences?.known ?? []);
-  if (differences === undefined) {
-    throw new ConfigError('one-loader', 'there is nothing to compare: these results are of one loader', {
-      where: place ?? 'the last run',
-      why: `it is ${results.loaders.map(({ name }) => name).join('') || 'none'}`,
-      fix: 'run a matrix with several, as `npm run matrix:loaders` does (docs/adding-a-loader.md)',
-    });
-  }
+  if (results.loaders.length < 2 || differences === undefined) throw nothingToCompare(place, all, results);
   const view = viewLoaders(results, differences);
   await writeOutput(output, await render(view, results, options));
   return view.unexplained > 0 ? EXIT.red : EXIT.ok;
+}
+
+function nothingToCompare(place: string | undefined, all: RunResults, { loaders }: RunResults): ConfigError {
+  const names = loaders.map(({ name }) => name).join('') || 'none';
+  if (all.loaders.length > 1) {
+    return new ConfigError('one-loader', `there is nothing to compare: --loader leaves ${names} alone`, {
+      where: place ?? 'the last run',
+      fix: `name two: these results are of ${all.loaders.map(({ name }) => name).join(', ')}`,
+    });
+  }
+  return new ConfigError('one-loader', 'there is nothing to compare: these results are of one loader', {
+    where: place ?? 'the last run',
+    why: `it is ${names}`,
+    fix: 'run a matrix with several, as `npm run matrix:loaders` does (docs/adding-a-loader.md)',
+  });
 }
 
 async function render(view: LoadersView, results: RunResults, options: CompareOptions): Promise<string> {

@@ -1,7 +1,7 @@
 import { showControlsWithin } from '../report/formats/control-characters.ts';
 import { inOrder } from '../report/formats/order.ts';
 import { paintFor } from '../report/paint.ts';
-import { renderRanges } from '../report/ranges.ts';
+import { renderRangesByLoader } from '../report/ranges.ts';
 import { terminalWidth } from '../report/terminal-width.ts';
 import { readResults } from '../results/read.ts';
 import { toJson } from '../results/write.ts';
@@ -16,7 +16,7 @@ export async function ranges(place: string | undefined, options: { readonly json
   }
   // As the report of the run has them.
   const shown = inOrder(showControlsWithin(results));
-  const text = renderRanges(shown.ranges, paintFor(process.stdout), terminalWidth(process.stdout));
+  const text = renderRangesByLoader(shown, paintFor(process.stdout), terminalWidth(process.stdout));
   process.stdout.write(
     text === '' ? `no two kernels of the run are of the same source and flavour: ${shown.directory}\n` : text,
   );

@@ -1,6 +1,6 @@
 import { cellName } from '../results/cell-name.ts';
 import { wasNotRun } from '../results/ranges.ts';
-import type { AxisResult, OutcomeRange, RangesResult } from '../results/results.ts';
+import type { AxisResult, OutcomeRange, RangesResult, RunResults } from '../results/results.ts';
 import type { Paint } from './paint.ts';
 
 const INDENT = '    ';
@@ -23,6 +23,22 @@ export function renderRanges(ranges: RangesResult, paint: Paint, width: number =
   }
   const paragraphs = [...groups.values()].map(({ text, names }) => `${text}\n${wrap(names, width)}\n`);
   return `${paint.strong('since and until')} ${paint.dim(explain(axes))}\n${paragraphs.join('')}`;
+}
+
+/** The same loader by loader, each under its name, where there are several. */
+export function renderRangesByLoader(
+  { loaders, ranges }: Pick<RunResults, 'loaders' | 'ranges'>,
+  paint: Paint,
+  width?: number,
+): string {
+  if (loaders.length < 2) return renderRanges(ranges, paint, width);
+  return loaders
+    .flatMap(({ name }) => {
+      const programs = ranges.programs.filter(({ loader }) => loader === name);
+      const text = renderRanges({ ...ranges, programs }, paint, width);
+      return text === '' ? [] : `${paint.strong(`loader ${name}`)}\n${text}`;
+    })
+    .join('\n');
 }
 
 /** What ranges are painted with: red is for what was not expected, which they do not tell. */

@@ -5,7 +5,8 @@ import { differingValues } from './value-agreement.ts';
 import { RED_VERDICTS } from './verdicts.ts';
 
 /**
- * What the loaders of a run disagree about: place by place (a program with a variant on a kernel), in the order of the cells. Undefined if there is one loader.
+ * What the loaders of a run disagree about: place by place (a program with a variant on a kernel), in the order of the cells. Undefined if there is one loader
+ * that no known difference is about; of another single one, the known differences alone, for pages and for merging shards by loader.
  *
  * Loaders are held against ours, else against those that do what the program expects. One that answers otherwise, or resolves or reads something
  * else, needs a known difference; and so does ours where loaders of two families agree with each other and not with it, unless they merely
@@ -15,7 +16,10 @@ export function deriveDisagreements(
   { cells, loaders }: Pick<RunResults, 'cells' | 'loaders'>,
   known: readonly KnownDifferenceResult[],
 ): DifferencesResult | undefined {
-  if (loaders.length < 2) return undefined;
+  const used = new Set(cells.map(({ difference }) => difference));
+  const usedKnown = known.filter(({ id }) => used.has(id));
+  if (loaders.length < 2)
+    return usedKnown.length === 0 ? undefined : { compared: 0, known: usedKnown, disagreements: [] };
   const families = new Map(loaders.map(({ name, family }) => [name, family ?? name]));
   const places = new Map<string, CellResult[]>();
   for (const cell of cells) {
@@ -26,12 +30,19 @@ export function deriveDisagreements(
   }
   const compared = [...places.values()].filter((place) => place.length > 1);
   const byId = new Map(known.map((one) => [one.id, one]));
-  const used = new Set(cells.map(({ difference }) => difference));
   return {
     compared: compared.length,
-    known: known.filter(({ id }) => used.has(id)),
+    known: usedKnown,
     disagreements: compared.flatMap((place) => disagreementAt(place, families, byId) ?? []),
   };
+}
+
+/** What loaders disagree about, of results with several; undefined for one loader. */
+export function comparedLoaders({
+  loaders,
+  differences,
+}: Pick<RunResults, 'loaders' | 'differences'>): DifferencesResult | undefined {
+  return loaders.length < 2 ? undefined : differences;
 }
 
 /** The same for merged results: known differences are those of all parts, by id. */

@@ -1,5 +1,6 @@
 import { isDeepStrictEqual } from 'node:util';
 import { ExplainedError } from '../../loader/errors.ts';
+import { OUR_LOADER } from '../config/loader-entries.ts';
 import { mergeDisagreements } from './disagreements.ts';
 import { compareText, gridOrder } from './grid-order.ts';
 import { mergeCells } from './merge-cells.ts';
@@ -13,7 +14,8 @@ import { countVerdicts } from './verdicts.ts';
 
 /**
  * Joins the results of shards: runs of one matrix at one commit, each on other kernels. What comes out does not depend on the order of the shards:
- * - id and start are those of the shard that started first; kernels are oldest first; cells of a kernel, programs and loaders are as the shards have them
+ * - id and start are those of the shard that started first; kernels are oldest first; cells of a kernel, programs and loaders are as the shards have them,
+ *   but for our loader, which is the first
  * - a cell that two shards have is there once if it is the same in everything, and refused otherwise
  * - what may differ is told for all: names of software joined, `tcg` if one shard was emulated, the most of processors, machines and memory
  * - timings are those of the slowest shard, part by part, because shards run side by side
@@ -34,7 +36,7 @@ export function mergeResults(shards: readonly RunResults[], names?: readonly str
   const kernels = gridOrder({ kernels: mergeKernels(sorted), loaders: [], programs: [] }).kernels;
   const cells = mergeCells(sorted, kernels);
   const { id, startedAt, schemaVersion, tool, matrix } = first.results;
-  const loaders = mergeNamed(runs.map((run) => run.loaders));
+  const loaders = oursFirst(mergeNamed(runs.map((run) => run.loaders)));
   const differences = mergeDisagreements(runs, { cells, loaders });
   return {
     schemaVersion,
@@ -155,6 +157,11 @@ function mergeOrigins(origins: readonly Origin[]): Origin {
     modified: modified.includes(true) ? true : modified.includes(null) ? null : false,
     url: urls.size === 1 ? (origins[0]?.url ?? null) : null,
   };
+}
+
+/** Shards by loader do not tell which of them the matrix names first; the others are held against ours. */
+function oursFirst(loaders: RunResults['loaders']): RunResults['loaders'] {
+  return [...loaders.filter(({ name }) => name === OUR_LOADER), ...loaders.filter(({ name }) => name !== OUR_LOADER)];
 }
 
 /** Each once, as the first shard that has it tells it. */

@@ -1,3 +1,5 @@
+import { OUR_LOADER } from '../../config/loader-entries.ts';
+import { comparedLoaders } from '../../results/disagreements.ts';
 import type { DifferencesResult, RunResults } from '../../results/results.ts';
 import { RED_VERDICTS } from '../../results/verdicts.ts';
 import { renderDetails } from '../details.ts';
@@ -26,7 +28,8 @@ export function renderTerminal(
   further: readonly string[] = [],
 ): string {
   const shown = inOrder(showControlsWithin(results));
-  const { loaders, differences } = shown;
+  const { loaders } = shown;
+  const differences = comparedLoaders(shown);
   if (differences !== undefined) return renderSeveral({ ...shown, differences }, paint, width, further);
   const parts = [
     renderGrid(shown, paint, width),
@@ -40,7 +43,7 @@ export function renderTerminal(
 }
 
 /**
- * The same of several loaders, each with hundreds of cells: grids and expected failures of the first one, and of the others what is red; how much they
+ * The same of several loaders, each with hundreds of cells: grid and expected failures of ours, or else of the first one, and of the others what is red; how much they
  * disagree, of which `ksym-matrix compare` tells more.
  */
 function renderSeveral(
@@ -49,7 +52,9 @@ function renderSeveral(
   width: number,
   further: readonly string[],
 ): string {
-  const [first, ...others] = results.loaders.map(({ name }) => name);
+  const names = results.loaders.map(({ name }) => name);
+  const first = names.includes(OUR_LOADER) ? OUR_LOADER : names[0];
+  const others = names.filter((name) => name !== first);
   const red = new Set(results.cells.filter(({ verdict }) => RED_VERDICTS.has(verdict)).map(({ loader }) => loader));
   const view = viewLoaders(results, results.differences);
   const told = results.cells.filter(({ loader, verdict }) => loader === first || RED_VERDICTS.has(verdict));

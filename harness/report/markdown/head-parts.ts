@@ -1,4 +1,5 @@
 import { CHANGE_KINDS, type Comparison } from '../../results/compare.ts';
+import { comparedLoaders } from '../../results/disagreements.ts';
 import type { Origin, RunResults } from '../../results/results.ts';
 import { viewLoaders } from '../loaders/loaders-view.ts';
 import { summarizeLoaders } from '../loaders/text.ts';
@@ -67,7 +68,7 @@ export function fullHead(results: RunResults, { comparison, siteUrl }: MarkdownO
         .join(', '),
     ],
   ];
-  const { differences } = results;
+  const differences = comparedLoaders(results);
   if (differences !== undefined)
     rows.push(['Compared', inlineText(summarizeLoaders(viewLoaders(results, differences)))]);
   if (comparison !== undefined) rows.push(['Difference', changesLine(comparison)]);

@@ -1,3 +1,4 @@
+import { comparedLoaders } from '../../results/disagreements.ts';
 import { type Cause, describeEffect, type Effect } from '../loaders/causes.ts';
 import { type LoaderCell, titleOf, viewLoaders } from '../loaders/loaders-view.ts';
 import { type SupportCell, viewSupport } from '../loaders/support-view.ts';
@@ -13,7 +14,7 @@ import { gridPage, type Site } from './site.ts';
  */
 export function renderLoadersPage(site: Site): Page | null {
   const { results } = site;
-  const { differences } = results;
+  const differences = comparedLoaders(results);
   if (differences === undefined) return null;
   const view = viewLoaders(results, differences);
   const gaps = view.loaders.flatMap((loader) => {

@@ -1,3 +1,4 @@
+import { comparedLoaders } from '../../results/disagreements.ts';
 import { type Html, html, type Insert, join, markup } from './html.ts';
 import { compatFile, resultsFile, type Site } from './site.ts';
 
@@ -114,7 +115,7 @@ function navigation({ comparison, results }: Site, root: string, current: Sectio
   const differing = comparison?.changes.length ?? 0;
   const entries: readonly (readonly [Section, string, string, Insert])[] = [
     ['grid', 'index.html', 'Grid', null],
-    ...(results.differences !== undefined ? [['loaders', 'loaders.html', 'Loaders', null] as const] : []),
+    ...(comparedLoaders(results) !== undefined ? [['loaders', 'loaders.html', 'Loaders', null] as const] : []),
     ['kernels', 'kernels.html', 'Kernels', null],
     [
       'changes',

@@ -1,6 +1,6 @@
 import t from 'tap';
 import { cell, results, sampleKernel } from '../../report/test/samples.ts';
-import { deriveDisagreements } from '../disagreements.ts';
+import { comparedLoaders, deriveDisagreements } from '../disagreements.ts';
 import { mergeResults } from '../merge.ts';
 import { parseResults } from '../read.ts';
 import type { CellResult, Disagreement, KnownDifferenceResult, RunResults } from '../results.ts';
@@ -200,6 +200,31 @@ t.test(
       ],
     );
     t.same(parseResults([...resultsJson(merged)].join(''), 'here').differences, merged.differences);
+    t.end();
+  },
+);
+
+t.test(
+  'shards by loader keep what is known of theirs: merged, they say the same as one run of all; ours comes first',
+  (t) => {
+    const apart = { outcome: refused('ksym-ambiguous'), difference: 'known' };
+    const shard = (loader: string, one: CellResult): RunResults => {
+      const loaders = LOADERS.filter(({ name }) => name === loader);
+      const differences = deriveDisagreements({ cells: [one], loaders }, [KNOWN, SEES]);
+      const more = differences === undefined ? {} : { differences };
+      return results([one], { kernels: [sampleKernel('6.12')], loaders, id: loader.replace(/\W/g, '-'), ...more });
+    };
+    const theirs = shard(NEW, by(NEW, apart));
+    t.same(theirs.differences, { compared: 0, known: [KNOWN], disagreements: [] });
+    t.equal(comparedLoaders(theirs), undefined, 'one loader is no comparison');
+    t.equal(shard(OURS, by(OURS)).differences, undefined);
+    const merged = mergeResults([shard(GO, by(GO)), theirs, shard(OURS, by(OURS))]);
+    t.equal(merged.loaders[0]?.name, OURS);
+    t.match(comparedLoaders(merged), {
+      compared: 1,
+      known: [KNOWN],
+      disagreements: [{ causes: [{ difference: 'known', loaders: [NEW] }], explained: true }],
+    });
     t.end();
   },
 );
