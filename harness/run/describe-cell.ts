@@ -3,12 +3,15 @@ import { relative, sep } from 'node:path';
 import type { ExternResolution } from '../../loader/resolve/outcome.ts';
 import type { CellResult, ExternResult, ProgramResult } from '../results/results.ts';
 import type { CompiledProgram } from './compile.ts';
+import { plain } from './loader-words.ts';
 import type { Attempt } from './run-stint.ts';
 
 /** Lines of the console that are part of the results: all of them are in the file beside them. */
 const CONSOLE_LINES = 200;
 /** Lines of what another loader than ours printed, and characters of each, that are part of the results. */
 const [LOADER_LINES, LOADER_CHARACTERS] = [100, 500];
+/** Characters among which these lines are looked for. */
+const LOADER_LOOKED_AT = 1 << 20;
 
 /** What a person needs to see of a cell, bounded, so that the results are enough for a report wherever they go. */
 export function describeEvidence({
@@ -26,7 +29,7 @@ export function describeEvidence({
 }
 
 function lastLines(log: string): string[] {
-  const lines = log.trimEnd().split('\n').slice(-LOADER_LINES);
+  const lines = plain(log.trimEnd().slice(-LOADER_LOOKED_AT)).split('\n').slice(-LOADER_LINES);
   return copyLines(lines.map((line) => line.slice(0, LOADER_CHARACTERS))).filter((line, at) => line !== '' || at > 0);
 }
 

@@ -12,7 +12,7 @@ type Resolution = Pick<ExternResult, 'result' | 'address' | 'btfId' | 'module'>;
  * What each extern of an object was resolved to, read from the instructions that the kernel got, whatever loader handed them over. A 64-bit 0 is `null`,
  * also where a symbol lies at address 0. Externs that no instruction tells of are left out: those of programs that never came to the kernel, of code
  * that is not where it can be found again, and of modules whose BTF the loader did not open by its id. References that disagree give an `error`.
- * @param moduleNameOf the module that a BTF object is of, by the object's id; null for vmlinux
+ * @param moduleNameOf the kernel's name of a BTF object by the object's id: a module's, or `vmlinux`; null if it is not known
  */
 export function observedExterns(
   content: ObjectContent,
@@ -82,7 +82,8 @@ function btfId(
   const object = btfIds.get(descriptor);
   if (object === undefined) return null;
   const module = moduleNameOf(object);
-  return { result: 'btf-id', btfId: id, ...(module === null ? {} : { module }) };
+  // A loader may open vmlinux by its id as well.
+  return { result: 'btf-id', btfId: id, ...(module === null || module === 'vmlinux' ? {} : { module }) };
 }
 
 function describe({ name, kind, weak }: ExternSpec, answers: readonly Resolution[]): ExternResult {

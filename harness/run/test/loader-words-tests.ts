@@ -1,9 +1,12 @@
 import t from 'tap';
 import { classifyKnownWords } from '../../loaders/known-words.ts';
 import type { LoaderRun } from '../../loaders/run-loader.ts';
+import { describeEvidence } from '../describe-cell.ts';
 import { describeLoaderRun } from '../loader-outcome.ts';
 
 const LOADER = { name: 'mine', classify: classifyKnownWords };
+
+const DESCRIBED = { consoleLines: [], state: null, durationMs: 1, console: null, splats: [], leftovers: [] };
 
 const refuse = (stderr: string) => {
   const nothing = { answer: null, fault: null, signal: null, timedOut: false, stdout: '', observation: null };
@@ -26,5 +29,23 @@ t.test('a loader that prints without end is understood by what it said first and
   const seconds = (performance.now() - started) / 1000;
   // Each of the floods took most of a minute when every line was looked at.
   t.ok(seconds < 20, `${seconds} s`);
+  t.end();
+});
+
+t.test('colours and what else is for a terminal are no part of what a loader says', (t) => {
+  const why = "\x1b[31mERROR\x1b[0m libbpf: extern (var ksym) 'x': not found in kernel BTF\x1b[0m\r\n";
+  t.match(refuse(why), {
+    class: 'ksym-not-in-btf',
+    extern: 'x',
+    message: "mine: ERROR libbpf: extern (var ksym) 'x': not found in kernel BTF",
+  });
+  t.match(refuse('50 %\r100 %\rcannot load\x07\n'), { message: 'mine: cannot load' });
+  const printed = { log: `${why}\ttabs stay\n\x9b2Jé\n`, document: null };
+  const outcome = { phase: 'load', class: 'ok', message: '', resolutions: [], printed } as const;
+  t.same(describeEvidence({ ...DESCRIBED, outcome }).loaderOutput, [
+    "ERROR libbpf: extern (var ksym) 'x': not found in kernel BTF",
+    '\ttabs stay',
+    'é',
+  ]);
   t.end();
 });

@@ -83,7 +83,7 @@ function observed(slots: readonly Slot[], more: Partial<ObservedLoad> = {}): Obs
 /** What the externs of an object were resolved to, in short. */
 function resolve(content: ObjectContent, ...loads: ObservedLoad[]): Record<string, string> {
   const observation: Observation = { loads, maps: [], btfIds: new Map(), btfLoads: [], left: 0, complete: true };
-  const results = observedExterns(content, observation, (id) => (id === 1 ? null : `module${id}`));
+  const results = observedExterns(content, observation, (id) => (id === 1 ? 'vmlinux' : `module${id}`));
   return Object.fromEntries(
     results.map(({ name, result, address, btfId, module, reason }) => [
       name,
