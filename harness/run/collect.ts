@@ -1,9 +1,7 @@
 import { basename, join, relative } from 'node:path';
-import type { Matrix, Program } from '../config/load.ts';
-import { loaderFolder, OUR_LOADER } from '../config/loader-entries.ts';
+import type { Matrix } from '../config/load.ts';
 import type { KnownDifference } from '../loaders/differences.ts';
 import type { PreparedLoader } from '../loaders/prepared-loader.ts';
-import { cellName } from '../results/cell-name.ts';
 import { deriveDisagreements } from '../results/disagreements.ts';
 import type { DatedKernel } from '../results/kernel-axes.ts';
 import { deriveRanges } from '../results/ranges.ts';
@@ -14,6 +12,7 @@ import type { OpenedMachine } from '../vm/machine-source.ts';
 import { splatExcerpt } from '../vm/splats.ts';
 import { bootDigest } from './boot-digest.ts';
 import { BootLedger } from './boot-ledger.ts';
+import { evidenceFolder, nameWithLoader } from './cell-places.ts';
 import type { CompiledProgram } from './compile.ts';
 import { describeEvidence, describeProgram, toPosix } from './describe-cell.ts';
 import type { RunListener } from './events.ts';
@@ -25,7 +24,8 @@ import type { Attempt } from './run-stint.ts';
 import { type BootGroup, type Cell, describeGroup, type SelectedKernel } from './select.ts';
 import { SourceFiles } from './source-files.ts';
 import { locateInSource } from './source-line.ts';
-import { describeDifference, unusedDifferences } from './used-differences.ts';
+import { complainOfUnused } from './unused-expectations.ts';
+import { describeDifference } from './used-differences.ts';
 import type { Judgement } from './verdict.ts';
 
 interface CollectorOptions {
@@ -166,7 +166,9 @@ export class ResultCollector {
     const { groups, evidence, kernels, compiled, matrix, root, differences: known = [] } = this.#options;
     const cells = groups.flatMap((group) => group.cells).flatMap((cell) => this.#cells.get(key(cell)) ?? []);
     const kernelResults = kernels.map((kernel) => this.#describeKernel(kernel));
-    this.#warnAboutUnused(run.complete);
+    for (const text of complainOfUnused(this.#options, run.complete, this.#used, this.#usedDifferences)) {
+      this.#options.listener({ kind: 'warning', text });
+    }
     const differences = deriveDisagreements({ cells, loaders: run.loaders }, known.map(describeDifference));
     return {
       schemaVersion: RESULTS_SCHEMA_VERSION,
@@ -260,26 +262,6 @@ export class ResultCollector {
       boots: this.#boots.of(name).map((boot) => ({ ...boot, console: this.#options.evidence.relative(boot.console) })),
     };
   }
-
-  /** An exception, or a known difference, that no cell needed is out of date, unless cells were left out. */
-  #warnAboutUnused(complete: boolean): void {
-    const { matrix, kernels, passedOver = [], compiled, listener } = this.#options;
-    // `debian: all` is one entry of the matrix that stands for many kernels.
-    const allKernels = kernels.length >= matrix.kernels.length && passedOver.length === 0;
-    const variantsOf = (programs: readonly Program[]): number =>
-      programs.reduce((sum, { variants }) => sum + variants.length, 0);
-    const allPrograms = variantsOf(compiled.map(({ program }) => program)) === variantsOf(matrix.programs);
-    if (!complete || !allKernels || !allPrograms) return;
-    matrix.exceptions.forEach((exception, index) => {
-      const source = `matrix.yaml exceptions[${index}]`;
-      if (this.#used.has(source)) return;
-      listener({ kind: 'warning', text: `${source} applies to no cell any more: ${exception.reason}` });
-    });
-    const { loaders = [], differences = [] } = this.#options;
-    for (const { id, what } of unusedDifferences(differences, loaders, matrix.path, this.#usedDifferences)) {
-      listener({ kind: 'warning', text: `known difference ${id} applies to no cell any more: ${what}` });
-    }
-  }
 }
 
 /** The rest of an outcome has places of its own in the results. */
@@ -292,18 +274,6 @@ function withoutEvidence(outcome: Outcome): CellResult['outcome'] {
     ...(extern === undefined ? {} : { extern }),
     ...(program === undefined ? {} : { program }),
   };
-}
-
-/** Ours is not named where people and paths know it as the only one. */
-function nameWithLoader({ loader, program, variant }: Cell): string {
-  const name = cellName(program.name, variant.name);
-  return loader.name === OUR_LOADER ? name : `${name} (${loader.name})`;
-}
-
-/** Cells of other loaders lie in a folder of their loader. */
-function evidenceFolder({ loader, program, variant }: Cell): string {
-  const name = cellName(program.name, variant.name);
-  return loader.name === OUR_LOADER ? name : join('loaders', loaderFolder(loader.name), name);
 }
 
 function key(cell: Cell): string {
