@@ -7,7 +7,7 @@ import { ConfigError } from '../config/yaml-file.ts';
 import type { CommandLoader } from './command/prepare-command.ts';
 import { rememberLoaders } from './loader-index.ts';
 import { buildObserver } from './observer/build.ts';
-import type { LoaderProgram, PreparedLoader } from './prepared-loader.ts';
+import type { BuiltLoader, PreparedLoader } from './prepared-loader.ts';
 
 /** What {@link prepareLoaders} works with. */
 export interface PrepareLoadersOptions {
@@ -71,13 +71,6 @@ async function requireFolder(path: string, complain: MatrixLoader['complain']): 
   throw complain?.(message) ?? new ConfigError('config-invalid', message);
 }
 
-/** A loader that was built, or found in the cache. */
-interface Build {
-  readonly version: string;
-  readonly about: string;
-  readonly program: LoaderProgram;
-}
-
 async function prepare(loader: MatrixLoader, options: PrepareLoadersOptions): Promise<PreparedLoader> {
   const { name, request } = loader;
   const like = loader.like === undefined ? {} : { like: loader.like };
@@ -121,7 +114,7 @@ function stopsEverything(error: ExplainedError): boolean {
 }
 
 /** What each kind of loader is built with is read when there is one. */
-async function build(loader: MatrixLoader, options: PrepareLoadersOptions): Promise<Build> {
+async function build(loader: MatrixLoader, options: PrepareLoadersOptions): Promise<BuiltLoader> {
   const { request } = loader;
   switch (request.kind) {
     case 'ksym-matrix':
@@ -137,7 +130,7 @@ async function build(loader: MatrixLoader, options: PrepareLoadersOptions): Prom
   }
 }
 
-async function findCommand(loader: CommandLoader): Promise<Build> {
+async function findCommand(loader: CommandLoader): Promise<BuiltLoader> {
   const { prepareCommand } = await import('./command/prepare-command.ts');
   const { classifyKnownWords } = await import('./known-words.ts');
   return prepareCommand(loader, { path: process.env.PATH ?? '', classify: classifyKnownWords });

@@ -29,6 +29,15 @@ export interface LoaderProgram {
   readonly classify: (message: string) => LoaderComplaint | null;
 }
 
+/** What building a loader gives, or finding it in the cache. */
+export interface BuiltLoader {
+  /** The loader's own version, such as 0.22.0; of a program of the user's, a digest. */
+  readonly version: string;
+  /** What it was built from, for people. */
+  readonly about: string;
+  readonly program: LoaderProgram;
+}
+
 /** A loader that is ready to be run, or why there is none. */
 export interface PreparedLoader {
   /** In the grid. */

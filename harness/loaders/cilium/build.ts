@@ -8,7 +8,7 @@ import { populateDirectory } from '../../../kernels/populate.ts';
 import { ExplainedError } from '../../../loader/errors.ts';
 import { GONE } from '../chosen-packages.ts';
 import { loaderPackages } from '../debian-packages.ts';
-import type { LoaderProgram } from '../prepared-loader.ts';
+import type { BuiltLoader, LoaderProgram } from '../prepared-loader.ts';
 import { ADAPTER_SOURCES, COMPILATION_FLAGS, compileAdapter } from './compile.ts';
 import { type CiliumRequest, findIngredients, type Ingredients } from './ingredients.ts';
 import { classify } from './messages.ts';
@@ -23,15 +23,6 @@ export interface BuildCiliumOptions {
   /** Told what goes on, a line each. */
   readonly onMessage: (text: string) => void;
   readonly signal: AbortSignal;
-}
-
-/** An adapter that is ready for guests. */
-export interface BuiltLoader {
-  /** The library's own version, such as 0.22.0. */
-  readonly version: string;
-  /** What it was built from, for people. */
-  readonly about: string;
-  readonly program: LoaderProgram;
 }
 
 const BINARY = 'adapter';

@@ -12,20 +12,12 @@ import { APPLETS } from '../../guest/guest-place.ts';
 import { ProgramError, type ProgramErrorCode } from '../../guest/program-error.ts';
 import { findProgram, type ProgramFiles } from '../../guest/program-files.ts';
 import { findProgram as findTool } from '../../setup/requirements.ts';
-import type { LoaderComplaint, LoaderProgram } from '../prepared-loader.ts';
+import type { BuiltLoader, LoaderComplaint } from '../prepared-loader.ts';
 import { fillWords, pathIn, placeholderMistake } from './words.ts';
 
 /** A loader of the user's, with where the matrix names it. */
 export interface CommandLoader extends Pick<MatrixLoader, 'complain'> {
   readonly request: Extract<LoaderRequest, { kind: 'command' }>;
-}
-
-/** A program that is ready for guests, and what it was made of. */
-export interface PreparedCommand {
-  /** Digest of all files that go into the guest, 12 hexadecimal digits. */
-  readonly version: string;
-  readonly about: string;
-  readonly program: LoaderProgram;
 }
 
 /** How {@link prepareCommand} looks for the program, and understands it. */
@@ -44,7 +36,7 @@ export interface CommandSearch {
 export async function prepareCommand(
   { request, complain = withoutPlace }: CommandLoader,
   { path, classify }: CommandSearch,
-): Promise<PreparedCommand> {
+): Promise<BuiltLoader> {
   const { command, directory } = request;
   const mistake = placeholderMistake(command);
   if (mistake !== null) throw complain(mistake);

@@ -8,7 +8,7 @@ import { ExplainedError } from '../../../loader/errors.ts';
 import { runGuarded } from '../../../loader/guarded-process.ts';
 import { PACKAGE_ROOT } from '../../package-root.ts';
 import { type LoaderPackagesOptions, loaderPackages } from '../debian-packages.ts';
-import type { LoaderProgram } from '../prepared-loader.ts';
+import type { BuiltLoader, LoaderProgram } from '../prepared-loader.ts';
 import { cSysroot, sysrootFlags } from '../sysroot.ts';
 import { findLibrary, type LibbpfLibrary, type LibbpfRequest } from './library.ts';
 import { classify } from './messages.ts';
@@ -17,14 +17,6 @@ import { classify } from './messages.ts';
 export interface BuildLibbpfOptions extends LoaderPackagesOptions {
   /** The compiler; `clang` from PATH if absent. */
   readonly clang?: string;
-}
-
-/** A libbpf that is ready for guests. */
-export interface BuiltLibbpf {
-  readonly version: string;
-  /** What it was built from, for people. */
-  readonly about: string;
-  readonly program: LoaderProgram;
 }
 
 const FLAGS = [
@@ -61,7 +53,7 @@ const GUEST_FOLDER = '/run/ksym-matrix/loaders';
 export async function buildLibbpf(
   request: LibbpfRequest | { readonly version: string } | { readonly path: string },
   options: BuildLibbpfOptions,
-): Promise<BuiltLibbpf> {
+): Promise<BuiltLoader> {
   const { cache, onMessage, signal } = options;
   const clang = options.clang?.includes('/') === true ? resolve(options.clang) : (options.clang ?? 'clang');
   const choice = { cache, onMessage, packages: loaderPackages(options) };

@@ -8,7 +8,8 @@ import { ConfigError, readYamlFile } from '../../../config/yaml-file.ts';
 import type { AdapterAnswer } from '../../adapter-answer.ts';
 import { classifyKnownWords } from '../../known-words.ts';
 import { checkOwnLoaders } from '../../prepare-loaders.ts';
-import { type CommandSearch, type PreparedCommand, prepareCommand } from '../prepare-command.ts';
+import type { BuiltLoader } from '../../prepared-loader.ts';
+import { type CommandSearch, prepareCommand } from '../prepare-command.ts';
 import { readCommandEnd } from '../read-end.ts';
 
 const SEARCH: CommandSearch = { path: '/usr/bin:/bin', classify: () => null };
@@ -190,7 +191,7 @@ t.test('what cannot be run is found before anything is fetched for the others', 
 /** Asking Debian for it would fail. */
 const OTHER: MatrixLoader = { name: 'libbpf', request: { kind: 'libbpf', version: '99' } };
 
-async function prepare(command: [string, ...string[]], directory: string): Promise<PreparedCommand> {
+async function prepare(command: [string, ...string[]], directory: string): Promise<BuiltLoader> {
   return prepareCommand({ request: { kind: 'command', command, directory } }, SEARCH);
 }
 
