@@ -23,6 +23,8 @@ const O_WRITE_NEW = 0o1 | 0o100 | 0o1000;
 const AT_FDCWD = -100;
 /** What fits into a request beside its head, whatever the agent's longest frame is. */
 const CHUNK = 1 << 20;
+/** include/uapi/asm-generic/errno-base.h: ENOMEM, ENOSPC. */
+const OUT_OF_SPACE: ReadonlySet<number> = new Set([12, 28]);
 /** prctl(2): processes whose parents end become this one's children (include/uapi/linux/prctl.h). */
 const PR_SET_CHILD_SUBREAPER = 36;
 /** wait4(2): include/uapi/linux/wait.h. */
@@ -35,6 +37,7 @@ export class GuestLoaders {
   readonly #place: GuestPlace;
   readonly #observer: string;
   readonly #pushed = new Set<LoaderProgram>();
+  #isReaper = false;
   #hasObserver = false;
   #btfNames: Promise<ReadonlyMap<number, string>> | undefined;
 
@@ -56,6 +59,7 @@ export class GuestLoaders {
   async bring(program: LoaderProgram, argv0: string): Promise<void> {
     if (!this.#hasObserver) {
       await this.#call('prctl', PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
+      this.#isReaper = true;
       await pushFiles(this.#place, [
         { kind: 'folder', path: FOLDER },
         { kind: 'file', path: OBSERVER_PATH, source: this.#observer },
@@ -85,6 +89,12 @@ export class GuestLoaders {
     }
   }
 
+  /** A loader has removed what lay there: all of it is put there again before the next one. */
+  forget(): void {
+    this.#hasObserver = false;
+    this.#pushed.clear();
+  }
+
   /** Removes the observer's record, so that no later run is taken for this one. */
   async removeRecord(): Promise<void> {
     await this.#call('unlinkat', AT_FDCWD, pathBuffer(RECORD_PATH), 0);
@@ -101,7 +111,7 @@ export class GuestLoaders {
    * Processes whose parents are gone become the agent's children, as it asked for that.
    */
   async leftProcess(): Promise<boolean> {
-    if (!this.#hasObserver) return false;
+    if (!this.#isReaper) return false;
     for (let patience = MOST_LOOKS; ; ) {
       const { value, errno } = await this.#call('wait4', ANY_CHILD, 0, WNOHANG | WALL, 0);
       if (errno !== 0) return false;
@@ -120,7 +130,9 @@ function notWritten(errno: number): ExplainedError {
   return new ExplainedError('guest-write-failed', 'the object cannot be put into the guest', {
     where: OBJECT_PATH,
     why: describeErrno(errno),
-    fix: "the guest's files lie in its memory: give it more with `machine: {memory: …}`",
+    ...(OUT_OF_SPACE.has(errno)
+      ? { fix: "the guest's files lie in its memory: give it more with `machine: {memory: …}`" }
+      : {}),
   });
 }
 

@@ -123,8 +123,10 @@ async function readRecord(guest: GuestLoaders, killed: boolean): Promise<Observa
   try {
     bytes = await guest.agent.readFile(RECORD_PATH, { maxBytes: RECORD_BYTES });
   } catch (error) {
-    if (error instanceof AgentError && error.code === 'agent-call-failed') return null;
-    throw error;
+    if (!(error instanceof AgentError) || error.code !== 'agent-call-failed') throw error;
+    // The observer begins with it, so the loader took it away, and who knows what else.
+    guest.forget();
+    return null;
   }
   await guest.removeRecord();
   try {

@@ -6,7 +6,7 @@ import type { ObservedLoad } from '../loaders/observation.ts';
 import type { LoaderComplaint, PreparedLoader } from '../loaders/prepared-loader.ts';
 import type { LoaderRun } from '../loaders/run-loader.ts';
 import { classOfRefusal } from './cell.ts';
-import { excerpt, shown, soonUnderstood } from './loader-words.ts';
+import { excerpt, keptLog, shown, soonUnderstood } from './loader-words.ts';
 import type { Outcome, PrintedByLoader } from './outcome.ts';
 
 /** An outcome before what is known of the externs is put beside it. */
@@ -62,7 +62,7 @@ export function printedBy({ answer, stdout, stderr }: LoaderRun): PrintedByLoade
     .map((part) => part.trimEnd())
     .filter((part) => part !== '')
     .join('\n');
-  return { log: log === '' ? '' : `${log}\n`, document: answer === null ? null : stdout };
+  return { log: log === '' ? '' : `${keptLog(log)}\n`, document: answer === null ? null : stdout };
 }
 
 /** A loader that ended otherwise than by saying what came of it. */

@@ -2,6 +2,8 @@ import { stripVTControlCharacters } from 'node:util';
 
 /** Characters of either end of a text that it is understood by: a loader may print any amount. */
 const END_CHARACTERS = 256 * 1024;
+/** Characters of either end of a log that are kept as evidence. */
+const KEPT_CHARACTERS = 1 << 20;
 /** Characters of a message that people are shown. */
 const SHOWN_CHARACTERS = 2000;
 
@@ -9,6 +11,13 @@ const SHOWN_CHARACTERS = 2000;
 export function excerpt(text: string): string {
   if (text.length <= 2 * END_CHARACTERS) return plain(text);
   return plain(`${text.slice(0, END_CHARACTERS)}\n${text.slice(-END_CHARACTERS)}`);
+}
+
+/** What is kept of what a loader printed, as it is: a run has thousands of cells. Says how much is left out of its middle. */
+export function keptLog(text: string): string {
+  const left = text.length - 2 * KEPT_CHARACTERS;
+  if (left <= 0) return text;
+  return `${text.slice(0, KEPT_CHARACTERS)}\n... ${left} characters are left out here ...\n${text.slice(-KEPT_CHARACTERS)}`;
 }
 
 /** A text without colours and whatever else a terminal, or a log that takes commands, would do something for. */
