@@ -57,6 +57,11 @@ export function checkLoaders(entries: readonly LoaderEntry[]): Finding[] {
     if (name === OUR_LOADER && request.kind !== 'ksym-matrix') {
       return [{ path, message: `"${OUR_LOADER}" is this project's own loader: give it another name` }];
     }
+    // Known differences of a library, those of every version of it, would be taken for a program of one's own that only has its name.
+    if (request.kind === 'command' && LIBRARIES.some((library) => library === name)) {
+      const message = `"${name}" is a library: give the program another name, and say \`like: { ${name}: VERSION }\` if it is made with it`;
+      return [{ path, message }];
+    }
     const first = folders.indexOf(loaderFolder(name));
     const other = loaders[first]?.name;
     if (first === index) return [];

@@ -143,6 +143,11 @@ for (const [what, entries, message] of [
   ['two loaders in one', '[{command: "./a {object}", libbpf: "1.5"}]', /this one has two: libbpf and command/],
   ['neither', '[{name: a}]', /a loader is `ksym-matrix`, or has one of the keys/],
   [
+    'a program that has the name of a library',
+    '[{command: "./a {object}", name: libbpf}]',
+    /"libbpf" is a library: give the program another name, and say `like: \{ libbpf: VERSION \}`/,
+  ],
+  [
     'a name that is there twice',
     '[libbpf: "1.5", {libbpf: {path: b}, name: libbpf-1.5}]',
     /another loader of the name/,
