@@ -63,11 +63,12 @@ async function describe(cell: CellResult, directory: string, paint: Paint): Prom
   const { evidence } = cell;
   const placeOf = (path: string): string => showControls(join(directory, path));
   const parts = [`${title}\n${showControls(cell.why)}\n`];
-  const { verifierLog, loaderLog = null, values, resolution, cellConsole } = evidence;
+  const { verifierLog, loaderLog = null, loaderAnswer = null, values, resolution, cellConsole } = evidence;
   for (const path of [verifierLog, loaderLog, values, resolution, cellConsole]) {
     if (path !== null)
       parts.push(`${paint.dim(`── ${placeOf(path)}`)}\n${showControls(await contentOf(join(directory, path)))}`);
   }
+  if (loaderAnswer !== null) parts.push(`${paint.dim(`what the loader answered: ${placeOf(loaderAnswer)}`)}\n`);
   if (evidence.console !== null)
     parts.push(`${paint.dim(`the machine's whole console: ${placeOf(evidence.console)}`)}\n`);
   return `${parts.join('')}\n`;

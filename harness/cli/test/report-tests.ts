@@ -148,7 +148,14 @@ t.test('report is of the last run unless another is named; mistakes exit with 2 
   const environment = { KSYM_MATRIX_CACHE: cache };
   const evil = cell('5.10', 'first', 'fail', {
     why: 'why \u001b[2J',
-    evidence: { console: 'c\u001b', cellConsole: 'said.log', resolution: null, verifierLog: null, values: null },
+    evidence: {
+      console: 'c\u001b',
+      cellConsole: 'said.log',
+      resolution: null,
+      verifierLog: null,
+      values: null,
+      loaderAnswer: 'loader.json',
+    },
   });
   writeFileSync(join(place.folder, 'said.log'), 'said \u001b]0;title\u0007\n');
   const told = write('told.json', results([evil], { directory: place.folder }));
@@ -196,7 +203,8 @@ t.test('report is of the last run unless another is named; mistakes exit with 2 
   t.match(unused.stderr, '--base changes nothing about --format badge');
   t.match(history, { code: 0, stderr: /x␛\[2J\.json is left out/ }, 'files of a history do not steer a terminal');
   t.equal(logs.code, 0, logs.stderr);
-  for (const shown of [/^why ␛\[2J$/m, /^said ␛\]0;title␇$/m, /whole console: .*c␛$/m]) t.match(logs.stdout, shown);
+  for (const shown of [/^why ␛\[2J$/m, /^said ␛\]0;title␇$/m, /answered: .*loader\.json$/m, /whole console: .*c␛$/m])
+    t.match(logs.stdout, shown);
   for (const { code, stdout } of [green, alone]) t.match({ code, stdout }, { code: 0, stdout: /: \/␛\[2J\n$/ });
   t.notMatch([history.stdout, history.stderr, logs.stdout].join(''), '\u001b');
 });
