@@ -227,15 +227,16 @@ t.test('a process that a loader has left is found; one that is ending is waited 
 });
 
 t.test('a loader that cannot be had is told among the others; an interrupt is none of its faults', async (t) => {
-  const options = { cache: t.testdir(), ownVersion: '1.2.3', mirror: undefined, onMessage: () => undefined };
+  const path = t.testdir();
+  const options = { cache: path, ownVersion: '1.2.3', mirror: undefined, onMessage: () => undefined };
   const wanted = [
     { name: 'ksym-matrix', request: { kind: 'ksym-matrix' } as const },
-    { name: 'mine', request: { kind: 'libbpf', path: '/nowhere/at/all' } as const },
+    { name: 'mine', request: { kind: 'libbpf', path } as const },
   ];
   const { loaders, observer } = await prepareLoaders(wanted, { ...options, signal: new AbortController().signal });
   t.match(loaders, [
     { name: 'ksym-matrix', version: '1.2.3', unavailable: null },
-    { name: 'mine', family: 'libbpf', program: null, unavailable: /\/nowhere\/at\/all/ },
+    { name: 'mine', family: 'libbpf', program: null, unavailable: /libbpf\.a and libbpf\.h cannot be found in it/ },
   ]);
   t.equal(observer, null, 'nobody is there to be watched');
   const reason = new Error('stop');

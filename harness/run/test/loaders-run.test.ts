@@ -208,7 +208,7 @@ t.test('what a strange loader does is told of its cell alone', async (t) => {
     `loaders:
 ${kinds.map((kind) => `  - {command: [${strange}, ${kind}, "{object}"], name: ${kind}}\n`).join('')}
   - {command: [${script}, "{object}"], name: reporting}
-  - {libbpf: {path: ./nowhere}, name: no-such}
+  - {libbpf: {path: ./programs}, name: no-such}
   - ksym-matrix
 deadlines: {request: 5}
 variants:
