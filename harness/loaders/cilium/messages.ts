@@ -51,7 +51,7 @@ const PHRASES: readonly (readonly [FailureClass, RegExp])[] = [
   ['ksym-not-in-btf', /typed ksym: look up variable (?<names>\S+): /],
   ['kfunc-not-found', /kfunc "(?<names>[^"]+)": not supported/],
   ['kfunc-signature-mismatch', /kfunc "(?<names>[^"]+)": .*incompatible types/],
-  ['map-rejected', /^map \S+: (?:.*: )?map create: /],
+  ['map-rejected', /^map \S+: (?:.*: )?map create(?: without BTF)?: /],
   // 0.2 does not say what it was that the kernel refused, and prints the log of it; everything of that log is BTF.
   ['btf-rejected', /load BTF: [^:]+: |^[\w ]+: magic: 0xeb9f/],
   ['ksym-address-unavailable', /failed to find the address for kernel symbol '(?<names>[^']+)'/],

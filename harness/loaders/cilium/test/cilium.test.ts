@@ -49,6 +49,7 @@ const SAID: readonly (readonly [version: string, words: string, meaning: ReturnT
     'file /run/x.o: load BTF maps: map bloom_map: unrecognized field map_extra in BTF map definition',
     { class: 'loader-lacks-feature' },
   ],
+  ['0.9', 'map ringbuf: map create without BTF: invalid argument', { class: 'map-rejected' }],
   [
     '0.22',
     'file /run/x.o: section ".struct_ops": got \'.struct_ops\' section: not supported',
