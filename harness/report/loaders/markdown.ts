@@ -1,4 +1,4 @@
-import { fencedCode, inlineText, link, tableHead, tableRow, webAddress } from '../markdown/escape.ts';
+import { codeSpan, fencedCode, inlineText, link, tableHead, tableRow, webAddress } from '../markdown/escape.ts';
 import { type Cause, describeEffect, type Effect } from './causes.ts';
 import { type LoaderCell, type LoadersView, titleOf } from './loaders-view.ts';
 import { describeApart, describeGaps, describeWorks, summarizeLoaders } from './text.ts';
@@ -39,13 +39,13 @@ function cellText(cell: LoaderCell | null): string {
 }
 
 function renderCause({ difference, effects }: Cause): string {
-  const title = difference === null ? 'Unexplained' : inlineText(titleOf(difference));
+  const title = difference === null ? 'Unexplained' : proseText(titleOf(difference));
   return [
     `\n### ${title}\n`,
     ...(difference === null
       ? []
       : [
-          `\n${inlineText(difference.why)} (${inlineText(difference.id)}: ${difference.source.map(sourceLink).join(', ')})\n`,
+          `\n${proseText(difference.why)} (${inlineText(difference.id)}: ${difference.source.map(sourceLink).join(', ')})\n`,
         ]),
     ...effects.map(renderEffect),
   ].join('');
@@ -58,6 +58,19 @@ export function sourceLink(source: string): string {
   const rest = source.replace(address, '').trim();
   const short = address.replace(/^https?:\/\//, '');
   return `${link(`\`${short}\``, address)}${rest === '' ? '' : ` ${inlineText(rest)}`}`;
+}
+
+/** A text in which names of code stand between backticks, as in what is written of known differences. */
+function proseText(text: string): string {
+  // With one group in the separator, every second part is what stood between two backticks.
+  return text
+    .split(/`([^`]+)`/)
+    .map((part, index) => {
+      if (index % 2 === 1) return codeSpan(part);
+      const [before = '', after = ''] = [/^\s/.test(part) ? ' ' : '', /\s$/.test(part) ? ' ' : ''];
+      return part.trim() === '' ? before : `${before}${inlineText(part.trim())}${after}`;
+    })
+    .join('');
 }
 
 function renderEffect(effect: Effect): string {

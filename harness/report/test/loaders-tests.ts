@@ -242,6 +242,9 @@ t.test('the same in Markdown, with links to the sources, and nothing in it comes
     '[`github.com/libbpf/libbpf/commit/0e752094`](https://github.com/libbpf/libbpf/commit/0e752094) (v0.5.0)',
   );
   t.match(text, '### libbpf `<1.0`: It cannot do it.');
+  const why = 'Its `.ksym` lacks an s, as `find()` has it.';
+  const shown = view({ ...run, differences: run.differences && { ...run.differences, known: [{ ...KNOWN, why }] } });
+  t.match(renderLoadersMarkdown(shown, { all: false }), `\n${why} (libbpf-old: `);
   t.match(text, /````\n {2}a \| b\n {2}```\n {2}<b>@someone\n {2}````/);
   t.end();
 });
