@@ -43,7 +43,9 @@ export function judgeCell(cell: Cell, attempt: Attempt, options: JudgeOptions): 
     return { ...judge(outcome, expected), expected, difference };
   }
   const situation = loaderSituation(cell, attempt, options);
-  const expected = findLoaderExpectation(program, matrix.exceptions, differences, situation);
+  // What fails before a loader is started, such as a module that the kernel lacks, is as with any loader.
+  const isStarted = outcome.phase !== 'compile' && outcome.phase !== 'boot';
+  const expected = findLoaderExpectation(program, matrix.exceptions, isStarted ? differences : [], situation);
   return { ...judgeLoader(outcome, expected, situation.externs), expected, difference: expected?.difference };
 }
 
