@@ -221,6 +221,16 @@ t.test('what the kernel got is held against our own rules, unless a known differ
   };
   t.equal(judgeLoader(wrong, expected, [hidden]).verdict, 'fail', 'the wrong value has another cause');
   t.equal(judgeLoader({ ...wrong, externs: [{ ...head, result: 'null' }] }, expected, [hidden]).verdict, 'xfail');
+  const toWork = { ...expect('works'), difference: { ...expected.difference, outcome: 'works' } } as const;
+  t.equal(
+    judgeLoader({ ...wrong, externs: [{ ...head, result: 'null' }] }, toWork, [hidden]).verdict,
+    'xfail',
+    'it looks',
+  );
+  t.equal(judgeLoader(wrong, toWork, [hidden]).verdict, 'fail', 'the extern is something else');
+  t.equal(judgeLoader({ ...wrong, externs: [] }, toWork, [hidden]).verdict, 'fail', 'nobody saw the extern');
+  const crashed: Outcome = { ...saw({ result: 'null' }), phase: 'load', class: 'loader-crashed' };
+  t.equal(judgeLoader(crashed, toWork, [hidden]).verdict, 'fail', 'it is about values alone');
   t.end();
 });
 
@@ -261,6 +271,10 @@ t.test('each loader is judged by its family and version; ours by the program alo
   const other = judgeCell({ kernel, program, variant, loader: old }, { ...attempt, outcome: OK }, options);
   t.equal(other.verdict, 'xpass');
   t.equal(other.difference?.id, 'libbpf-does-otherwise');
+  const missing = failed('module-missing', { phase: 'boot' });
+  const before = judgeCell({ kernel, program, variant, loader: old }, { ...attempt, outcome: missing }, options);
+  t.equal(before.difference, undefined, 'the loader was not asked');
+  t.equal(before.expected?.source, 'programs/typeless-one.yaml expect[0]');
   const ours = judgeCell({ kernel, program, variant, loader: OURS }, { ...attempt, outcome: OK }, options);
   t.equal(ours.verdict, 'pass');
   t.equal(ours.expected?.source, 'programs/typeless-one.yaml expect[0]');
