@@ -4,6 +4,7 @@ import { describeErrno } from '../../loader/agent/errno.ts';
 import { type SyscallName, syscallNumber } from '../../loader/agent/syscall-numbers.ts';
 import { ExplainedError } from '../../loader/errors.ts';
 import { readKernelBtfNames } from '../../loader/facts/module-btf.ts';
+import type { GuestFile } from '../guest/guest-file.ts';
 import type { GuestPlace } from '../guest/guest-place.ts';
 import { pushFiles } from '../guest/transfer.ts';
 import type { LoaderProgram } from './prepared-loader.ts';
@@ -23,6 +24,7 @@ const O_WRITE_NEW = 0o1 | 0o100 | 0o1000;
 const AT_FDCWD = -100;
 /** What fits into a request beside its head, whatever the agent's longest frame is. */
 const CHUNK = 1 << 20;
+const MORE_MEMORY = "the guest's files lie in its memory: give it more with `machine: {memory: …}`";
 /** include/uapi/asm-generic/errno-base.h: ENOMEM, ENOSPC. */
 const OUT_OF_SPACE: ReadonlySet<number> = new Set([12, 28]);
 /** prctl(2): processes whose parents end become this one's children (include/uapi/linux/prctl.h). */
@@ -60,14 +62,14 @@ export class GuestLoaders {
     if (!this.#hasObserver) {
       await this.#call('prctl', PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
       this.#isReaper = true;
-      await pushFiles(this.#place, [
+      await this.#push([
         { kind: 'folder', path: FOLDER },
         { kind: 'file', path: OBSERVER_PATH, source: this.#observer },
       ]);
       this.#hasObserver = true;
     }
     if (this.#pushed.has(program)) return;
-    await pushFiles(this.#place, program.files);
+    await this.#push(program.files);
     // A cache that only its owner may read is no reason for another user in the guest not to start it.
     await this.#call('fchmodat', AT_FDCWD, pathBuffer(argv0), 0o755);
     this.#pushed.add(program);
@@ -121,6 +123,17 @@ export class GuestLoaders {
     }
   }
 
+  async #push(files: readonly GuestFile[]): Promise<void> {
+    try {
+      await pushFiles(this.#place, files);
+    } catch (error) {
+      if (!(error instanceof ExplainedError) || error.fix === undefined) throw error;
+      // What is to be done about it is said for commands with another option.
+      const { code, message, why = '', cause } = error;
+      throw new ExplainedError(code, message, { why, fix: MORE_MEMORY, cause });
+    }
+  }
+
   #call(name: SyscallName, ...args: (number | SyscallBuffer)[]): Promise<SyscallResult> {
     return this.agent.syscall({ number: syscallNumber(this.agent.hello.machine, name), args });
   }
@@ -130,9 +143,7 @@ function notWritten(errno: number): ExplainedError {
   return new ExplainedError('guest-write-failed', 'the object cannot be put into the guest', {
     where: OBJECT_PATH,
     why: describeErrno(errno),
-    ...(OUT_OF_SPACE.has(errno)
-      ? { fix: "the guest's files lie in its memory: give it more with `machine: {memory: …}`" }
-      : {}),
+    ...(OUT_OF_SPACE.has(errno) ? { fix: MORE_MEMORY } : {}),
   });
 }
 

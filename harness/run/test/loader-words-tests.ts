@@ -1,11 +1,6 @@
 import t from 'tap';
-import type { ExecuteRequest } from '../../../loader/agent/connection.ts';
-import { FakeAgent } from '../../../loader/syscall/test/fake-agent.ts';
-import { initramfsPlace } from '../../guest/guest-place.ts';
-import { GuestLoaders } from '../../loaders/guest-loaders.ts';
 import { classifyKnownWords } from '../../loaders/known-words.ts';
-import type { LoaderProgram } from '../../loaders/prepared-loader.ts';
-import { type LoaderRun, runLoader } from '../../loaders/run-loader.ts';
+import type { LoaderRun } from '../../loaders/run-loader.ts';
 import { describeEvidence } from '../describe-cell.ts';
 import { describeLoaderRun, printedBy } from '../loader-outcome.ts';
 
@@ -63,34 +58,4 @@ t.test('of a log without end a few megabytes are kept, and it says what is missi
   t.ok(log.length < 3 << 20);
   t.equal(printedBy(printing('\x1b[31mred\x1b[0m\n')).log, '\x1b[31mred\x1b[0m\n', 'what is kept is as it was');
   t.end();
-});
-
-t.test('a loader that takes everything away harms no other: it is all put there again', async (t) => {
-  const started: string[] = [];
-  const agent = Object.assign(new FakeAgent(), {
-    execute: async ({ argv }: ExecuteRequest) => {
-      started.push(argv.includes('cpio') ? 'push' : argv.slice(-1).join());
-      const nothing = { stdout: new Uint8Array(), stderr: new Uint8Array() };
-      return { exitCode: 0, signal: null, timedOut: false, ...nothing };
-    },
-  });
-  const folder = t.testdir({ observer: 'its bytes' });
-  const guest = new GuestLoaders(initramfsPlace(agent), `${folder}/observer`);
-  const program = (name: string): LoaderProgram => ({
-    files: [{ kind: 'file', path: `/${name}`, source: `${folder}/observer` }],
-    argv: () => [`/${name}`],
-    speaks: 'exit-code',
-    classify: () => null,
-  });
-  const job = { object: new Uint8Array(), runs: [], credentials: {}, timeoutMs: 1000 };
-  const [one, other] = [program('one'), program('other')];
-  // A record that ends at once: a head alone.
-  agent.files = { ...agent.files, '/run/ksym-matrix/record': Buffer.from('KSOS\x01\0\0\0', 'latin1') };
-  for (const each of [one, other, one]) t.equal((await runLoader(guest, each, job)).exitCode, 0);
-  t.same(started.splice(0), ['push', 'push', '/one', 'push', '/other', '/one'], 'each is brought once');
-  agent.files = {};
-  t.equal((await runLoader(guest, one, job)).observation, null);
-  t.same(started.splice(0), ['/one']);
-  await runLoader(guest, other, job);
-  t.same(started, ['push', 'push', '/other']);
 });

@@ -18,6 +18,7 @@ import './collect-tests.ts';
 import './history-tests.ts';
 import './judge-loader-tests.ts';
 import './loader-outcome-tests.ts';
+import './guest-loaders-tests.ts';
 import './loader-words-tests.ts';
 import './origin-tests.ts';
 import './source-line-tests.ts';
