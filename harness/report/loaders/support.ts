@@ -4,6 +4,7 @@ import type { SupportCell, SupportColumn, SupportView } from './support-view.ts'
 /** Which loader supports what on which kernels, in Markdown: a table, and below it the exact errors of what does not work. */
 export function renderSupport(view: SupportView): string {
   const { columns, rows, kernels } = view;
+  if (columns.length === 0) return NOTHING_SHOWN;
   const missing = rows.filter(({ unavailable }) => unavailable !== null);
   return [
     tableHead(['loader', 'version', ...columns.map(({ name }) => name)]),
@@ -17,6 +18,9 @@ export function renderSupport(view: SupportView): string {
     ...columns.map((column, index) => renderErrors(column, index, view)),
   ].join('');
 }
+
+const NOTHING_SHOWN =
+  'No program of this run says in its file what it `shows` (docs/matrix-yaml.md), so nothing can be told of what loaders support.\n';
 
 function cellText(cell: SupportCell | null): string {
   if (cell === null) return '·';

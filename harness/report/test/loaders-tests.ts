@@ -284,5 +284,7 @@ t.test('what loaders support is told by the programs that show it, with the exac
   const partly = viewSupport({ ...run, programs: programs.map((one) => ({ ...one, shows: ['typeless' as const] })) });
   t.match(partly.rows[1]?.cells, [{ works: '5.10', partly: '6.1+', errors: [{ programs: ['other'] }] }]);
   t.match(renderSupport(partly), '5.10; *partly*: 6.1+');
+  const silent = viewSupport({ ...run, programs: programs.map(({ shows: _, ...one }) => one) });
+  t.match(renderSupport(silent), /^No program of this run says in its file what it `shows`/);
   t.end();
 });
