@@ -62,7 +62,9 @@ function readObservation(reader: ByteReader): Observation {
   }
   const loads: ObservedLoad[] = [];
   const maps: ObservedMap[] = [];
-  const btfIds = new Map<number, number>();
+  // Loads between which nothing was opened share a map: a loader may make any number.
+  let btfIds: ReadonlyMap<number, number> = new Map();
+  const opened = new Map<number, number>();
   const btfLoads: number[] = [];
   let left = 0;
   let complete = false;
@@ -71,21 +73,24 @@ function readObservation(reader: ByteReader): Observation {
     const length = reader.u32();
     const entry = reader.sub(reader.position, length);
     reader.skip(length);
-    if (type === Type.load) loads.push(readLoad(entry, btfIds));
-    else if (type === Type.map) {
+    if (type === Type.load) {
+      if (opened.size > 0) btfIds = new Map([...btfIds, ...opened]);
+      opened.clear();
+      loads.push(readLoad(entry, btfIds));
+    } else if (type === Type.map) {
       const errno = errnoOf(entry.i32());
       const mapType = entry.u32();
       maps.push({ name: readName(entry), type: mapType, errno });
     } else if (type === Type.btfLoad) btfLoads.push(errnoOf(entry.i32()));
     else if (type === Type.btfById) {
       const descriptor = entry.i32();
-      if (descriptor >= 0) btfIds.set(descriptor, entry.u32());
+      if (descriptor >= 0) opened.set(descriptor, entry.u32());
     } else if (type === Type.end) {
       left = entry.u32();
       complete = true;
     }
   }
-  return { loads, maps, btfIds, btfLoads, left, complete };
+  return { loads, maps, btfIds: new Map([...btfIds, ...opened]), btfLoads, left, complete };
 }
 
 function readLoad(entry: ByteReader, btfIds: ReadonlyMap<number, number>): ObservedLoad {
@@ -101,7 +106,7 @@ function readLoad(entry: ByteReader, btfIds: ReadonlyMap<number, number>): Obser
   const descriptors = Array.from({ length: descriptorCount }, () => entry.i32());
   const log = decodeUtf8(entry.bytes(logBytes));
   const verifierLog = logLeft === 0 ? log : `(${logLeft} bytes of the log are left out here)\n${log}`;
-  return { name, programType, slots, instructions, errno, verifierLog, descriptors, btfIds: new Map(btfIds) };
+  return { name, programType, slots, instructions, errno, verifierLog, descriptors, btfIds };
 }
 
 /** A descriptor, or an errno below zero. */

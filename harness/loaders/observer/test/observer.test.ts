@@ -221,4 +221,20 @@ t.test('a record that was cut off is refused with one clear error', async (t) =>
   });
 });
 
+t.test('each load has the BTF objects that were open by then, however many there are', async (t) => {
+  const words = (...numbers: number[]) => Buffer.from(Int32Array.from(numbers).buffer);
+  const load = words(1, 44, -22, 1, 2, 0, 0, 0, 0, 0, 0, 0, 0);
+  const open = (descriptor: number, id: number) => words(4, 8, descriptor, id);
+  const many = Array.from({ length: 1024 }, (_, at) => open(at, at + 1));
+  const head = Buffer.from('KSOS\x01\0\0\0', 'latin1');
+  const parts = [head, load, open(3, 70), load, open(3, 71), load, ...many, ...Array(50_000).fill(load), open(9, 5)];
+  const { loads, btfIds } = parseRecord(Buffer.concat(parts));
+  t.same(
+    [0, 1, 2, 3, 50_002].map((at) => loads[at]?.btfIds.get(3)),
+    [undefined, 70, 71, 4, 4],
+  );
+  t.equal(loads.at(-1)?.btfIds.get(9), 10);
+  t.equal(btfIds.get(9), 5, 'what was opened after the last load counts at the end');
+});
+
 t.test('externs', (t) => testObservedExterns(t));
