@@ -1,6 +1,7 @@
 import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { dirname, join, normalize } from 'node:path';
 import t from 'tap';
+import { loadMatrix } from '../../config/load.ts';
 import { PACKAGE_ROOT } from '../../package-root.ts';
 import { brokenLinks } from './links.ts';
 
@@ -134,6 +135,25 @@ t.test('the table of features names tests that there are, by their titles', (t) 
     [],
   );
   t.end();
+});
+
+t.test('the tables of loaders have a row for each loader of matrix.loaders.yaml', async (t) => {
+  const { loaders } = await loadMatrix(join(PACKAGE_ROOT, 'matrix.loaders.yaml'));
+  const names = loaders.map(({ name }) => name);
+  for (const page of ['README.md', 'docs/ksym-support.md']) {
+    const [, table = ''] = /<!-- support[^>]*-->([\s\S]*?)<!-- \/support -->/.exec(read(page)) ?? [];
+    const rows = [...table.matchAll(/^\| (\S+) \| \d\S* \|/gm)].map(([, name]) => name);
+    t.same(rows, names, page);
+  }
+  const [grid = ''] = /^\| program \|.*$/m.exec(read('docs/loaders-compared.md')) ?? [];
+  t.same(
+    grid
+      .split('|')
+      .map((cell) => cell.trim())
+      .slice(2, -1),
+    names,
+    'docs/loaders-compared.md',
+  );
 });
 
 function importsOf(path: string): Import[] {
