@@ -25,7 +25,7 @@ export function classify(message: string): LoaderComplaint | null {
 const PHRASES: readonly (readonly [FailureClass, RegExp])[] = [
   // 0.17 to 0.22: a variable of any type but void, for which they take `const void` as well.
   ['loader-lacks-feature', /expected (?<names>\S+) to be \*Void, not \*btf\.Var: not supported/],
-  // 0.10 to 0.16 know functions there and no variables.
+  // 0.11 to 0.16 know functions there and no variables.
   ['loader-lacks-feature', /data section \.ksyms: expected \*btf\.Func, not \*btf\.\w+: not supported/],
   ['loader-lacks-feature', /data section \.ksyms: expected to be either \*btf\.Func or \*btf\.Var, not /],
   ['loader-lacks-feature', /reference to \.(?:ksyms|kconfig): not supported/],
@@ -49,7 +49,11 @@ const PHRASES: readonly (readonly [FailureClass, RegExp])[] = [
   ['ksym-not-in-kallsyms', /kernel is missing symbol: (?<names>\S+)$/],
   // Typed variables are in no release so far: the words of commit a5b2e206, read and not seen.
   ['ksym-not-in-btf', /typed ksym: look up variable (?<names>\S+): /],
+  // btf.LoadKernelSpec(), whatever it was wanted for.
+  ['btf-missing', /no BTF found for kernel version/],
   ['kfunc-not-found', /kfunc "(?<names>[^"]+)": not supported/],
+  // Modules are searched for what vmlinux lacks, and not shown without CAP_SYS_ADMIN. Since pull request 1950 that counts as not found.
+  ['kfunc-not-found', /fixing up kfuncs: .*iterate modules: .*operation not permitted/],
   ['kfunc-signature-mismatch', /kfunc "(?<names>[^"]+)": .*incompatible types/],
   ['map-rejected', /^map \S+: (?:.*: )?map create(?: without BTF)?: /],
   // 0.2 does not say what it was that the kernel refused, and prints the log of it; everything of that log is BTF.

@@ -92,6 +92,11 @@ const SAID: readonly (readonly [version: string, words: string, meaning: ReturnT
   ],
   [
     '0.11',
+    'program p: fixing up kfuncs: find target in modules: iterate modules: get next BTF ID: operation not permitted',
+    { class: 'kfunc-not-found', program: 'p' },
+  ],
+  [
+    '0.11',
     'program p: fixing up kfuncs: kfunc "bpf_rcu_read_lock": function param mismatch: incompatible types',
     { class: 'kfunc-signature-mismatch', extern: 'bpf_rcu_read_lock', program: 'p' },
   ],
