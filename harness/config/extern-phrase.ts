@@ -9,6 +9,8 @@ const PLACES = ['vmlinux', 'module'] as const;
 export interface AskedExtern extends ExternResolution {
   /** Its declared type begins with const, as in `extern const void x`. */
   readonly isConst?: boolean;
+  /** /proc/kallsyms has its name, whatever the extern is resolved by. */
+  readonly isListed?: boolean;
 }
 
 /** What is asked of an object's externs in a few words: `weak typed missing`, `no typeless`, `any`. */
@@ -23,10 +25,12 @@ export interface ExternPhrase {
   readonly place: (typeof PLACES)[number] | null;
   /** It is declared const. */
   readonly isConst: boolean;
+  /** Its name is in /proc/kallsyms. */
+  readonly isListed: boolean;
 }
 
 /** The words of a phrase, for schemas and messages. */
-export const PHRASE_WORDS = `no, any, const, ${[...BINDINGS, ...KINDS, ...STATES, ...PLACES].join(', ')}`;
+export const PHRASE_WORDS = `no, any, const, listed, ${[...BINDINGS, ...KINDS, ...STATES, ...PLACES].join(', ')}`;
 
 /** Reads a phrase; undefined if a word is unknown, or there are two of a sort. */
 export function parseExternPhrase(text: string): ExternPhrase | undefined {
@@ -41,13 +45,15 @@ export function parseExternPhrase(text: string): ExternPhrase | undefined {
   const phrase = {
     none: take(['no']) !== null,
     isConst: take(['const']) !== null,
+    isListed: take(['listed']) !== null,
     binding: take(BINDINGS),
     kind: take(KINDS),
     state: take(STATES),
     place: take(PLACES),
   };
   const isAny = take(['any']) !== null;
-  const asks = phrase.isConst || (phrase.binding ?? phrase.kind ?? phrase.state ?? phrase.place) !== null;
+  const asks =
+    phrase.isConst || phrase.isListed || (phrase.binding ?? phrase.kind ?? phrase.state ?? phrase.place) !== null;
   // `any` is an extern of whatever sort: it stands alone, but for `no`.
   return rest.size > 0 || asks === isAny ? undefined : phrase;
 }
@@ -62,8 +68,9 @@ export function isAbout(phrase: ExternPhrase, extern: AskedExtern): boolean {
   return !phrase.none && isSuch(extern, phrase);
 }
 
-function isSuch(extern: AskedExtern, { binding, kind, state, place, isConst }: ExternPhrase): boolean {
+function isSuch(extern: AskedExtern, { binding, kind, state, place, isConst, isListed }: ExternPhrase): boolean {
   if (isConst && extern.isConst !== true) return false;
+  if (isListed && extern.isListed !== true) return false;
   if (binding !== null && extern.weak !== (binding === 'weak')) return false;
   if (kind !== null && extern.kind !== kind) return false;
   if (state !== null && !isInState(extern, state)) return false;

@@ -166,7 +166,7 @@ export class ResultCollector {
     const { groups, evidence, kernels, compiled, matrix, root, differences: known = [] } = this.#options;
     const cells = groups.flatMap((group) => group.cells).flatMap((cell) => this.#cells.get(key(cell)) ?? []);
     const kernelResults = kernels.map((kernel) => this.#describeKernel(kernel));
-    for (const text of complainOfUnused(this.#options, run.complete, this.#used, this.#usedDifferences)) {
+    for (const text of complainOfUnused(this.#options, run.complete, this.#used, this.#usedDifferences, this.#facts)) {
       this.#options.listener({ kind: 'warning', text });
     }
     const differences = deriveDisagreements({ cells, loaders: run.loaders }, known.map(describeDifference));

@@ -68,6 +68,7 @@ function loaderSituation(cell: Cell, attempt: Attempt, { compiled, loaders }: Ju
     program: program.name,
     spec,
     externs: rulesFor(spec, attempt),
+    kallsyms: attempt.state?.kernel.kallsyms ?? null,
   };
 }
 

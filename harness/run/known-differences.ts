@@ -1,4 +1,5 @@
 import type { ObjectContent } from '../../loader/object/spec.ts';
+import type { Kallsyms } from '../../loader/resolve/kallsyms.ts';
 import type { ExternResolution } from '../../loader/resolve/outcome.ts';
 import { type AskedExtern, parseExternPhrase, phraseHolds } from '../config/extern-phrase.ts';
 import type { LibraryVersion } from '../config/loader-entries.ts';
@@ -19,6 +20,8 @@ export interface LoaderSituation extends CellSituation {
   readonly spec: (Pick<ObjectContent, 'programs'> & Partial<Pick<ObjectContent, 'btf'>>) | null;
   /** Its externs as our own rules resolve them on this kernel, under this cell's settings. */
   readonly externs: readonly ExternResolution[];
+  /** Of the kernel; absent or null if it could not be read. */
+  readonly kallsyms?: Pick<Kallsyms, 'find'> | null;
 }
 
 /** The first known difference that a cell falls under. */
@@ -55,12 +58,12 @@ function appliesTo(difference: KnownDifference, situation: LoaderSituation): boo
   );
 }
 
-/** The externs, with what only the object's own BTF tells of them. */
-function askedOf({ externs, spec }: LoaderSituation): readonly AskedExtern[] {
+/** The externs, with what only the object's own BTF and /proc/kallsyms tell of them. */
+function askedOf({ externs, spec, kallsyms }: LoaderSituation): readonly AskedExtern[] {
   const btf = spec?.btf ?? null;
-  if (btf === null) return externs;
   return externs.map((extern) => {
-    const variable = btf.find(extern.name, 'var');
-    return { ...extern, isConst: variable !== undefined && btf.type(variable.type).kind === 'const' };
+    const variable = btf?.find(extern.name, 'var');
+    const isConst = variable !== undefined && btf?.type(variable.type).kind === 'const';
+    return { ...extern, isConst, isListed: (kallsyms?.find(extern.name) ?? []).length > 0 };
   });
 }

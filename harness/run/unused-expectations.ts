@@ -1,12 +1,15 @@
 import type { Matrix, Program } from '../config/load.ts';
 import type { KnownDifference } from '../loaders/differences.ts';
 import type { PreparedLoader } from '../loaders/prepared-loader.ts';
+import type { FactValues } from './facts.ts';
+import type { SelectedKernel } from './select.ts';
 import { unusedDifferences } from './used-differences.ts';
+import { conditionHolds } from './verdict.ts';
 
 /** What a run was made of. */
 interface RunParts {
   readonly matrix: Matrix;
-  readonly kernels: readonly unknown[];
+  readonly kernels: readonly Pick<SelectedKernel, 'name' | 'version'>[];
   readonly passedOver?: readonly unknown[];
   readonly compiled: readonly { readonly program: Program }[];
   readonly loaders?: readonly PreparedLoader[];
@@ -18,6 +21,7 @@ interface RunParts {
  * @param complete whether every cell was run
  * @param used sources of the expectations that cells were judged by
  * @param usedDifferences ids of the known differences that cells fell under
+ * @param facts by the names of kernels: of a difference that is about none of them nothing is said
  * @returns warnings
  */
 export function complainOfUnused(
@@ -25,6 +29,7 @@ export function complainOfUnused(
   complete: boolean,
   used: ReadonlySet<string>,
   usedDifferences: ReadonlySet<string>,
+  facts: ReadonlyMap<string, FactValues>,
 ): string[] {
   // `debian: all` is one entry of the matrix that stands for many kernels.
   const allKernels = kernels.length >= matrix.kernels.length && passedOver.length === 0;
@@ -34,7 +39,10 @@ export function complainOfUnused(
     const source = `matrix.yaml exceptions[${index}]`;
     return used.has(source) ? [] : [`${source} applies to no cell any more: ${reason}`];
   });
-  const unused = unusedDifferences(differences, loaders, matrix.path, usedDifferences);
+  const possible = differences.filter(({ when: { variant: _, ...when } = {} }) =>
+    kernels.some(({ name, version }) => conditionHolds(when, { version, variant: '', facts: facts.get(name) ?? {} })),
+  );
+  const unused = unusedDifferences(possible, loaders, matrix.path, usedDifferences);
   return [
     ...exceptions,
     ...unused.map(({ id, what }) => `known difference ${id} applies to no cell any more: ${what}`),

@@ -34,6 +34,8 @@ t.test('a phrase asks for an extern that is all of what it says', (t) => {
   t.notOk(holds('typed vmlinux', [extern('typed', IN_MODULE)]));
   t.ok(holds('const typeless', [{ ...extern('typeless', AT_ZERO), isConst: true }]));
   t.notOk(holds('const typeless', [{ ...extern('typed', MISSING), isConst: true }, extern('typeless', AT_ZERO)]));
+  t.ok(holds('weak typed missing listed', [{ ...extern('typed', MISSING, true), isListed: true }]));
+  t.notOk(holds('listed', [extern('typed', MISSING, true)]), 'its name is not in kallsyms');
   t.ok(holds('any', [extern('kfunc', MISSING)]));
   t.notOk(holds('any', []));
   t.ok(holds('no any', []));

@@ -17,6 +17,7 @@ import './bisect-tests.ts';
 import './collect-tests.ts';
 import './history-tests.ts';
 import './judge-loader-tests.ts';
+import './unused-expectations-tests.ts';
 import './loader-outcome-tests.ts';
 import './guest-loaders-tests.ts';
 import './loader-words-tests.ts';
