@@ -11,6 +11,8 @@ export interface SupportView {
   readonly kernels: readonly string[];
   /** Features that are shown together, such as typed and weak. */
   readonly columns: readonly SupportColumn[];
+  /** For each column the kernels that say nothing of any loader, as they do not have the module, or no machine; `none` if there are none. */
+  readonly silent: readonly string[];
   readonly rows: readonly {
     readonly loader: string;
     readonly version: string;
@@ -59,6 +61,7 @@ export function viewSupport(results: RunResults): SupportView {
   return {
     kernels,
     columns,
+    silent: columns.map(({ programs }) => silentKernels([...tried.values()].flat(), programs, kernels)),
     rows: results.loaders.map(({ name, version, unavailable = null }) => ({
       loader: name,
       version,
@@ -72,6 +75,17 @@ export function viewSupport(results: RunResults): SupportView {
       }),
     })),
   };
+}
+
+function silentKernels(tried: readonly CellResult[], programs: readonly string[], kernels: readonly string[]): string {
+  const own = groupBy(
+    tried.filter(({ program }) => programs.includes(program)),
+    ({ kernel }) => kernel,
+  );
+  const silent = kernels.filter(
+    (kernel) => own.get(kernel)?.every(({ outcome }) => NOT_ASKED.has(outcome.class)) === true,
+  );
+  return kernelRange(new Set(silent), kernels);
 }
 
 function columnsOf(programs: RunResults['programs']): SupportColumn[] {

@@ -11,12 +11,24 @@ export function renderSupport(view: SupportView): string {
     ...rows.map(({ loader, version, cells }) =>
       tableRow([inlineText(loader), inlineText(version), ...cells.map(cellText)]),
     ),
-    `\nThe kernels on which it works, of ${inlineText(kernels.join(', '))} (6.1+: 6.1 and later). *partly*: some of the programs that show it work.\n`,
+    `\nThe kernels on which it works, of ${inlineText(kernels.join(', '))} (6.1+: 6.1 and later). *partly*: some of the programs that show it work. A weak ksym works where it is NULL, too.\n`,
+    ...renderSilent(view),
     ...missing.map(({ loader, unavailable }) => `\n${inlineText(`${loader} cannot be had: ${unavailable ?? ''}`)}\n`),
     '\nShown by these programs:\n\n',
     ...columns.map(({ name, programs }) => `- ${name}: ${inlineText(programs.join(', '))}\n`),
     ...columns.map((column, index) => renderErrors(column, index, view)),
   ].join('');
+}
+
+/** Kernels that say nothing of a column, for any loader: a range that ends with the last one would else promise too much. */
+function renderSilent({ columns, silent }: SupportView): string[] {
+  return [...new Set(silent)]
+    .filter((kernels) => kernels !== 'none')
+    .map((kernels) => {
+      const names = columns.filter((_, index) => silent[index] === kernels).map(({ name }) => name);
+      const where = kernels === 'all' ? 'any kernel' : inlineText(kernels);
+      return `\nNot asked on ${where}, for want of the modules or of a machine: ${names.join(', ')}.\n`;
+    });
 }
 
 const NOTHING_SHOWN =

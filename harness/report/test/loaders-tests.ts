@@ -280,6 +280,15 @@ t.test('what loaders support is told by the programs that show it, with the exac
   );
   t.same(viewSupport({ ...run, programs, cells: broken }).rows[1]?.cells, [null, null], 'nothing was tried');
   t.same(view({ ...run, cells: broken }).rows[0]?.cells[1], null);
+  const lacking = run.cells.map((one) =>
+    one.kernel !== '5.10' && one.program === 'other'
+      ? { ...one, outcome: { ...one.outcome, class: 'module-missing' as const } }
+      : one,
+  );
+  const some = viewSupport({ ...run, programs, cells: lacking });
+  t.same(some.silent, ['none', '6.1+'], 'what a kernel cannot be asked is told');
+  t.match(renderSupport(some), '\nNot asked on 6.1+, for want of the modules or of a machine: weak typeless.\n');
+  t.notMatch(text, 'Not asked');
   // Two programs that show the same: one works, the other does not.
   const partly = viewSupport({ ...run, programs: programs.map((one) => ({ ...one, shows: ['typeless' as const] })) });
   t.match(partly.rows[1]?.cells, [{ works: '5.10', partly: '6.1+', errors: [{ programs: ['other'] }] }]);
