@@ -21,6 +21,8 @@ export interface ProgressView {
 const LINE_INTERVAL_MS = 5000;
 /** Compiling takes minutes. */
 const BUILD_INTERVAL_MS = 30_000;
+/** Several loaders on many kernels take minutes, too. */
+const CELLS_INTERVAL_MS = 30_000;
 const FRAME_INTERVAL_MS = 120;
 
 /** A live frame on a terminal; elsewhere a line for each thing worth knowing. */
@@ -33,6 +35,8 @@ export function createProgressView(stream: NodeJS.WriteStream): ProgressView {
 function lineView(stream: NodeJS.WriteStream): ProgressView {
   const paint = paintFor(stream);
   const lastShown = new Map<string, number>();
+  let cellsStarted = 0;
+  let cellsShown = 0;
   let held: string[] | undefined;
   const print = (text: string): void => {
     if (held === undefined) stream.write(`${text}\n`);
@@ -62,7 +66,14 @@ function lineView(stream: NodeJS.WriteStream): ProgressView {
       }
       // Restored machines are many and quick; in a log only boots are worth a line.
       if (event.kind === 'ready' && event.beginning === 'restored') return;
-      if (event.kind === 'cell' && !RED_VERDICTS.has(event.cell.verdict) && event.done !== event.total) return;
+      if (event.kind === 'phase' && event.phase === 'cells') cellsStarted = cellsShown = performance.now();
+      if (event.kind === 'cell' && !RED_VERDICTS.has(event.cell.verdict) && event.done !== event.total) {
+        const now = performance.now();
+        if (now - cellsShown < CELLS_INTERVAL_MS) return;
+        cellsShown = now;
+        print(`cells: ${event.done} of ${event.total} after ${seconds(now - cellsStarted)}`);
+        return;
+      }
       const text = describeEvent(event);
       if (text !== undefined) print(event.kind === 'cell' ? paintVerdict(event.cell.verdict, text, paint) : text);
     },

@@ -17,6 +17,7 @@ import { addMachines, kernel, setUp } from './kernel-cache.ts';
 import './comparison-tests.ts';
 import './gc-tests.ts';
 import './loader-tests.ts';
+import './progress-tests.ts';
 
 const PLAIN = paintFor(process.stderr);
 
