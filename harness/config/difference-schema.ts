@@ -60,6 +60,10 @@ export const differenceSchema = z.strictObject({
     .describe(
       'What the loader may make of the externs that `externs` names, where the rules of ksym-matrix make something else of them. Without it nothing else will do, if the outcome is `works`; with it, a program that looks at them may find a wrong value.',
     ),
+  elsewhere: z
+    .literal(true)
+    .optional()
+    .describe('It was seen with a program that is not in the catalogue: a run that does not need it says nothing.'),
   what: oneLine.min(10).max(200).describe('One line, for people: what the loader does.'),
   why: z.string().min(20).describe('The cause, in the loader or the kernel.'),
   source: z

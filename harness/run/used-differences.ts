@@ -14,7 +14,7 @@ export function describeDifference(difference: KnownDifference): KnownDifference
 
 /**
  * The differences that no cell of a complete run fell under, though a loader was run that they are about. What this program knows is held only against its own
- * matrices, which have programs that show each of it: a user's need not.
+ * matrices, which have programs that show each of it but what was seen elsewhere: a user's need not.
  */
 export function unusedDifferences(
   differences: readonly KnownDifference[],
@@ -27,6 +27,7 @@ export function unusedDifferences(
   return differences.filter(
     (difference) =>
       !used.has(difference.id) &&
+      difference.elsewhere !== true &&
       (difference.from === 'matrix' || isOwn) &&
       run.some(({ version, ...loader }) => isOf(difference, { ...loader, loaderVersion: version })),
   );

@@ -301,6 +301,10 @@ t.test(
     t.same(of(`${PACKAGE_ROOT}/matrix.loaders.yaml`, '1.5.0', null, ['mine']), ['libbpf-does-otherwise']);
     t.same(of(`${PACKAGE_ROOT}/matrix.loaders.yaml`, '0.3.0', null, []), [], 'a version that it is not about');
     t.same(of(`${PACKAGE_ROOT}/matrix.loaders.yaml`, '1.5.0', 'no such package', []), []);
+    const elsewhere: KnownDifference = { ...DIFFERENCE, elsewhere: true };
+    const loaders = [{ family: 'libbpf', version: '1.5.0', unavailable: null }];
+    const path = `${PACKAGE_ROOT}/matrix.loaders.yaml`;
+    t.same(unusedDifferences([elsewhere], loaders, path, new Set()), [], 'no program of ours shows it');
     t.end();
   },
 );
