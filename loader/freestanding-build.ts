@@ -1,6 +1,7 @@
 import { createHash, randomUUID } from 'node:crypto';
-import { access, constants, mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, rename, rm } from 'node:fs/promises';
 import { basename, join, resolve } from 'node:path';
+import { digestFileOf, isWhole, noteDigest } from './built-program.ts';
 import { ExplainedError } from './errors.ts';
 import { type GuardedOptions, runGuarded } from './guarded-process.ts';
 
@@ -68,11 +69,11 @@ export async function buildFreestanding(build: FreestandingBuild): Promise<strin
     // lld takes a % in the path of its output for a digit to choose, so it is given the name alone.
     const args = [...flags, ...include, ...files, '-o', basename(unfinished)];
     await compile(clang, args, build, outputDirectory);
-    await writeFile(`${unfinished}.sha256`, await sha256Of(unfinished));
-    await rename(`${unfinished}.sha256`, `${binary}.sha256`);
+    await noteDigest(unfinished);
+    await rename(digestFileOf(unfinished), digestFileOf(binary));
     await rename(unfinished, binary);
   } catch (error) {
-    for (const path of [unfinished, `${unfinished}.sha256`]) await rm(path, { force: true });
+    for (const path of [unfinished, digestFileOf(unfinished)]) await rm(path, { force: true });
     throw error;
   }
   return binary;
@@ -80,22 +81,6 @@ export async function buildFreestanding(build: FreestandingBuild): Promise<strin
 
 async function filesOf(folder: string, pattern: RegExp): Promise<string[]> {
   return (await readdir(folder)).filter((name) => pattern.test(name)).sort();
-}
-
-/** Whether the binary is the one that was built: one that was cut off would start, and fail in the guest. */
-async function isWhole(binary: string): Promise<boolean> {
-  try {
-    await access(binary, constants.X_OK);
-    return (await sha256Of(binary)) === (await readFile(`${binary}.sha256`, 'utf8'));
-  } catch {
-    return false;
-  }
-}
-
-async function sha256Of(path: string): Promise<string> {
-  return createHash('sha256')
-    .update(await readFile(path))
-    .digest('hex');
 }
 
 /** Runs the compiler and gives what it prints. */

@@ -6,9 +6,10 @@ import type { DebianPackages } from '../../../kernels/debian/package-files.ts';
 import { requireSpace } from '../../../kernels/free-space.ts';
 import { populateDirectory } from '../../../kernels/populate.ts';
 import { ExplainedError } from '../../../loader/errors.ts';
+import { ADAPTER, adapterProgram, damageOfAdapter, sealAdapter } from '../built-adapter.ts';
 import { GONE } from '../chosen-packages.ts';
 import { loaderPackages } from '../debian-packages.ts';
-import type { BuiltLoader, LoaderProgram } from '../prepared-loader.ts';
+import type { BuiltLoader } from '../prepared-loader.ts';
 import { ADAPTER_SOURCES, COMPILATION_FLAGS, compileAdapter } from './compile.ts';
 import { type CiliumRequest, findIngredients, type Ingredients } from './ingredients.ts';
 import { classify } from './messages.ts';
@@ -25,7 +26,6 @@ export interface BuildCiliumOptions {
   readonly signal: AbortSignal;
 }
 
-const BINARY = 'adapter';
 /** What Go keeps of its own library and of ours, and its workspace. */
 const FIRST_BUILD_BYTES = 120e6;
 const BUILD_BYTES = 40e6;
@@ -60,8 +60,13 @@ async function buildFrom(
   const directory = join(options.cache, 'loaders', 'cilium', `${version}-${key}`);
   const onWait = (): void => options.onMessage('another run is building the adapter …');
   const fill = (temporary: string): Promise<void> => build(ingredients, debian, temporary, options);
-  await populateDirectory(directory, fill, { onWait, signal: options.signal });
-  return { version, about, program: adapterProgram(directory) };
+  await populateDirectory(directory, fill, {
+    onWait,
+    signal: options.signal,
+    damageOf: damageOfAdapter,
+    onDamage: (damage) => options.onMessage(`cilium/ebpf ${version} is built again: ${damage}`),
+  });
+  return { version, about, program: adapterProgram(directory, `cilium-${basename(directory)}`, classify) };
 }
 
 async function build(
@@ -83,7 +88,7 @@ async function build(
   const once = isFirst ? " and, this once, Go's own library" : '';
   onMessage(`compiling the adapter${once} with Go ${release} …`);
   const began = Date.now();
-  const output = join(temporary, BINARY);
+  const output = join(temporary, ADAPTER);
   await compileAdapter({
     go: { release, root: join(go.directory, `usr/lib/go-${release}`), compiled },
     library: sources,
@@ -95,17 +100,8 @@ async function build(
   });
   await rm(workspace, { recursive: true });
   await chmod(output, 0o755);
+  await sealAdapter(temporary);
   onMessage(`compiled the adapter of cilium/ebpf ${version} in ${((Date.now() - began) / 1000).toFixed(1)} s`);
-}
-
-function adapterProgram(directory: string): LoaderProgram {
-  const path = `/run/ksym-matrix/cilium-${basename(directory)}`;
-  return {
-    files: [{ kind: 'file', path, source: join(directory, BINARY) }],
-    argv: (object, runs) => [path, object, ...runs.flatMap(({ program, cpu }) => ['--run', `${program}@${cpu}`])],
-    speaks: 'protocol',
-    classify,
-  };
 }
 
 async function adapterDigest(): Promise<string> {

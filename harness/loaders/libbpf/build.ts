@@ -1,14 +1,16 @@
 import { createHash } from 'node:crypto';
-import { mkdir, readdir, readFile, symlink, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, symlink } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import type { PackageFiles } from '../../../kernels/debian/package-files.ts';
 import { diskFull, requireSpace } from '../../../kernels/free-space.ts';
 import { populateDirectory } from '../../../kernels/populate.ts';
+import { sha256Of } from '../../../loader/built-program.ts';
 import { ExplainedError } from '../../../loader/errors.ts';
 import { runGuarded } from '../../../loader/guarded-process.ts';
 import { PACKAGE_ROOT } from '../../package-root.ts';
+import { ADAPTER, adapterProgram, damageOfAdapter, sealAdapter } from '../built-adapter.ts';
 import { type LoaderPackagesOptions, loaderPackages } from '../debian-packages.ts';
-import type { BuiltLoader, LoaderProgram } from '../prepared-loader.ts';
+import type { BuiltLoader } from '../prepared-loader.ts';
 import { cSysroot, sysrootFlags } from '../sysroot.ts';
 import { findLibrary, type LibbpfLibrary, type LibbpfRequest } from './library.ts';
 import { classify } from './messages.ts';
@@ -41,8 +43,6 @@ const LIBRARIES = ['-lelf', '-lz'];
 /** Several times what a build takes. */
 const BUILD_BYTES = 8e6;
 const SOURCES = join(PACKAGE_ROOT, 'harness', 'loaders', 'libbpf');
-/** Where loaders lie in the guest. */
-const GUEST_FOLDER = '/run/ksym-matrix/loaders';
 
 /**
  * Builds the adapter with a libbpf from Debian's packages or from a folder of the user's, as a static program. A build that is in the cache is used as it
@@ -72,11 +72,11 @@ export async function buildLibbpf(
         await symlink(library.headers.folder, join(headers, 'bpf'));
       }
       await compile(clang, library, { headers, sysroot, temporary, signal });
-      await writeFile(join(temporary, 'adapter.sha256'), await sha256Of(join(temporary, 'adapter')));
+      await sealAdapter(temporary);
     },
     {
       signal,
-      damageOf: async (path) => ((await isWhole(path)) ? null : 'the program is not the one that was built'),
+      damageOf: damageOfAdapter,
       onDamage: (damage) => onMessage(`libbpf ${library.version} is built again: ${damage}`),
     },
   );
@@ -85,20 +85,7 @@ export async function buildLibbpf(
   return {
     version: library.version,
     about: library.about,
-    program: programOf(join(directory, 'adapter'), `libbpf-${library.version}-${key}`),
-  };
-}
-
-function programOf(adapter: string, name: string): LoaderProgram {
-  const path = `${GUEST_FOLDER}/${name}`;
-  return {
-    files: [
-      { kind: 'folder', path: GUEST_FOLDER },
-      { kind: 'file', path, source: adapter },
-    ],
-    argv: (object, runs) => [path, object, ...runs.flatMap(({ program, cpu }) => ['--run', `${program}@${cpu}`])],
-    speaks: 'protocol',
-    classify,
+    program: adapterProgram(directory, `libbpf-${library.version}-${key}`, classify),
   };
 }
 
@@ -131,7 +118,7 @@ async function compile(
   const version = `-DVERSION_OF_LIBBPF="${library.version}"`;
   const args = [...sysrootFlags(sysroot), ...FLAGS, version, ...include, ...sources, library.archive, ...LIBRARIES];
   // lld takes a % in the path of its output for a digit to choose, so it is given the name alone.
-  await run(clang, [...args, '-o', 'adapter'], { cwd: temporary, signal });
+  await run(clang, [...args, '-o', ADAPTER], { cwd: temporary, signal });
 }
 
 async function run(
@@ -165,18 +152,4 @@ async function filesOf(folder: string, pattern = /\.[ch]$/): Promise<string[]> {
     .filter((name) => pattern.test(name))
     .sort()
     .map((name) => join(folder, name));
-}
-
-async function isWhole(directory: string): Promise<boolean> {
-  try {
-    return (await sha256Of(join(directory, 'adapter'))) === (await readFile(join(directory, 'adapter.sha256'), 'utf8'));
-  } catch {
-    return false;
-  }
-}
-
-async function sha256Of(path: string): Promise<string> {
-  return createHash('sha256')
-    .update(await readFile(path))
-    .digest('hex');
 }

@@ -1,8 +1,9 @@
-import { readFileSync, writeFileSync } from 'node:fs';
+import { chmodSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
 import type { DebianPackage } from '../../../../kernels/debian/package-list.ts';
 import { ExplainedError } from '../../../../loader/errors.ts';
+import { damageOfAdapter, sealAdapter } from '../../built-adapter.ts';
 import { unpackChosen } from '../../chosen-packages.ts';
 import type { LoaderComplaint } from '../../prepared-loader.ts';
 import { findLibrary } from '../library.ts';
@@ -268,3 +269,16 @@ function packageOf(version: string): DebianPackage {
     depends: [],
   };
 }
+
+t.test('an adapter that is cut off or gone is not the one that was built', async (t) => {
+  const folder = t.testdir({ adapter: 'as it was built' });
+  const adapter = join(folder, 'adapter');
+  chmodSync(adapter, 0o755);
+  t.ok(await damageOfAdapter(folder), 'nobody has noted what it is like');
+  await sealAdapter(folder);
+  t.equal(await damageOfAdapter(folder), null);
+  writeFileSync(adapter, 'as it was');
+  t.equal(await damageOfAdapter(folder), 'the program is not the one that was built');
+  rmSync(adapter);
+  t.ok(await damageOfAdapter(folder));
+});
